@@ -1,0 +1,41 @@
+# Two commands do all the set-up:  make demo   make test
+# Everything is installed into .venv; nothing else on the machine changes, except that `make test` installs
+# qemu-user through apt where it may (root or password-less sudo).
+
+VENV        := .venv
+BIN         := $(VENV)/bin
+JOBS        ?= auto
+PYTEST_ARGS ?=
+
+.PHONY: demo test lint clean help
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo   install into $(VENV), compile MobileNetV2 for this machine and for cortex-a76, run it"
+	@echo "make test   install what the tests need and run them (PYTEST_ARGS='-m slow' for the long ones)"
+	@echo "make lint   ruff and mypy"
+	@echo "make clean  remove $(VENV), build/ and caches"
+
+demo: $(VENV)/.core
+	$(BIN)/python examples/demo.py --output build/demo
+
+test: $(VENV)/.test
+	@sh tools/qemu.sh
+	$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
+	@sh tools/qemu.sh --report
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check mnv2c tests examples tools
+	$(BIN)/mypy
+
+$(VENV)/.core: pyproject.toml tools/venv.sh
+	@sh tools/venv.sh $(VENV) .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.core
+	@sh tools/venv.sh $(VENV) '.[test]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,164 @@
+"""The Python API: thin functions over the packages that do the work, each imported when it is first needed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mnv2c.compiler import compile_model as compile_model
+    from mnv2c.doctor import Diagnosis
+    from mnv2c.prediction import Prediction
+    from mnv2c.runtime import Library
+    from mnv2c.verification import Report
+
+#: What ``describe`` returns: plain data for JSON.
+Summary = dict[str, Any]
+
+
+def __getattr__(name: str) -> Any:
+    """Import ``compile_model``, and with it TVM, on first use."""
+    if name == "compile_model":
+        from mnv2c.compiler import compile_model
+
+        return compile_model
+    raise AttributeError(f"module 'mnv2c.api' has no attribute {name!r}")
+
+
+def describe(directory: str | Path) -> Summary:
+    """Summarise a compiled folder, or the NAME.json of one of several in it; LibraryError if there is none.
+
+    Name, target, costs, number of fused kernels, fallbacks, and the sizes in bytes of the two libraries.
+    """
+    from mnv2c.runtime.description import read
+
+    description = read(directory)
+    folder, meta = description.folder, description.metadata
+    keys = ("name", "dtype", "inputs", "outputs", "params", "madds", "arena_bytes", "weights_bytes", "weights_source")
+    return {key: meta.get(key) for key in keys} | {
+        "directory": str(folder),
+        "target": meta["target"]["name"],
+        "chains": len(meta["chains"]),
+        "fallbacks": [fallback["name"] for fallback in meta["fallbacks"]],
+        "files": {path.name: path.stat().st_size for path in _libraries(folder, meta["name"])},
+    }
+
+
+def _libraries(folder: Path, name: str) -> list[Path]:
+    """The library's files, without the symbolic links to them."""
+    found = sorted((*folder.glob(f"lib{name}.a"), *folder.glob(f"lib{name}.so.*")))
+    return [path for path in found if not path.is_symlink()]
+
+
+def load(directory: str | Path, threads: int = 1) -> Library:
+    """Load a compiled folder; the result maps float32 NHWC arrays to one array or a tuple. Needs only numpy."""
+    from mnv2c import runtime
+
+    return runtime.load(directory, threads=threads)
+
+
+def run(
+    directory: str | Path,
+    images: Sequence[str | Path],
+    *,
+    top: int = 5,
+    labels: str | Path | None = None,
+    picture: str | Path | None = None,
+) -> list[Prediction]:
+    """Classify picture files with a compiled folder, under an emulator where the target is another CPU.
+
+    ``labels`` is a text file with one class name per line; ``picture`` is written from the only image. UserError for
+    unreadable files, LibraryError for a folder that cannot run here.
+    """
+    from mnv2c import prediction
+
+    return prediction.classify(Path(directory), images, top=top, labels=labels, picture=picture)
+
+
+def verify(directory: str | Path, *, seed: int = 0, check: bool = True) -> Report:
+    """Compare every step of a compiled folder with onnxruntime on a seeded random input.
+
+    With ``check``, VerificationError where an error is above the tolerance; else see ``Report.passed``.
+    """
+    from mnv2c import verification
+
+    report = verification.compare(Path(directory), seed=seed)
+    if check:
+        report.raise_if_failed()
+    return report
+
+
+def inspect(
+    model: str | Path,
+    *,
+    width: float | None = None,
+    resolution: int | str | tuple[int, int] | None = None,
+    classes: int | None = None,
+) -> dict[str, Any]:
+    """Return name, layers, parameters, multiply-adds and memory of a model as plain data, or raise SpecError."""
+    from mnv2c import spec
+    from mnv2c.report.inspect import inspection
+
+    return inspection(spec.load(model, width=width, resolution=resolution, classes=classes))
+
+
+def render_inspection(figures: dict[str, Any]) -> str:
+    """Return the figures of ``inspect`` as tables for people."""
+    from mnv2c.report.inspect import render
+
+    return render(figures)
+
+
+def export(
+    model: str | Path,
+    output: str | Path,
+    *,
+    weights: str | Path | None = None,
+    seed: int = 0,
+    width: float | None = None,
+    resolution: int | str | tuple[int, int] | None = None,
+    classes: int | None = None,
+) -> Path:
+    """Write a model as ONNX, equal bytes for equal inputs, and return the file's path.
+
+    SpecError, WeightsError or OutputError; nothing is written then.
+    """
+    from mnv2c import spec, to_onnx
+    from mnv2c import weights as weights_package
+
+    described = spec.load(model, width=width, resolution=resolution, classes=classes)
+    if weights is None:
+        tensors = weights_package.random_weights(described, seed)
+    else:
+        tensors = weights_package.read(weights, described)
+    return write_file(Path(output), to_onnx.serialize(to_onnx.emit(described, tensors)))
+
+
+def write_file(path: Path, content: bytes) -> Path:
+    """Write ``content`` so that the file appears whole or not at all; OutputError where that is impossible."""
+    from mnv2c.errors import OutputError
+
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from None
+    return path
+
+
+def targets() -> list[dict[str, str]]:
+    """Return every target and how its code runs on this machine."""
+    from mnv2c.doctor import target_table
+
+    return target_table()
+
+
+def doctor() -> Diagnosis:
+    """Look at the installation: what is there, what is missing, what it is needed for."""
+    from mnv2c.doctor import diagnose
+
+    return diagnose()

@@ -1,0 +1,65 @@
+"""``mnv2c compile``: a model becomes a library in a folder."""
+
+from __future__ import annotations
+
+import argparse
+
+from mnv2c import api
+from mnv2c.cli.options import MODEL, add_json, add_model, add_weights, model_options
+from mnv2c.cli.output import print_json, size
+from mnv2c.progress import progress
+
+HELP = "compile a model into a C library"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the verb."""
+    add_model(parser, MODEL + ", or a FILE.onnx")
+    parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder for the library; made if missing")
+    parser.add_argument("--target", default="host", metavar="T", help="a target (`mnv2c targets`) or an own T.toml")
+    parser.add_argument("--libc", choices=("gnu", "musl"), help="C library to link with (default: the target's)")
+    add_weights(parser)
+    parser.add_argument("--name", help="C identifier that every symbol begins with (default: made from the model)")
+    parser.add_argument("--cc", metavar="COMPILER", help="C compiler to link with (default: the zig that is installed)")
+    parser.add_argument("--dtype", default="float32", help="data type; only float32 so far")
+    parser.add_argument("--batch", type=int, default=1, metavar="N", help="images per run; only 1 so far")
+    parser.add_argument("--dump", metavar="DIR", help="also write what each phase made: ONNX, Relax, plan, kernels")
+    parser.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
+    add_json(parser)
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Compile, then print what the folder holds."""
+    with progress(options.quiet) as report:
+        compiled = api.compile_model(
+            options.model,
+            options.target,
+            output=options.output,
+            weights=options.weights,
+            seed=options.seed,
+            **model_options(options),
+            name=options.name,
+            dtype=options.dtype,
+            batch=options.batch,
+            cc=options.cc,
+            libc=options.libc,
+            dump=options.dump,
+            progress=report,
+        )
+    summary = api.describe(compiled.directory / f"{compiled.name}.json")
+    if options.json:
+        print_json(summary)
+    elif not options.quiet:
+        _print_summary(summary)
+    return 0
+
+
+def _print_summary(summary: api.Summary) -> None:
+    print(f"{summary['name']} for {summary['target']} in {summary['directory']}")
+    print(f"  {summary['params']:,} parameters, {summary['madds']:,} MAdds, weights: {summary['weights_source']}")
+    print(f"  arena {size(summary['arena_bytes'])}, weights {size(summary['weights_bytes'])}")
+    for file, count in summary["files"].items():
+        print(f"  {file:<32} {size(count):>10}")
+    fallbacks = summary["fallbacks"]
+    listed = f": {', '.join(fallbacks)}" if fallbacks else ""
+    print(f"  {summary['chains']} fused kernels, {len(fallbacks)} fallbacks{listed}")

@@ -1,0 +1,33 @@
+"""Command-line options that several verbs share."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+MODEL = "a model of the zoo (mobilenet_v2) or a description (SPEC.toml)"
+
+
+def add_model(parser: argparse.ArgumentParser, help: str = MODEL) -> None:
+    """Add MODEL and the options that override its description."""
+    parser.add_argument("model", metavar="MODEL", help=help)
+    parser.add_argument("--width", type=float, metavar="W", help="width multiplier, such as 0.35 or 1.4")
+    parser.add_argument("--resolution", metavar="R", help="input size in pixels: 224, or HEIGHTxWIDTH such as 96x160")
+    parser.add_argument("--classes", type=int, metavar="N", help="number of classes of the classifier")
+
+
+def add_weights(parser: argparse.ArgumentParser) -> None:
+    """Add the choice between a weights file and seeded random weights."""
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--weights", metavar="FILE", help="a .safetensors file with the weights")
+    source.add_argument("--seed", type=int, default=0, metavar="N", help="seed of random weights (default: 0)")
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add ``--json``."""
+    parser.add_argument("--json", action="store_true", help="print JSON for scripts")
+
+
+def model_options(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the overrides of ``add_model`` as keyword arguments of the API."""
+    return {"width": options.width, "resolution": options.resolution, "classes": options.classes}

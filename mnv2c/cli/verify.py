@@ -1,0 +1,33 @@
+"""``mnv2c verify``: compares a compiled library with onnxruntime."""
+
+from __future__ import annotations
+
+import argparse
+
+from mnv2c import api
+from mnv2c.cli.options import add_json
+from mnv2c.cli.output import print_json, print_table
+from mnv2c.errors import VerificationError
+
+HELP = "compare a compiled library with onnxruntime, step by step"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the verb."""
+    parser.add_argument("directory", metavar="DIR", help="folder that `mnv2c compile` wrote")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the random input (default: 0)")
+    add_json(parser)
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Print the error of every step; exit code 1 where one is above the tolerance."""
+    report = api.verify(options.directory, seed=options.seed, check=False)
+    if options.json:
+        print_json(report.as_dict())
+    else:
+        rows = [(item.step, item.tensor, f"{item.error:.2e}") for item in report.comparisons]
+        print_table(("step", "tensor", "max rel. error"), rows, right=frozenset({2}))
+        print(f"largest {report.max_rel_error:.2e}, tolerance {report.tolerance:.0e}, on {report.where}")
+    if not report.passed:
+        raise VerificationError(report.failure())
+    return 0

@@ -1,0 +1,1 @@
+"""Code generation: TIR to an object file, and the readable entry C."""

@@ -1,0 +1,90 @@
+"""The entry C of a library: a readable table of kernel calls and addresses, and the public functions around it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mnv2c import __version__
+from mnv2c.codegen.cpu_check import cpu_check
+from mnv2c.codegen.selftest import Expected, selftest_source
+from mnv2c.data import fill
+from mnv2c.plan.program import Location, Program, Result, Space, Step
+
+if TYPE_CHECKING:
+    from mnv2c.targets import Target
+
+TEMPLATE = Path(__file__).parent / "entry.c.in"
+
+READ_ONLY = frozenset({Space.INPUT, Space.WEIGHTS})
+
+
+def entry_source(program: Program, name: str, target: Target, outputs: Sequence[Expected]) -> str:
+    """The C99 source ``NAME.c``; ``outputs`` are the self-test's values, one entry per output of the program."""
+    includes, check = cpu_check(target)
+    return _fold_blank_lines(
+        fill(
+            TEMPLATE,
+            name=name,
+            NAME=name.upper(),
+            target=target.entry if target.name == target.entry else f"{target.name} ({target.entry})",
+            version=__version__,
+            step_count=len(program.steps),
+            cpu_includes=includes,
+            kernels="\n".join(_prototype(kernel, program.steps) for kernel in program.kernels),
+            steps="\n\n".join(_step_function(index, step) for index, step in enumerate(program.steps)),
+            step_table="\n".join(f'    {{"{step.label}", step_{index}}},' for index, step in enumerate(program.steps)),
+            cpu_check=check,
+            mark=f"0x{sha256(name.encode()).hexdigest()[:8]}",
+            selftest=selftest_source(program, name, outputs),
+        )
+    )
+
+
+def _prototype(kernel: str, steps: Sequence[Step]) -> str:
+    """A parameter is const where some step passes what must not be written."""
+    calls = [step.arguments for step in steps if step.kernel == kernel]
+    parameters = ", ".join(
+        f"{'const void' if any(place.space in READ_ONLY for place in places) else 'void'} *a{position}"
+        for position, places in enumerate(zip(*calls, strict=True))
+    )
+    return f"extern HIDDEN int32_t {kernel}({parameters});"
+
+
+def _step_function(index: int, step: Step) -> str:
+    title = f"{index} {step.label}" + (f": {step.comment}" if step.comment else "")
+    lines = [f"/* {_comment(title)}", *(f" * {_comment(_result(result))}" for result in step.results)]
+    unused = all(place.space is Space.WEIGHTS for place in step.arguments)
+    call = f"    return {step.kernel}({', '.join(map(_address, step.arguments))});"
+    body = ["    (void)at;", call] if unused else [call]
+    return "\n".join([f"{chr(10).join(lines)} */", f"static int32_t step_{index}(const places *at)", "{", *body, "}"])
+
+
+def _result(result: Result) -> str:
+    where = result.location
+    index = f" {where.index}" if where.space in (Space.INPUT, Space.OUTPUT) else ""
+    shape = "x".join(map(str, result.shape))
+    tensor = f' = ONNX tensor "{result.onnx_name}"' if result.onnx_name else ""
+    return f"leaves {shape} {result.dtype} at {where.space}{index} + {where.offset}{tensor}"
+
+
+def _address(place: Location) -> str:
+    match place.space:
+        case Space.INPUT | Space.OUTPUT:
+            return f"{place.space.name}({place.index}, {place.offset}u)"
+        case Space.ARENA | Space.WEIGHTS:
+            return f"{place.space.name}({place.offset}u)"
+
+
+def _comment(text: str) -> str:
+    """Text that cannot end a C comment early, nor break its line."""
+    return " ".join(text.replace("*/", "* /").split())
+
+
+def _fold_blank_lines(text: str) -> str:
+    """At most one blank line in a row: an empty part of the template leaves two."""
+    while "\n\n\n" in text:
+        text = text.replace("\n\n\n", "\n\n")
+    return text

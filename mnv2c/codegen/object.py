@@ -1,0 +1,54 @@
+"""TIR kernels to one object file, without TVM's calling convention and without its run-time library."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mnv2c.errors import CompilerError
+
+if TYPE_CHECKING:
+    from mnv2c.targets import Target
+
+
+@dataclass(frozen=True)
+class Object:
+    """An object file and, on request, LLVM's text of it."""
+
+    content: bytes
+    llvm: str
+
+
+def build_object(functions: Mapping[str, Any], target: Target, *, text: bool = False) -> Object:
+    """Compile PrimFuncs with raw pointer parameters, by symbol; with ``text`` also return the LLVM IR."""
+    import tvm
+    from tvm import tirx
+
+    llvm_target = tvm_target(target)
+    module = tirx.transform.BindTarget(llvm_target.with_host(llvm_target))(tvm.IRModule(dict(functions)))
+    passes = [
+        tirx.transform.FlattenBuffer(),
+        tirx.transform.StmtSimplify(),
+        tirx.transform.LowerTVMBuiltin(),
+        tirx.transform.LowerIntrin(),
+    ]
+    lowered = tvm.transform.Sequential(passes)(module)
+    built = tvm.get_global_func("target.build.llvm")(lowered, llvm_target)
+    with tempfile.TemporaryDirectory(prefix="mnv2c-object-") as folder:
+        path = Path(folder) / "kernels.o"
+        built.write_to_file(str(path), "o")
+        return Object(path.read_bytes(), built.inspect_source("ll") if text else "")
+
+
+def tvm_target(target: Target) -> Any:
+    """Return TVM's target; raises CompilerError when this LLVM does not know the CPU."""
+    import tvm
+
+    description = {"kind": "llvm", "mtriple": target.triple, "mcpu": target.mcpu, "mattr": list(target.features)}
+    try:
+        return tvm.target.Target(description)
+    except Exception as error:  # TVM raises several kinds
+        raise CompilerError(f"LLVM refuses target {target.name}: {str(error).strip().splitlines()[-1]}") from error

@@ -1,0 +1,127 @@
+"""The self-test's pattern and expected values, and their C; ``pattern`` is the bit-exact twin of the generated C."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mnv2c.data import fill
+from mnv2c.errors import CompilerError
+from mnv2c.tolerance import FLOAT32
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mnv2c.plan.program import Port, Program
+
+TEMPLATE = Path(__file__).parent / "selftest.c.in"
+
+MULTIPLIER, INCREMENT = 1664525, 1013904223
+"""The linear congruential generator of Numerical Recipes (chapter 7.1, "An Even Quicker Generator")."""
+
+SPREAD = 8
+"""Evenly spread samples per output, besides the one of the largest magnitude."""
+
+C_TYPES = {"float32": "float", "int64": "int64_t", "int32": "int32_t", "uint8": "uint8_t"}
+
+FROM_STATE = {
+    # Both 24-bit integer to float and the product with a power of two are exact.
+    "float32": "(float)((int32_t)(state >> 8) - 8388608) * (1.0f / 8388608.0f)",
+    "uint8": "(uint8_t)(state >> 24)",
+}
+"""How one element of an input follows from the generator's state, by dtype."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What one output must hold after the self-test: (index, value) pairs within an absolute tolerance."""
+
+    samples: tuple[tuple[int, float], ...]
+    tolerance: float
+
+
+def selftest_input(shape: Sequence[int], dtype: str = "float32", index: int = 0) -> NDArray[np.generic]:
+    """The pattern that NAME_selftest writes into input ``index``: float32 in [-1, 1), or uint8."""
+    state = _states(prod(shape), index + 1).reshape(shape)
+    if dtype == "float32":
+        return ((state >> 8).astype(np.int32) - 8388608).astype(np.float32) * np.float32(2.0**-23)
+    if dtype == "uint8":
+        return (state >> 24).astype(np.uint8)
+    raise CompilerError(f"self-test: no pattern for an input of {dtype}")
+
+
+def _states(count: int, seed: int) -> NDArray[np.uint32]:
+    """The generator's first states at once: a^n seed + c (1 + a + ... + a^(n-1)), modulo 2^32."""
+    powers: NDArray[np.uint32] = np.full(count, MULTIPLIER, np.uint32).cumprod(dtype=np.uint32)
+    sums: NDArray[np.uint32] = np.concatenate([np.ones(1, np.uint32), powers[:-1]]).cumsum(dtype=np.uint32)
+    return powers * np.uint32(seed) + sums * np.uint32(INCREMENT)
+
+
+def expected(reference: NDArray[np.generic]) -> Expected:
+    """Samples of an output of the reference: evenly spread ones and the one of the largest magnitude."""
+    flat = reference.reshape(-1).astype(np.float64)
+    spread = np.linspace(0, flat.size - 1, min(SPREAD, flat.size)).astype(np.int64)
+    largest = int(np.abs(flat).argmax())
+    indices = sorted({*map(int, spread), largest})
+    exact = np.issubdtype(reference.dtype, np.integer)
+    tolerance = 0.0 if exact else FLOAT32 * float(np.abs(flat[largest]))
+    return Expected(tuple((index, float(flat[index])) for index in indices), tolerance)
+
+
+def selftest_source(program: Program, name: str, outputs: Sequence[Expected]) -> str:
+    """The C of NAME_selftest; ``outputs`` has one entry per output of the program."""
+    if len(outputs) != len(program.outputs):
+        raise CompilerError(f"self-test: {len(outputs)} expected outputs for a program of {len(program.outputs)}")
+    ports = list(enumerate(zip(program.outputs, outputs, strict=True)))
+    return fill(
+        TEMPLATE,
+        name=name,
+        NAME=name.upper(),
+        samples="\n\n".join(_samples(index, port, output) for index, (port, output) in ports),
+        fill_functions="\n\n".join(_fill_function(dtype) for dtype in dict.fromkeys(p.dtype for p in program.inputs)),
+        fill_calls="\n".join(
+            f"    fill_{port.dtype}(({C_TYPES[port.dtype]} *)inputs[{index}], {port.elements}u, {index + 1}u);"
+            for index, port in enumerate(program.inputs)
+        ),
+        checks="\n".join(_check(program, name, index) for index in range(len(outputs))),
+    ).rstrip()
+
+
+def _fill_function(dtype: str) -> str:
+    if dtype not in FROM_STATE:
+        raise CompilerError(f"self-test: no pattern for an input of {dtype}")
+    return f"""\
+static void fill_{dtype}({C_TYPES[dtype]} *values, size_t count, uint32_t state)
+{{
+    size_t i;
+    for (i = 0; i < count; ++i) {{
+        state = state * {MULTIPLIER}u + {INCREMENT}u;
+        values[i] = {FROM_STATE[dtype]};
+    }}
+}}"""
+
+
+def _check(program: Program, name: str, index: int) -> str:
+    c_type = C_TYPES[program.outputs[index].dtype]
+    return f"""\
+    for (i = 0; i < sizeof samples_{index} / sizeof samples_{index}[0]; ++i) {{
+        const sample want = samples_{index}[i];
+        if (!close_to((double)((const {c_type} *)outputs[{index}])[want.index], want.value, TOLERANCE_{index})) {{
+            return {name.upper()}_E_SELFTEST;
+        }}
+    }}"""
+
+
+def _samples(index: int, port: Port, output: Expected) -> str:
+    rows = "\n".join(f"    {{{position}u, {value!r}}}," for position, value in output.samples)
+    return f"""\
+/* Output {index}, {port.name}. */
+#define TOLERANCE_{index} {output.tolerance!r}
+static const sample samples_{index}[] = {{
+{rows}
+}};"""

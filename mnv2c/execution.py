@@ -1,0 +1,88 @@
+"""Executes a compiled library wherever it can run: here, or under an emulator where it is for another CPU."""
+
+from __future__ import annotations
+
+import platform
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mnv2c.runtime import Description, StepResult, emulator, load
+from mnv2c.runtime.description import read
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Arrays = tuple[NDArray[Any], ...]
+
+
+class Executor(ABC):
+    """What runs a library; ``where`` names it for reports, ``emulated`` says that its times mean nothing."""
+
+    where: str
+    emulated: bool
+
+    @abstractmethod
+    def run(self, inputs: Sequence[NDArray[Any]]) -> tuple[Arrays, float]:
+        """Run once; return the outputs and the milliseconds it took."""
+
+    @abstractmethod
+    def trace(self, inputs: Sequence[NDArray[Any]]) -> tuple[StepResult, ...]:
+        """Run step by step; return what each step leaves behind."""
+
+
+class InProcess(Executor):
+    """Loads the shared library into this process."""
+
+    where, emulated = "this CPU", False
+
+    def __init__(self, description: Description) -> None:
+        """LibraryError where the CPU lacks what the library requires."""
+        self._library = load(_metadata(description), threads=description.threads)
+
+    def run(self, inputs: Sequence[NDArray[Any]]) -> tuple[Arrays, float]:
+        """Run once; return the outputs and the milliseconds of the call."""
+        start = time.perf_counter()
+        outputs = self._library(*inputs)
+        spent = (time.perf_counter() - start) * 1e3
+        return (outputs if isinstance(outputs, tuple) else (outputs,)), spent
+
+    def trace(self, inputs: Sequence[NDArray[Any]]) -> tuple[StepResult, ...]:
+        """Run step by step; return what each step leaves behind."""
+        return tuple(self._library.trace(*inputs))
+
+
+class AsProgram(Executor):
+    """Links the static library into a program and starts that, under qemu where the CPU is another one."""
+
+    def __init__(self, description: Description) -> None:
+        """LibraryError where qemu is needed and missing."""
+        self._library = _metadata(description)
+        command = emulator.launcher(description)
+        self.emulated = bool(command)
+        self.where = " ".join((Path(command[0]).name, *command[1:])) if command else "this CPU, as a static program"
+
+    def run(self, inputs: Sequence[NDArray[Any]]) -> tuple[Arrays, float]:
+        """Run once; return the outputs and the milliseconds, which include linking and starting the program."""
+        start = time.perf_counter()
+        outputs = emulator.run(self._library, inputs).outputs
+        return outputs, (time.perf_counter() - start) * 1e3
+
+    def trace(self, inputs: Sequence[NDArray[Any]]) -> tuple[StepResult, ...]:
+        """Run step by step; return what each step leaves behind."""
+        return emulator.run(self._library, inputs, steps=True).steps
+
+
+def _metadata(description: Description) -> Path:
+    """Name the library by its NAME.json: a folder may hold several."""
+    return description.folder / f"{description.name}.json"
+
+
+def executor(directory: str | Path) -> tuple[Description, Executor]:
+    """Return the description of a compiled folder and what can run it on this machine; LibraryError if nothing can."""
+    description = read(directory)
+    libc = "gnu" if platform.libc_ver()[0] == "glibc" else "musl"
+    same = description.arch == platform.machine() and description.metadata["target"]["libc"] == libc
+    return description, InProcess(description) if same else AsProgram(description)

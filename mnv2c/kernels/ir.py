@@ -1,0 +1,193 @@
+"""A small builder over ``tvm.tirx`` nodes: loops, vector loads and stores, bound values, intrinsics.
+
+It knows TIR and nothing of networks. A kernel is a plain C function ``int32_t name(void *, ...)``: raw pointers in
+parameter order, zero returned, no TVM calling convention (so the object needs no TVM runtime).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+
+from tvm import ir, tirx
+
+Value: TypeAlias = Any
+"""A TIR expression (``tvm.ir.Expr``); TVM ships no type stubs."""
+Index: TypeAlias = Any
+"""An element index: a Python int when it is known while building, else a TIR int32 expression."""
+Buffer: TypeAlias = Any
+"""A TIR buffer variable."""
+
+
+def constant(value: int | float, dtype: str, lanes: int = 1) -> Value:
+    """Return an immediate of ``dtype``, broadcast to ``lanes``."""
+    scalar = tirx.const(value, dtype)
+    return scalar if lanes == 1 else tirx.Broadcast(scalar, lanes)
+
+
+def _vector(dtype: str, lanes: int) -> str:
+    return dtype if lanes == 1 else f"{dtype}x{lanes}"
+
+
+class Register:
+    """One vector accumulator.
+
+    It is a buffer of a single vector in scope ``global``: small enough (below 1 KiB) for TVM to place on the stack,
+    where LLVM promotes it to a machine register. A larger or ``local`` buffer would become a workspace call.
+    """
+
+    def __init__(self, builder: KernelBuilder, dtype: str, lanes: int) -> None:
+        self._builder = builder
+        self._lanes = lanes
+        self._buffer = builder.stack(dtype, lanes)
+
+    def get(self) -> Value:
+        """Return the current value."""
+        return self._builder.load(self._buffer, 0, self._lanes)
+
+    def set(self, value: Value) -> None:
+        """Replace the current value."""
+        self._builder.store(self._buffer, 0, value, self._lanes)
+
+
+class KernelBuilder:
+    """Collects statements; ``finish`` returns the PrimFunc."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._blocks: list[list[Any]] = [[]]
+        self._parameters: list[Any] = []
+        self._counter = 0
+
+    def _fresh(self, prefix: str) -> str:
+        self._counter += 1
+        return f"{prefix}_{self._counter}"
+
+    def _emit(self, statement: Any) -> None:
+        self._blocks[-1].append(statement)
+
+    def parameter(self, name: str, elements: int, dtype: str) -> Buffer:
+        """Add a pointer parameter to ``elements`` values of ``dtype``; parameters never alias each other."""
+        buffer = tirx.decl_buffer((max(elements, 1),), dtype, name)
+        pointer = tirx.Var(f"{name}_pointer", tirx.buffer.buffer_data_pointer_type(buffer))
+        self._parameters.append(pointer)
+        self._blocks[0].insert(len(self._parameters) - 1, tirx.DeclBuffer(buffer, data=pointer))
+        return buffer
+
+    def stack(self, dtype: str, elements: int) -> Buffer:
+        """Allocate a small buffer on the stack of the current block."""
+        buffer = tirx.decl_buffer((elements,), dtype, self._fresh("register"), scope="global")
+        self._emit(tirx.AllocBuffer(buffer))
+        return buffer
+
+    def register(self, dtype: str, lanes: int) -> Register:
+        """Allocate one vector accumulator."""
+        return Register(self, dtype, lanes)
+
+    @contextmanager
+    def _nested(self) -> Iterator[list[Any]]:
+        block: list[Any] = []
+        self._blocks.append(block)
+        try:
+            yield block
+        finally:
+            self._blocks.pop()
+
+    @contextmanager
+    def loop(self, extent: int, name: str, start: int = 0) -> Iterator[Index]:
+        """Repeat the body for ``start <= index < start + extent``; a single iteration needs no loop."""
+        if extent == 1:
+            yield start
+            return
+        variable = tirx.Var(self._fresh(name), "int32")
+        with self._nested() as body:
+            yield variable
+        if extent > 0 and body:
+            kind = tirx.ForKind.SERIAL
+            bounds = (tirx.IntImm("int32", start), tirx.IntImm("int32", extent))
+            self._emit(tirx.For(variable, *bounds, kind, _sequence(body)))
+
+    @contextmanager
+    def when(self, condition: Value) -> Iterator[None]:
+        """Run the body only if ``condition`` holds; a Python bool is decided while building."""
+        with self._nested() as body:
+            yield
+        if condition is True:
+            self._blocks[-1].extend(body)
+        elif condition is not False and body:
+            self._emit(tirx.IfThenElse(condition, _sequence(body), None))
+
+    def bind(self, value: Index, name: str = "value") -> Index:
+        """Name a value so that it is computed once; ints stay ints."""
+        if isinstance(value, int):
+            return value
+        variable = tirx.Var(self._fresh(name), value.ty)
+        self._emit(tirx.Bind(variable, value))
+        return variable
+
+    def load(self, buffer: Buffer, index: Index, lanes: int = 1) -> Value:
+        """Read ``lanes`` consecutive elements."""
+        return tirx.BufferLoad(buffer, [_index(index, lanes)])
+
+    def store(self, buffer: Buffer, index: Index, value: Value, lanes: int = 1) -> None:
+        """Write ``lanes`` consecutive elements."""
+        self._emit(tirx.BufferStore(buffer, value, [_index(index, lanes)]))
+
+    def broadcast(self, value: Value, lanes: int) -> Value:
+        """Copy a scalar into every lane."""
+        return value if lanes == 1 else tirx.Broadcast(value, lanes)
+
+    def lane(self, vector: Value, lane: int, lanes: int) -> Value:
+        """Copy one lane of ``vector`` into ``lanes`` lanes (by-element multiply on NEON needs no instruction for it)."""
+        return tirx.Shuffle([vector], [tirx.IntImm("int32", lane)] * lanes)
+
+    def fma(self, a: Value, b: Value, c: Value, dtype: str, lanes: int) -> Value:
+        """Return ``a * b + c``, rounded once."""
+        return tirx.call_llvm_pure_intrin(_vector(dtype, lanes), "llvm.fma", a, b, c)
+
+    def intrinsic(self, name: str, dtype: str, lanes: int, *arguments: Value) -> Value:
+        """Call a pure LLVM intrinsic that returns a vector of ``lanes`` values of ``dtype``."""
+        return tirx.call_llvm_pure_intrin(_vector(dtype, lanes), name, *arguments)
+
+    def prefetch(self, buffer: Buffer, index: Index) -> None:
+        """Ask for the cache line at ``index`` to be read into every cache level."""
+        address = tirx.address_of(self.load(buffer, index))
+        read, locality, data_cache = (tirx.IntImm("int32", value) for value in (0, 3, 1))
+        self._emit(tirx.Evaluate(tirx.call_llvm_intrin("void", "llvm.prefetch", address, read, locality, data_cache)))
+
+    def finish(self) -> Any:
+        """Return the kernel as a PrimFunc with raw pointer parameters that returns 0."""
+        body = [*self._blocks[0], tirx.stmt.Return(tirx.const(0, "int32"))]
+        function = tirx.PrimFunc(self._parameters, tirx.SeqStmt(body), ir.PrimType("int32"))
+        return function.with_attr("global_symbol", self.name).with_attr("tirx.noalias", True)
+
+
+def _index(index: Index, lanes: int) -> Value:
+    base = tirx.IntImm("int32", index) if isinstance(index, int) else index
+    return base if lanes == 1 else tirx.Ramp(base, tirx.IntImm("int32", 1), lanes)
+
+
+def _sequence(statements: list[Any]) -> Any:
+    return statements[0] if len(statements) == 1 else tirx.SeqStmt(statements)
+
+
+def modulo(value: Index, divisor: int) -> Index:
+    """Return ``value`` modulo ``divisor``, never negative."""
+    return value % divisor if isinstance(value, int) else tirx.floormod(value, tirx.IntImm("int32", divisor))
+
+
+def both(first: Value, second: Value) -> Value:
+    """Return the conjunction of two conditions, either of which may be a Python bool."""
+    if isinstance(first, bool):
+        return second if first else False
+    if isinstance(second, bool):
+        return first if second else False
+    return tirx.all(first, second)
+
+
+def outside(value: Index, extent: int) -> Value:
+    """Return whether ``value`` lies outside [0, extent)."""
+    if isinstance(value, int):
+        return not 0 <= value < extent
+    return tirx.any(value < 0, value >= extent)

@@ -1,0 +1,209 @@
+"""What a microkernel provider offers to the stages: register tiles over one dtype and one instruction set.
+
+It knows registers and lanes; it does not know rows, rings or networks. A new instruction set is one file with one
+`Provider` (data, and the methods whose instructions differ).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from mnv2c.kernels.ir import Buffer, Index, KernelBuilder, Register, Value, constant
+from mnv2c.plan.chain import Activation
+
+
+@dataclass(frozen=True)
+class Operand:
+    """The left side of a register tile: one element index per pixel, K values in contiguous blocks.
+
+    Value k of pixel i lies at ``bases[i] + (k // block) · block_stride + k % block``.
+    """
+
+    buffer: Buffer
+    bases: tuple[Index, ...]
+    block: int
+    block_stride: int
+
+
+@dataclass(frozen=True)
+class Prefetch:
+    """Fetch part ``part`` of ``parts`` of the weights that lie ``distance`` elements ahead of those being used."""
+
+    distance: int
+    part: int
+    parts: int
+
+
+@dataclass(frozen=True)
+class Provider:
+    """One dtype on one instruction set.
+
+    ``lanes`` elements fill a vector register, of which there are ``registers``. ``line`` is a cache line in elements.
+    The analytic schedule asks for the rest: ``unroll`` values of K per iteration, ``depthwise_pixels`` outputs per
+    iteration of a depthwise row and ``depthwise_group`` of them interleaved.
+    """
+
+    name: str
+    dtype: str
+    lanes: int
+    registers: int
+    unroll: int
+    depthwise_pixels: int
+    depthwise_group: int
+    line: int = 16
+
+    def widths(self, channels: int) -> tuple[int, ...]:
+        """Cut ``channels`` into vectors: full ones, then ever smaller powers of two."""
+        full, rest = divmod(channels, self.lanes)
+        tail = tuple(1 << bit for bit in reversed(range(rest.bit_length())) if rest >> bit & 1)
+        return (self.lanes,) * full + tail
+
+    def fits(self, pixels: int, vectors: int) -> bool:
+        """Whether a tile of pixels x vectors leaves its accumulators in registers."""
+        raise NotImplementedError
+
+    def loads(self, pixels: int, vectors: int) -> float:
+        """Vector loads of one step of K of a tile of pixels x vectors."""
+        raise NotImplementedError
+
+    def clamp(self, k: KernelBuilder, value: Value, lanes: int, activation: Activation | None) -> Value:
+        """Return ``value`` clamped to the activation's range."""
+        raise NotImplementedError
+
+    def multiply(
+        self, k: KernelBuilder, tile: MatrixTile, operand: Operand, first: Index, count: int, weights: Weights
+    ) -> None:
+        """Accumulate ``count`` (static) consecutive values of K that start at element ``first`` of each pixel."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The right side of a register tile: row k of the tile's columns starts at ``base + k · columns``."""
+
+    buffer: Buffer
+    base: Index
+    columns: int
+
+    def advance(self, k: Index) -> Weights:
+        """Return the weights from row ``k`` on."""
+        return Weights(self.buffer, self.base + k * self.columns, self.columns)
+
+
+class MatrixTile:
+    """Accumulators of ``pixels`` x ``widths`` output values, kept in vector registers while K is walked."""
+
+    def __init__(self, k: KernelBuilder, provider: Provider, pixels: int, widths: Sequence[int]) -> None:
+        self.k, self.provider, self.pixels, self.widths = k, provider, pixels, tuple(widths)
+        self.offsets = tuple(sum(self.widths[:index]) for index in range(len(self.widths)))
+        self.columns = sum(self.widths)
+        self._registers: list[list[Register]] = [
+            [k.register(provider.dtype, lanes) for lanes in self.widths] for _ in range(pixels)
+        ]
+
+    def start(self, value: Callable[[int, int, int], Value]) -> None:
+        """Set every accumulator to ``value(pixel, column offset, lanes)``."""
+        for pixel, row in enumerate(self._registers):
+            for register, offset, lanes in zip(row, self.offsets, self.widths, strict=True):
+                register.set(value(pixel, offset, lanes))
+
+    def load_weights(self, weights: Weights, k: int) -> list[Value]:
+        """Read row ``k`` of the weights, one vector per column of the tile."""
+        return [
+            self.k.bind(self.k.load(weights.buffer, weights.base + k * weights.columns + offset, lanes), "weight")
+            for offset, lanes in zip(self.offsets, self.widths, strict=True)
+        ]
+
+    def add_product(self, pixel: int, factor: Callable[[int], Value], weights: Sequence[Value]) -> None:
+        """Add ``factor(lanes)`` times the weights to the accumulators of one pixel."""
+        for register, weight, lanes in zip(self._registers[pixel], weights, self.widths, strict=True):
+            register.set(self.k.fma(factor(lanes), weight, register.get(), self.provider.dtype, lanes))
+
+    def accumulate(
+        self, operand: Operand, weights: Weights, depth: int, unroll: int, prefetch: Prefetch | None = None
+    ) -> None:
+        """Walk K = ``depth`` values, ``unroll`` of them per iteration of the inner loop."""
+        k = self.k
+        for start, blocks, block in _runs(operand, depth):
+            step, group = min(unroll, block), max(1, unroll // block)
+            groups, rest = divmod(blocks, group)
+            base = (start // operand.block) * operand.block_stride
+            with k.loop(groups, "block") as outer:
+                for index in range(group if groups else 0):
+                    at = outer * group + index
+                    self._block(operand, weights.advance(start + at * block), base, at, block, step, prefetch)
+            for at in range(groups * group, groups * group + rest):
+                self._block(operand, weights.advance(start + at * block), base, at, block, step, prefetch)
+
+    def _block(
+        self,
+        operand: Operand,
+        weights: Weights,
+        base: int,
+        at: Index,
+        block: int,
+        step: int,
+        prefetch: Prefetch | None,
+    ) -> None:
+        """Walk the ``block`` contiguous values of one block of K, ``step`` of them per iteration."""
+        k, steps, rest = self.k, *divmod(block, step)
+        first = k.bind(at * operand.block_stride + base, "first")
+        with k.loop(steps, "depth") as inner:
+            here = weights.advance(inner * step)
+            here = Weights(here.buffer, k.bind(here.base, "weights"), here.columns)
+            if prefetch is not None:
+                self._prefetch(here, step, prefetch)
+            self.provider.multiply(k, self, operand, k.bind(first + inner * step, "first"), step, here)
+        if rest:
+            self.provider.multiply(k, self, operand, first + steps * step, rest, weights.advance(steps * step))
+
+    def _prefetch(self, weights: Weights, rows: int, prefetch: Prefetch) -> None:
+        lines = rows * weights.columns // self.provider.line
+        share = range(prefetch.part * lines // prefetch.parts, (prefetch.part + 1) * lines // prefetch.parts)
+        for line in share:
+            self.k.prefetch(weights.buffer, weights.base + prefetch.distance + line * self.provider.line)
+
+    def finish(self, consume: Callable[[int, int, int, Value], None]) -> None:
+        """Hand every accumulator to ``consume(pixel, column offset, lanes, value)``."""
+        for pixel, row in enumerate(self._registers):
+            for register, offset, lanes in zip(row, self.offsets, self.widths, strict=True):
+                consume(pixel, offset, lanes, register.get())
+
+
+def _runs(operand: Operand, depth: int) -> list[tuple[int, int, int]]:
+    """Cut K into (start, number of blocks, values per block): the full blocks, then what is left of the last."""
+    full, rest = divmod(depth, operand.block)
+    runs = [(0, full, operand.block)] if full else []
+    return [*runs, (full * operand.block, 1, rest)] if rest else runs
+
+
+class DepthwiseRow:
+    """A group of neighbouring output pixels of one channel vector, sharing the input pixels their windows overlap in."""
+
+    def __init__(self, k: KernelBuilder, provider: Provider, lanes: int) -> None:
+        self.k, self.provider, self.lanes = k, provider, lanes
+
+    def emit(
+        self,
+        pixels: Sequence[int],
+        taps: Sequence[tuple[int, int, Value]],
+        bias: Value,
+        load: Callable[[int, int, int], Value],
+        store: Callable[[int, Value], None],
+        activation: Activation | None,
+    ) -> None:
+        """Compute ``pixels`` together: sum over ``taps`` (row, column, weight) of weight x ``load(row, pixel, column)``."""
+        k = self.k
+        sums = {pixel: bias for pixel in pixels}
+        for row, column, weight in taps:
+            for pixel in pixels:
+                value = load(row, pixel, column)
+                sums[pixel] = k.bind(k.fma(value, weight, sums[pixel], self.provider.dtype, self.lanes), "sum")
+        for pixel, value in sums.items():
+            store(pixel, self.provider.clamp(k, value, self.lanes, activation))
+
+
+def zero(provider: Provider, lanes: int) -> Value:
+    """Return a vector of zeros."""
+    return constant(0.0, provider.dtype, lanes)

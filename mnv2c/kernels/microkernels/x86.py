@@ -1,0 +1,46 @@
+"""float32 on AVX2 and AVX-512: one pixel value is broadcast and multiplied with vectors of weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tvm import tirx
+
+from mnv2c.kernels.ir import Index, KernelBuilder, Value, constant
+from mnv2c.kernels.microkernels.base import MatrixTile, Operand, Provider, Weights
+from mnv2c.plan.chain import Activation
+
+
+@dataclass(frozen=True)
+class BroadcastProvider(Provider):
+    """Broadcast-multiply tiles: accumulators, one vector of weights per column, one register for the broadcast."""
+
+    def fits(self, pixels: int, vectors: int) -> bool:
+        """Whether a tile of pixels x vectors leaves its accumulators in registers."""
+        return pixels * vectors + vectors + 1 <= self.registers
+
+    def loads(self, pixels: int, vectors: int) -> float:
+        """Vector loads of one step of K: the weights, and one broadcast per pixel."""
+        return vectors + pixels
+
+    def clamp(self, k: KernelBuilder, value: Value, lanes: int, activation: Activation | None) -> Value:
+        """Clamp with max and min, one instruction each."""
+        if activation is None:
+            return value
+        low = constant(activation.low, self.dtype, lanes)
+        high = constant(activation.high, self.dtype, lanes)
+        return tirx.min(tirx.max(value, low), high)
+
+    def multiply(
+        self, k: KernelBuilder, tile: MatrixTile, operand: Operand, first: Index, count: int, weights: Weights
+    ) -> None:
+        """Accumulate ``count`` values of K, one broadcast per pixel and value."""
+        for step in range(count):
+            row = tile.load_weights(weights, step)
+            for pixel, base in enumerate(operand.bases):
+                value = k.bind(k.load(operand.buffer, base + first + step), "pixel")
+                tile.add_product(pixel, lambda lanes, value=value: k.broadcast(value, lanes), row)  # type: ignore[misc]
+
+
+AVX2_FLOAT32 = BroadcastProvider("avx2", "float32", lanes=8, registers=16, unroll=4, depthwise_pixels=4, depthwise_group=2)
+AVX512_FLOAT32 = BroadcastProvider("avx512", "float32", lanes=16, registers=32, unroll=4, depthwise_pixels=7, depthwise_group=4)

@@ -1,0 +1,49 @@
+"""What every stage emitter gets and offers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from mnv2c.kernels.ir import Buffer, Index, KernelBuilder
+from mnv2c.kernels.microkernels.base import Provider
+from mnv2c.kernels.planes import Plane
+from mnv2c.plan.chain import Stage
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """A stage among its planes: where it reads, where it writes (more than once for a side output)."""
+
+    k: KernelBuilder
+    provider: Provider
+    stage: Stage
+    sources: tuple[Plane, ...]
+    results: tuple[Plane, ...]
+    weights: Buffer
+
+
+class StageEmitter(Protocol):
+    """Emits rows of one stage."""
+
+    def emit_rows(self, row: Index, rows: int, chunk: Index | None) -> None:
+        """Emit code for result rows [row, row + rows); ``chunk`` selects the expanded channels in flight, if chunked."""
+
+
+def spans(extent: int, size: int) -> list[tuple[int, int, int]]:
+    """Cut ``extent`` into the fewest pieces of at most ``size``, as equal as possible.
+
+    Returns (start, piece size, number of such pieces in a row), at most two entries, the larger pieces first.
+    """
+    pieces = -(-extent // size)
+    small, larger = divmod(extent, pieces)
+    cuts = [(0, small + 1, larger), (larger * (small + 1), small, pieces - larger)]
+    return [cut for cut in cuts if cut[2]]
+
+
+def columns_of(k: KernelBuilder, extent: int, size: int, name: str) -> Iterator[tuple[Index, int]]:
+    """Walk ``extent`` columns in pieces of at most ``size``: yields (first column, number of columns) inside a loop."""
+    for start, piece, count in spans(extent, size):
+        with k.loop(count, name) as index:
+            yield k.bind(index * piece + start, "column"), piece

@@ -1,0 +1,99 @@
+"""The depthwise stage: a k x k window per channel, one vector of channels at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mnv2c.kernels.ir import Index, Value
+from mnv2c.kernels.microkernels.base import DepthwiseRow
+from mnv2c.kernels.packing import DepthwisePacking
+from mnv2c.kernels.stages.base import Surroundings, columns_of
+
+
+@dataclass(frozen=True)
+class DepthwiseStage:
+    """Emitter of one depthwise stage: ``pixels`` neighbouring outputs per iteration, ``group`` of them interleaved."""
+
+    at: Surroundings
+    packing: DepthwisePacking
+    pixels: int
+    group: int
+
+    def emit_rows(self, row: Index, rows: int, chunk: Index | None) -> None:
+        """Emit result rows [row, row + rows)."""
+        k = self.at.k
+        with k.loop(rows, "row") as index:
+            self._emit_row(k.bind(row + index, "row"), chunk)
+
+    def _emit_row(self, row: Index, chunk: Index | None) -> None:
+        k, window, plane = self.at.k, self.at.stage.window, self.at.sources[0]
+        first = row * window.stride[0] - window.padding[0][0]
+        left = plane.pixel(window.padding[1][0])
+        sources = [
+            k.bind(plane.row(k, first + tap * window.dilation[0]) - left, "source") for tap in range(window.kernel[0])
+        ]
+        results = [plane.row(k, row) for plane in self.at.results]
+        for channel, lanes, weights in self._vectors(chunk):
+            self._emit_vector(channel, lanes, weights, sources, results)
+
+    def _vectors(self, chunk: Index | None) -> Iterator[tuple[Index, int, Index]]:
+        """Walk the channels a vector at a time: yields (channel, lanes, index of the vector's weights) inside a loop."""
+        k, packing = self.at.k, self.packing
+        channels = self.at.results[0].layout.channels
+        full = channels // packing.lanes
+        start: Index = packing.offset
+        if chunk is not None:
+            start = k.bind(start + chunk * (full * packing.block_elements), "chunk")
+        with k.loop(full, "vector") as index:
+            if full:
+                yield index * packing.lanes, packing.lanes, k.bind(start + index * packing.block_elements, "weights")
+        channel, within = full * packing.lanes, 0
+        for lanes in self.at.provider.widths(channels - channel):
+            yield channel + within, lanes, start + full * packing.block_elements + within
+            within += lanes
+
+    def _emit_vector(
+        self, channel: Index, lanes: int, weights: Index, sources: list[Index], results: list[Index]
+    ) -> None:
+        k, packing, window = self.at.k, self.packing, self.at.stage.window
+        bias = k.bind(k.load(self.at.weights, weights, lanes), "bias")
+        taps: list[tuple[int, int, Value]] = []
+        for tap_column in range(window.kernel[1]):
+            for tap_row in range(window.kernel[0]):
+                index = weights + (1 + tap_row * window.kernel[1] + tap_column) * packing.lanes
+                weight = k.bind(k.load(self.at.weights, index, lanes), "weight")
+                taps.append((tap_row, tap_column * window.dilation[1], weight))
+        for first, count in columns_of(k, self.at.stage.shape.columns, self.pixels, "pixels"):
+            self._emit_pixels(channel, lanes, taps, bias, sources, results, first, count)
+
+    def _emit_pixels(
+        self,
+        channel: Index,
+        lanes: int,
+        taps: list[tuple[int, int, Value]],
+        bias: Value,
+        sources: list[Index],
+        results: list[Index],
+        first: Index,
+        count: int,
+    ) -> None:
+        k, plane, stride = self.at.k, self.at.sources[0], self.at.stage.window.stride[1]
+        bases = [k.bind(source + plane.pixel(first * stride) + plane.channel(channel), "base") for source in sources]
+        seen: dict[tuple[int, int], Value] = {}
+
+        def load(row: int, pixel: int, column: int) -> Value:
+            place = row, pixel * stride + column
+            if place not in seen:
+                seen[place] = k.bind(k.load(plane.buffer, bases[row] + plane.pixel(place[1]), lanes), "pixel")
+            return seen[place]
+
+        def store(pixel: int, value: Value) -> None:
+            for result, base in zip(self.at.results, results, strict=True):
+                index = base + result.pixel(first + pixel) + result.channel(channel)
+                k.store(result.buffer, index, value, lanes)
+
+        row = DepthwiseRow(k, self.at.provider, lanes)
+        for start in range(0, count, self.group):
+            pixels = range(start, min(count, start + self.group))
+            row.emit(pixels, taps, bias, load, store, self.at.stage.activation)

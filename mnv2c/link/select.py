@@ -1,0 +1,115 @@
+"""Chooses the compiler driver: zig from its wheel, or what the user names."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mnv2c.errors import LinkerError
+from mnv2c.link.linker import Linker, first_error
+
+if TYPE_CHECKING:
+    from mnv2c.targets import Target
+
+ZIG_LIBRARIES = ("-nostdlib", "-lc", "-lm")
+"""Only the stubs of libc: start files and zig's run-time library are not needed, and take ten seconds to build."""
+
+CC_LIBRARIES = ("-nostartfiles", "-lm")
+"""Nor are a compiler's start files, whose hooks for C++ would show among the library's symbols."""
+
+INSTALL = "install one with `pip install ziglang==0.17.*`, or name a C compiler with --cc"
+
+
+def select_linker(target: Target, cc: str | None = None) -> Linker:
+    """The linker for ``target``: ``cc`` (a command, e.g. "aarch64-linux-gnu-gcc") or zig; LinkerError if unusable."""
+    return _own(target, cc) if cc else _zig(target.zig_triple)
+
+
+def static_linker(arch: str) -> Linker:
+    """Zig for static programs of an architecture, which run on any Linux; LinkerError without zig."""
+    return _zig(f"{arch}-linux-musl")
+
+
+def zig_program() -> Path | None:
+    """The zig executable of the ziglang wheel."""
+    spec = find_spec("ziglang")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    program = Path(spec.submodule_search_locations[0]) / "zig"
+    return program if os.access(program, os.X_OK) else None
+
+
+def _zig(triple: str) -> Linker:
+    program = zig_program()
+    if program is None:
+        raise LinkerError(f"no linker: the Python package ziglang is missing; {INSTALL}")
+    environment = {"ZIG_GLOBAL_CACHE_DIR": str(_cache())}
+    version = _output([str(program), "version"], environment)
+    return Linker(
+        compiler=(str(program), "cc", "-target", triple),
+        archiver=(str(program), "ar"),
+        version=f"zig {version}",
+        libraries=ZIG_LIBRARIES,
+        environment=tuple(environment.items()),
+    )
+
+
+def _own(target: Target, cc: str) -> Linker:
+    command = shlex.split(cc)
+    program = shutil.which(command[0]) if command else None
+    if program is None:
+        raise LinkerError(f'--cc "{cc}": not found; install it, or leave --cc out to use zig')
+    compiler = (program, *command[1:])
+    machine = _output([*compiler, "-dumpmachine"], {})
+    if machine.split("-")[0] != target.arch:
+        raise LinkerError(f'--cc "{cc}": compiles for {machine}, but the target {target.name} is {target.triple}')
+    version = _output([*compiler, "--version"], {}).splitlines()[0]
+    return Linker(compiler=compiler, archiver=_archiver(Path(program)), version=version, libraries=CC_LIBRARIES)
+
+
+def _archiver(compiler: Path) -> tuple[str, ...]:
+    """``ar`` of the same family: beside the compiler under the same prefix, the system's, or zig's."""
+    prefix = compiler.name.rsplit("-", 1)[0] + "-" if "-" in compiler.name else ""
+    for name in dict.fromkeys((f"{prefix}ar", "llvm-ar", "ar")):
+        beside = compiler.with_name(name)
+        found = str(beside) if os.access(beside, os.X_OK) else shutil.which(name)
+        if found:
+            return (found,)
+    zig = zig_program()
+    if zig is None:
+        raise LinkerError(f"no ar beside {compiler}; install binutils, or leave --cc out to use zig")
+    return (str(zig), "ar")
+
+
+def _output(command: list[str], environment: dict[str, str]) -> str:
+    """What a tool prints about itself; LinkerError if it does not run."""
+    try:
+        done = subprocess.run(
+            command, env={**os.environ, **environment}, capture_output=True, text=True, errors="replace"
+        )
+    except OSError as error:
+        raise LinkerError(f"{command[0]}: cannot be run: {error.strerror}; {INSTALL}") from error
+    if done.returncode != 0 or not done.stdout.strip():
+        raise LinkerError(f"{command[0]}: does not work: {first_error(done.stderr)}; {INSTALL}")
+    return done.stdout.strip()
+
+
+def _cache() -> Path:
+    """Where zig keeps what it builds once per target (libc, start code): the user's cache, else a temporary folder."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    for folder in (Path(base) / "mnv2c" / "zig", Path(tempfile.gettempdir()) / f"mnv2c-zig-{os.getuid()}"):
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if folder.stat().st_uid != os.getuid():
+                continue  # somebody else's folder under our name: what lies in there is not to be linked
+            with tempfile.NamedTemporaryFile(dir=folder):
+                return folder
+        except OSError:
+            continue
+    raise LinkerError(f"{base}: no folder for zig's cache can be written; set XDG_CACHE_HOME")

@@ -1,0 +1,68 @@
+"""``NAME.h`` and the example ``main.c``: what a C programmer sees of a library."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from mnv2c import __version__
+from mnv2c.data import fill
+from mnv2c.plan.program import Port, Program
+
+ABI = 1
+"""Version of the C interface; also the number at the end of the SONAME."""
+
+HEADER = Path(__file__).parent / "library.h.in"
+EXAMPLE = Path(__file__).parent / "main.c.in"
+
+
+def header_source(program: Program, name: str, meta: Mapping[str, object]) -> str:
+    """The self-documenting header; of the metadata it uses ``summary`` and ``target`` (a table with ``name``)."""
+    target = meta["target"]
+    return fill(
+        HEADER,
+        name=name,
+        NAME=name.upper(),
+        summary=str(meta["summary"]).replace("*/", "* /"),
+        version=__version__,
+        target=target["name"] if isinstance(target, Mapping) else target,
+        abi=ABI,
+        ports="\n".join(f" * {line}" for line in _ports(program)),
+        arena_bytes=program.arena_bytes,
+        arena_align=program.arena_alignment,
+        threads=program.threads,
+        port_macros=_macros(name.upper(), "INPUT", program.inputs)
+        + "\n\n"
+        + _macros(name.upper(), "OUTPUT", program.outputs),
+        step_count=len(program.steps),
+    )
+
+
+def example_source(program: Program, name: str) -> str:
+    """A C program of about 30 lines that runs the library on a file or a pattern and prints the best five values."""
+    upper = name.upper()
+    others = [f"input_{index}" for index in range(1, len(program.inputs))]
+    others += [f"output_{index}" for index in range(1, len(program.outputs))]
+    return fill(
+        EXAMPLE,
+        name=name,
+        NAME=upper,
+        more="".join(f"static float {other}[{upper}_{other.upper()}_BYTES / sizeof(float)];\n" for other in others),
+        inputs=", ".join(["input", *(other for other in others if other.startswith("input"))]),
+        outputs=", ".join(["output", *(other for other in others if other.startswith("output"))]),
+    )
+
+
+def _ports(program: Program) -> list[str]:
+    return [
+        f'{kind} {index}, "{port.name}": {port.dtype} {port.layout} [{", ".join(map(str, port.shape))}]'
+        for kind, ports in (("Input", program.inputs), ("Output", program.outputs))
+        for index, port in enumerate(ports)
+    ]
+
+
+def _macros(upper: str, kind: str, ports: tuple[Port, ...]) -> str:
+    lines = [f"#define {upper}_{kind}_COUNT {len(ports)}u"]
+    for index, port in enumerate(ports):
+        lines.append(f"#define {upper}_{kind}_{index}_BYTES {port.bytes}u /* {port.name} */")
+    return "\n".join(lines)

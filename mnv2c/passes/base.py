@@ -1,0 +1,50 @@
+"""What the passes share: running a mutator over ``main``, constants as NumPy arrays, static shapes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tvm
+from tvm import relax
+from tvm.ir import GenericConst
+
+Array = npt.NDArray[Any]
+
+
+def run_on_main(module: Any, mutator: type) -> Any:
+    """Apply a ``PyExprMutator`` class to ``main`` and drop what became dead."""
+    function = mutator(module).visit_expr(module["main"])
+    rewritten = module.clone()
+    rewritten.update_func(module.get_global_var("main"), function)
+    tidy = [relax.transform.CanonicalizeBindings(), relax.transform.DeadCodeElimination(["main"])]
+    return tvm.transform.Sequential(tidy)(rewritten)
+
+
+def constant_value(expression: Any) -> Array | None:
+    """Return the value of a constant, else None."""
+    if not isinstance(expression, GenericConst):
+        return None
+    value: Array = expression.value.numpy()
+    return value
+
+
+def constant(value: Array) -> Any:
+    """Return a Relax constant with the values of ``value``."""
+    return relax.const(np.ascontiguousarray(value))
+
+
+def shape_of(expression: Any) -> tuple[int, ...]:
+    """Return the static shape of a tensor expression."""
+    return tuple(int(extent) for extent in expression.ty.shape.values)
+
+
+def is_call(expression: Any, operator: str) -> bool:
+    """Whether ``expression`` calls the Relax operator of that name."""
+    return isinstance(expression, relax.Call) and getattr(expression.op, "name", None) == operator
+
+
+def bindings(function: Any) -> list[Any]:
+    """Return the bindings of a function's only block, in order."""
+    return [binding for block in function.body.blocks for binding in block.bindings]

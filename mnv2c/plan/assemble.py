@@ -1,0 +1,139 @@
+"""Assemble the program: kernels in order, buffers at arena offsets, weights in one block."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mnv2c.plan.arena import ALIGNMENT, Buffer, aligned, place
+from mnv2c.plan.chain import Chain, StageKind, input_name
+from mnv2c.plan.network import Array, Network, Tensor
+from mnv2c.plan.program import Location, Port, Program, Result, Space, Step
+
+
+@dataclass(frozen=True, eq=False)
+class NodeKernel:
+    """How one node of the network is called.
+
+    Arguments are, in order: inputs, outputs (none for a node in place), packed ``weights`` if any, and scratch buffers
+    of ``scratch`` bytes. A constant input of a fallback is read from the weights.
+    """
+
+    symbol: str
+    weights: Array | None
+    scratch: tuple[int, ...]
+    in_place: bool = False
+    comment: str = ""
+
+
+def runs_in_place(network: Network, index: int) -> Chain | None:
+    """Return node ``index``'s chain as one that overwrites its input, if it is a residual that may do so.
+
+    Every row is read by the expansion before, and as the residual when, it is overwritten (`plan.rows`: leads are never
+    negative); nobody else may read the input later, and neither end may be the caller's.
+    """
+    chain = getattr(network.nodes[index], "chain", None)
+    if chain is None or chain.stages[-1].kind is not StageKind.ADD or input_name(0) not in chain.stages[-1].sources:
+        return None
+    source, result = network.nodes[index].inputs[0], network.nodes[index].outputs[0]
+    callers = {*network.inputs, *network.outputs}
+    if source in callers or result in callers or network.last_use(str(source)) != index:
+        return None
+    return replace(chain, in_place=True)
+
+
+def assemble(network: Network, kernels: Sequence[NodeKernel]) -> Program:
+    """Place every tensor and scratch buffer and return the program of calls."""
+    return _Assembler(network, kernels).program()
+
+
+class _Weights:
+    """One block of read-only bytes; equal contents are stored once."""
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+        self.size = 0
+        self._offsets: dict[bytes, int] = {}
+
+    def add(self, values: Array) -> Location:
+        """Append the values, aligned; return where they lie."""
+        content = np.ascontiguousarray(values).tobytes()
+        if content not in self._offsets:
+            self._offsets[content] = self.size
+            self.parts.append(content.ljust(aligned(len(content)), b"\0"))
+            self.size += aligned(len(content))
+        return Location(Space.WEIGHTS, self._offsets[content])
+
+
+class _Assembler:
+    def __init__(self, network: Network, kernels: Sequence[NodeKernel]) -> None:
+        self.network, self.kernels = network, kernels
+        self.weights = _Weights()
+        self.owner = self._owners()
+        self.offsets, self.arena_bytes = place(self._buffers())
+
+    def _owners(self) -> dict[str, str]:
+        """Map every tensor to the one whose buffer it lies in: a result in place lies in its input's."""
+        owner = {name: name for name in self.network.tensors}
+        for node, kernel in zip(self.network.nodes, self.kernels, strict=True):
+            if kernel.in_place:
+                owner[node.outputs[0]] = owner[str(node.inputs[0])]
+        return owner
+
+    def _buffers(self) -> list[Buffer]:
+        """Tensors from the node that makes them to their last reader, scratch for one node."""
+        callers = {*self.network.inputs, *self.network.outputs}
+        lives: dict[str, list[int]] = {}
+        buffers = []
+        for index, (node, kernel) in enumerate(zip(self.network.nodes, self.kernels, strict=True)):
+            for name in node.outputs:
+                if name not in callers:
+                    lives.setdefault(self.owner[name], []).extend([index, max(index, self.network.last_use(name))])
+            buffers += [Buffer(_scratch(index, part), size, index, index) for part, size in enumerate(kernel.scratch)]
+        tensors = self.network.tensors
+        return buffers + [Buffer(name, tensors[name].bytes, min(steps), max(steps)) for name, steps in lives.items()]
+
+    def _location(self, name: str) -> Location:
+        if name in self.network.inputs:
+            return Location(Space.INPUT, index=self.network.inputs.index(name))
+        if name in self.network.outputs:
+            return Location(Space.OUTPUT, index=self.network.outputs.index(name))
+        return Location(Space.ARENA, self.offsets[self.owner[name]])
+
+    def program(self) -> Program:
+        steps = tuple(self._step(index) for index in range(len(self.kernels)))
+        return Program(
+            inputs=tuple(self._port(name) for name in self.network.inputs),
+            outputs=tuple(self._port(name) for name in self.network.outputs),
+            steps=steps,
+            arena_bytes=self.arena_bytes,
+            weights=b"".join(self.weights.parts),
+            arena_alignment=ALIGNMENT,
+        )
+
+    def _port(self, name: str) -> Port:
+        tensor = self.network.tensors[name]
+        return Port(name, tensor.shape, tensor.dtype, "NHWC" if len(tensor.shape) == 4 else "NC")
+
+    def _step(self, index: int) -> Step:
+        node, kernel = self.network.nodes[index], self.kernels[index]
+        arguments = [
+            self._location(value) if isinstance(value, str) else self.weights.add(value) for value in node.inputs
+        ]
+        if not kernel.in_place:
+            arguments += [self._location(name) for name in node.outputs]
+        if kernel.weights is not None:
+            arguments.append(self.weights.add(kernel.weights))
+        arguments += [Location(Space.ARENA, self.offsets[_scratch(index, part)]) for part in range(len(kernel.scratch))]
+        results = tuple(self._result(self.network.tensors[name]) for name in node.outputs)
+        return Step(node.label, kernel.symbol, tuple(arguments), results, kernel.comment)
+
+    def _result(self, tensor: Tensor) -> Result:
+        layout = "NCHW" if len(tensor.shape) == 4 and tensor.name not in self.network.outputs else "same"
+        return Result(self._location(tensor.name), tensor.shape, tensor.dtype, tensor.onnx_name, layout)
+
+
+def _scratch(index: int, part: int) -> str:
+    return f"scratch_{index}_{part}"

@@ -1,0 +1,181 @@
+"""Stages and chains as data: what is computed, from which rows, and nothing about how.
+
+A stage produces one output row from the few input rows its window covers. A chain is a DAG of stages that becomes
+one kernel. Both are structural (no weights, no tensor names), so equal chains share one kernel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+
+class StageKind(StrEnum):
+    """What a stage computes; the value is the name used in metadata and reports."""
+
+    LOAD = "load"
+    STEM = "stem"
+    EXPAND = "expand"
+    DEPTHWISE = "depthwise"
+    PROJECT = "project"
+    ADD = "add"
+    CONV = "conv"
+    POINTWISE = "pointwise"
+    POOL = "pool"
+    DENSE = "dense"
+    RESIZE = "resize"
+    ARGMAX = "argmax"
+
+
+MATRIX_KINDS = frozenset(
+    {StageKind.STEM, StageKind.EXPAND, StageKind.PROJECT, StageKind.CONV, StageKind.POINTWISE, StageKind.DENSE}
+)
+"""Stages that multiply a row of pixels by a matrix of weights (the others work channel by channel)."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Extent of one NHWC tensor of batch 1."""
+
+    rows: int
+    columns: int
+    channels: int
+
+    @property
+    def elements(self) -> int:
+        """Number of elements."""
+        return self.rows * self.columns * self.channels
+
+    @property
+    def pixels(self) -> int:
+        """Number of pixels."""
+        return self.rows * self.columns
+
+
+@dataclass(frozen=True)
+class Window:
+    """Which input pixels one output pixel sees; pairs are (vertical, horizontal), padding ((top, bottom), (left, right))."""
+
+    kernel: tuple[int, int] = (1, 1)
+    stride: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+    padding: tuple[tuple[int, int], tuple[int, int]] = ((0, 0), (0, 0))
+
+    @property
+    def taps(self) -> int:
+        """Number of input pixels in the window."""
+        return self.kernel[0] * self.kernel[1]
+
+    @property
+    def reach(self) -> int:
+        """Rows between the first and the last input row of the window."""
+        return (self.kernel[0] - 1) * self.dilation[0]
+
+    @property
+    def is_pixel(self) -> bool:
+        """Whether an output pixel sees exactly the input pixel at its own place."""
+        return self == Window()
+
+    @property
+    def needs_margin(self) -> bool:
+        """Whether the window leaves the image or overlaps itself, so that its input must lie in a padded ring."""
+        return self.taps > 1 or self.padding != ((0, 0), (0, 0))
+
+    def rows_needed(self, first: int, last: int) -> tuple[int, int]:
+        """Return the input rows [low, high) of output rows [first, last); rows outside the image are padding."""
+        top = self.padding[0][0]
+        return first * self.stride[0] - top, (last - 1) * self.stride[0] - top + self.reach + 1
+
+
+@dataclass(frozen=True)
+class Activation:
+    """Clamp of the result to [low, high]; ReLU6 is (0, 6)."""
+
+    low: float
+    high: float
+
+
+RELU6 = Activation(0.0, 6.0)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One row-wise operation.
+
+    ``sources`` name earlier stages of the chain or its inputs (``input_0`` …); ``shape`` is the output's.
+    """
+
+    name: str
+    kind: StageKind
+    sources: tuple[str, ...]
+    shape: Shape
+    window: Window = Window()
+    activation: Activation | None = None
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A DAG of stages in topological order, compiled into one kernel.
+
+    ``outputs`` name the stages whose results leave the kernel, the last stage's among them; any other of them is a
+    side output. With ``in_place`` the first output is written over the first input (the residual block's own rows).
+    """
+
+    kind: str
+    inputs: tuple[Shape, ...]
+    stages: tuple[Stage, ...]
+    outputs: tuple[str, ...]
+    in_place: bool = False
+
+    def stage(self, name: str) -> Stage:
+        """Return the stage of that name."""
+        return next(stage for stage in self.stages if stage.name == name)
+
+    def shape(self, name: str) -> Shape:
+        """Return the shape of a stage's result or of an input."""
+        if name.startswith("input_"):
+            return self.inputs[int(name.removeprefix("input_"))]
+        return self.stage(name).shape
+
+    def consumers(self, name: str) -> tuple[Stage, ...]:
+        """Return the stages that read ``name``."""
+        return tuple(stage for stage in self.stages if name in stage.sources)
+
+    @property
+    def madds(self) -> int:
+        """Multiply-adds of all convolutions and fully connected stages."""
+        return sum(stage_madds(self, stage) for stage in self.stages)
+
+
+def input_name(index: int) -> str:
+    """Return the source name of a chain's input."""
+    return f"input_{index}"
+
+
+def stage_madds(chain: Chain, stage: Stage) -> int:
+    """Multiply-adds of one stage (paper section 3.3); element-wise stages count none."""
+    if stage.kind in MATRIX_KINDS:
+        return stage.shape.elements * stage.window.taps * chain.shape(stage.sources[0]).channels
+    if stage.kind is StageKind.DEPTHWISE:
+        return stage.shape.elements * stage.window.taps
+    return 0
+
+
+def with_loads(chain: Chain) -> Chain:
+    """Put a ``load`` stage before every windowed stage that reads an input of the chain.
+
+    The load copies each input row once into a ring whose columns carry the padding, so no window ever tests for the
+    border and any padding convention costs the same.
+    """
+    loads: dict[str, Stage] = {}
+    stages: list[Stage] = []
+    for stage in chain.stages:
+        sources = list(stage.sources)
+        if stage.window.needs_margin and sources[0].startswith("input_"):
+            name = f"load_{sources[0]}"
+            if name not in loads:
+                loads[name] = Stage(name, StageKind.LOAD, (sources[0],), chain.shape(sources[0]))
+                stages.append(loads[name])
+            sources[0] = name
+        stages.append(replace(stage, sources=tuple(sources)))
+    return replace(chain, stages=tuple(stages))

@@ -1,0 +1,86 @@
+"""The fused network as data: tensors, chains with their weights, and what falls back to TVM's own lowering."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mnv2c.plan.chain import Chain
+
+Array = npt.NDArray[Any]
+StageWeights = Mapping[str, tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]
+"""Per stage: the filter [kernel rows, kernel columns, input channels (1 if depthwise), outputs] and the bias."""
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A value between two nodes, or an input or output of the network; ``onnx_name`` is the tensor it must equal."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    onnx_name: str = ""
+
+    @property
+    def bytes(self) -> int:
+        """Size in bytes."""
+        return int(np.prod(self.shape, dtype=np.int64)) * np.dtype(self.dtype).itemsize
+
+
+@dataclass(frozen=True, eq=False)
+class ChainNode:
+    """A call of a chain's kernel; ``inputs`` and ``outputs`` name tensors."""
+
+    label: str
+    chain: Chain
+    weights: StageWeights
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class FallbackNode:
+    """A call of a function that TVM lowered; an input is the name of a tensor or a constant."""
+
+    label: str
+    operator: str
+    function: Any
+    inputs: tuple[str | Array, ...]
+    outputs: tuple[str, ...]
+
+
+Node = ChainNode | FallbackNode
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """Nodes in the order they run."""
+
+    tensors: Mapping[str, Tensor]
+    nodes: tuple[Node, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+    @property
+    def fallbacks(self) -> tuple[FallbackNode, ...]:
+        """What no chain covers."""
+        return tuple(node for node in self.nodes if isinstance(node, FallbackNode))
+
+    @property
+    def chains(self) -> tuple[ChainNode, ...]:
+        """The chains in order."""
+        return tuple(node for node in self.nodes if isinstance(node, ChainNode))
+
+    def last_use(self, tensor: str) -> int:
+        """Return the index of the last node that reads ``tensor``; beyond the end for an output, -1 if unread."""
+        if tensor in self.outputs:
+            return len(self.nodes)
+        return max((index for index, node in enumerate(self.nodes) if tensor in _names(node.inputs)), default=-1)
+
+
+def _names(inputs: tuple[str | Array, ...]) -> list[str]:
+    return [value for value in inputs if isinstance(value, str)]

@@ -1,0 +1,184 @@
+/* A program's start and its system calls, without a libc; see system.h. Compiled with -ffreestanding -fno-builtin. */
+#include "system.h"
+
+enum { PAGE_SIZE_ENTRY = 6, CURRENT_FOLDER = -100, READ_WRITE = 3, PRIVATE_ANONYMOUS = 0x22 };
+enum { READ_ONLY_FILE = 0, NEW_FILE = 01 | 0100 | 01000, MODE = 0644 };
+
+/* ---- What differs between the architectures: the entry point, the system call and its numbers. ---- */
+
+#if defined(__x86_64__)
+
+enum { SYS_READ = 0, SYS_WRITE = 1, SYS_CLOSE = 3, SYS_MMAP = 9, SYS_MPROTECT = 10, SYS_EXIT = 231, SYS_OPENAT = 257 };
+
+__asm__(".globl _start\n_start:\n"
+        "    xor %ebp, %ebp\n    mov %rsp, %rdi\n    and $-16, %rsp\n    call start_c\n    hlt\n");
+
+static long call(long number, long a, long b, long c, long d, long e, long f)
+{
+    long result;
+    register long r10 __asm__("r10") = d;
+    register long r8 __asm__("r8") = e;
+    register long r9 __asm__("r9") = f;
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                     : "rcx", "r11", "memory");
+    return result;
+}
+
+#elif defined(__aarch64__)
+
+enum { SYS_READ = 63, SYS_WRITE = 64, SYS_CLOSE = 57, SYS_MMAP = 222, SYS_MPROTECT = 226, SYS_EXIT = 94,
+       SYS_OPENAT = 56 };
+
+__asm__(".globl _start\n_start:\n"
+        "    mov x29, #0\n    mov x30, #0\n    mov x0, sp\n    and sp, x0, #-16\n    bl start_c\n");
+
+static long call(long number, long a, long b, long c, long d, long e, long f)
+{
+    register long x8 __asm__("x8") = number;
+    register long x0 __asm__("x0") = a;
+    register long x1 __asm__("x1") = b;
+    register long x2 __asm__("x2") = c;
+    register long x3 __asm__("x3") = d;
+    register long x4 __asm__("x4") = e;
+    register long x5 __asm__("x5") = f;
+    __asm__ volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
+    return x0;
+}
+
+#else
+#error "no system calls for this architecture"
+#endif
+
+/* ---- The start: the kernel leaves argc, argv, the environment and the auxiliary vector on the stack. ---- */
+
+static const unsigned long *auxiliary;
+
+void start_c(long *stack);
+
+void start_c(long *stack)
+{
+    char **argv = (char **)(stack + 1);
+    char **environment = argv + stack[0] + 1;
+    while (*environment != NULL) {
+        ++environment;
+    }
+    auxiliary = (const unsigned long *)(environment + 1);
+    call(SYS_EXIT, program((int)stack[0], argv), 0, 0, 0, 0, 0);
+}
+
+unsigned long getauxval(unsigned long type)
+{
+    const unsigned long *entry;
+    for (entry = auxiliary; entry[0] != 0; entry += 2) {
+        if (entry[0] == type) {
+            return entry[1];
+        }
+    }
+    return 0;
+}
+
+size_t page_size(void)
+{
+    return getauxval(PAGE_SIZE_ENTRY);
+}
+
+/* ---- Files and memory ---- */
+
+long transfer_file(const char *path, void *data, size_t bytes, int direction)
+{
+    const long flags = direction == WRITE ? NEW_FILE : READ_ONLY_FILE;
+    const long file = call(SYS_OPENAT, CURRENT_FOLDER, (long)path, flags, MODE, 0, 0);
+    size_t done = 0;
+    if (file < 0) {
+        return -1;
+    }
+    while (done < bytes) {
+        const long number = direction == WRITE ? SYS_WRITE : SYS_READ;
+        const long count = call(number, file, (long)data + (long)done, (long)(bytes - done), 0, 0, 0);
+        if (count <= 0) {
+            break;
+        }
+        done += (size_t)count;
+    }
+    call(SYS_CLOSE, file, 0, 0, 0, 0, 0);
+    return (long)done;
+}
+
+unsigned char *reserve(size_t bytes)
+{
+    const long address = call(SYS_MMAP, 0, (long)bytes, 0, PRIVATE_ANONYMOUS, -1, 0);
+    return address < 0 && address > -4096 ? NULL : (unsigned char *)address;
+}
+
+int open_memory(unsigned char *start, size_t bytes)
+{
+    return call(SYS_MPROTECT, (long)start, (long)bytes, READ_WRITE, 0, 0, 0) == 0;
+}
+
+/* ---- Text ---- */
+
+void print(const char *text)
+{
+    size_t length = 0;
+    while (text[length] != '\0') {
+        ++length;
+    }
+    call(SYS_WRITE, 2, (long)text, (long)length, 0, 0, 0);
+}
+
+void print_number(long number)
+{
+    char text[24];
+    char *at = text + sizeof text - 1;
+    *at = '\0';
+    do {
+        *--at = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    print(at);
+}
+
+int strcmp(const char *left, const char *right)
+{
+    while (*left != '\0' && *left == *right) {
+        ++left;
+        ++right;
+    }
+    return (unsigned char)*left - (unsigned char)*right;
+}
+
+/* ---- What compilers call ---- */
+
+void *memcpy(void *restrict to, const void *restrict from, size_t bytes)
+{
+    return memmove(to, from, bytes);
+}
+
+void *memmove(void *to, const void *from, size_t bytes)
+{
+    unsigned char *target = to;
+    const unsigned char *source = from;
+    size_t i;
+    if (target < source) {
+        for (i = 0; i < bytes; ++i) {
+            target[i] = source[i];
+        }
+    } else {
+        for (i = bytes; i > 0; --i) {
+            target[i - 1] = source[i - 1];
+        }
+    }
+    return to;
+}
+
+void *memset(void *to, int value, size_t bytes)
+{
+    unsigned char *target = to;
+    size_t i;
+    for (i = 0; i < bytes; ++i) {
+        target[i] = (unsigned char)value;
+    }
+    return to;
+}

@@ -1,0 +1,178 @@
+"""What ``NAME.json`` says about a library, as far as running it needs it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mnv2c.errors import LibraryError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SCHEMA = "mnv2c-library-1"
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An input or output: its name, shape and numpy dtype."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+    @property
+    def bytes(self) -> int:
+        """Size of the buffer."""
+        return prod(self.shape) * np.dtype(self.dtype).itemsize
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a step leaves a tensor (``space`` is "arena", "output" or "input"), and the ONNX tensor it must equal."""
+
+    space: str
+    index: int
+    offset: int
+    tensor: Tensor
+    onnx_layout: str
+
+
+@dataclass(frozen=True)
+class StepPlaces:
+    """A step and what it leaves behind."""
+
+    name: str
+    results: tuple[Place, ...]
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """A tensor that a step has computed: ``onnx`` names its equal in the ONNX model, stored there as ``onnx_layout``.
+
+    ``onnx`` is empty where there is none; ``onnx_layout`` is "NCHW" or "same"; ``value`` is a copy in NHWC.
+    """
+
+    step: int
+    name: str
+    onnx: str
+    onnx_layout: str
+    value: NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Description:
+    """The facts of a library and where it lies; ``metadata`` is all of ``NAME.json``."""
+
+    folder: Path
+    name: str
+    abi: int
+    arch: str
+    threads: int
+    arena_bytes: int
+    arena_alignment: int
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    steps: tuple[StepPlaces, ...]
+    emulator_cpu: str
+    requires: tuple[str, ...]
+    metadata: Mapping[str, Any]
+
+    @property
+    def shared(self) -> Path:
+        """The shared library."""
+        return self.folder / f"lib{self.name}.so.{self.abi}"
+
+    @property
+    def archive(self) -> Path:
+        """The static library."""
+        return self.folder / f"lib{self.name}.a"
+
+    @property
+    def header(self) -> Path:
+        """The C header."""
+        return self.folder / f"{self.name}.h"
+
+    def checked(self, inputs: tuple[NDArray[Any], ...]) -> tuple[NDArray[Any], ...]:
+        """Return ``inputs`` if number, type, shape and memory order fit; LibraryError otherwise."""
+        if len(inputs) != len(self.inputs):
+            raise LibraryError(f"{self.name}: takes {len(self.inputs)} input(s), not {len(inputs)}")
+        for value, port in zip(inputs, self.inputs, strict=True):
+            where = f"{self.name}: input {port.name}"
+            if not isinstance(value, np.ndarray):
+                raise LibraryError(f"{where}: must be a numpy array, not {type(value).__name__}")
+            if value.dtype != np.dtype(port.dtype):
+                raise LibraryError(f"{where}: must be {port.dtype}, not {value.dtype}; use x.astype(np.{port.dtype})")
+            if value.shape != port.shape:
+                raise LibraryError(f"{where}: must have the shape {list(port.shape)}, not {list(value.shape)}")
+            if not value.flags.c_contiguous:
+                raise LibraryError(f"{where}: must be contiguous; use np.ascontiguousarray(x)")
+        return inputs
+
+
+def read(location: str | Path) -> Description:
+    """Describe the library in a folder, or that of a ``NAME.json``; LibraryError if there is none or it is damaged."""
+    path = _find(Path(location))
+    try:
+        return _describe(path, json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise LibraryError(f"{path}: cannot be read: {error}") from error
+    except (KeyError, TypeError) as error:
+        raise LibraryError(f"{path}: not the description of a library: {error}; compile the model again") from error
+
+
+def _find(location: Path) -> Path:
+    if location.is_file():
+        return location
+    if not location.is_dir():
+        raise LibraryError(f"{location}: no such folder")
+    found = [path for path in sorted(location.glob("*.json")) if _is_description(path)]
+    if not found:
+        raise LibraryError(f"{location}: holds no compiled library (a NAME.json beside libNAME.so)")
+    if len(found) > 1:
+        names = ", ".join(path.name for path in found)
+        raise LibraryError(f"{location}: holds several libraries; give one of {names} instead of the folder")
+    return found[0]
+
+
+def _is_description(path: Path) -> bool:
+    try:
+        return f'"{SCHEMA}"' in path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _describe(path: Path, raw: Mapping[str, Any]) -> Description:
+    if raw["schema"] != SCHEMA:
+        raise LibraryError(f'{path}: has the schema "{raw["schema"]}", but this mnv2c reads "{SCHEMA}"')
+    steps = sorted([*raw["chains"], *raw["fallbacks"]], key=lambda entry: int(entry["step"]))
+    return Description(
+        folder=path.parent,
+        name=str(raw["name"]),
+        abi=int(raw["abi"]),
+        arch=str(raw["target"]["arch"]),
+        threads=int(raw["threads"]),
+        arena_bytes=int(raw["arena_bytes"]),
+        arena_alignment=int(raw["arena_alignment"]),
+        inputs=tuple(_tensor(port["name"], port) for port in raw["inputs"]),
+        outputs=tuple(_tensor(port["name"], port) for port in raw["outputs"]),
+        steps=tuple(StepPlaces(str(step["name"]), tuple(map(_place, step["results"]))) for step in steps),
+        emulator_cpu=str(raw["target"]["emulator_cpu"]),
+        requires=tuple(raw["target"]["requires"]),
+        metadata=raw,
+    )
+
+
+def _tensor(name: str, raw: Mapping[str, Any]) -> Tensor:
+    return Tensor(str(name), tuple(int(extent) for extent in raw["shape"]), str(raw["dtype"]))
+
+
+def _place(raw: Mapping[str, Any]) -> Place:
+    tensor = _tensor(raw["onnx"], raw)
+    return Place(str(raw["space"]), int(raw["index"]), int(raw["offset"]), tensor, str(raw["onnx_layout"]))

@@ -1,0 +1,164 @@
+"""Runs a library as a static program: under qemu for a foreign CPU, directly for this machine's architecture.
+
+The program (``c/harness.c``) gives arena and buffers exactly their bytes, with guard pages and canaries around them.
+"""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mnv2c.data import fill
+from mnv2c.errors import LibraryError
+from mnv2c.runtime.description import Description, Place, StepResult, Tensor, read
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+HERE = Path(__file__).parent / "c"
+
+QEMU = ("qemu-{arch}", "qemu-{arch}-static")
+"""Names of the user-mode emulator, as distributions call it."""
+
+SOURCES = ("harness.c", "system.c", "system.h")
+
+FLAGS = ("-static", "-nostdlib", "-ffreestanding", "-fno-builtin", "-std=c99", "-fno-sanitize=undefined", "-s")
+"""Without a libc: zig would first have to build one for every architecture, which takes a minute."""
+
+TIMEOUT = 600
+"""Seconds after which an emulated run counts as hanging."""
+
+
+@dataclass(frozen=True)
+class Emulated:
+    """The outputs of a run and, if asked for, what every step left behind."""
+
+    outputs: tuple[NDArray[Any], ...]
+    steps: tuple[StepResult, ...]
+
+
+def run(
+    directory: str | Path, inputs: Sequence[NDArray[Any]], *, steps: bool = False, cpu: str | None = None
+) -> Emulated:
+    """Run the library in ``directory`` once; ``steps`` also returns each step's results.
+
+    ``cpu`` is qemu's ``-cpu`` name instead of that of the target; naming one emulates even this machine's
+    architecture. LibraryError if qemu is missing, or the library fails, crashes or writes outside its buffers.
+    """
+    description = read(directory)
+    values = description.checked(tuple(inputs))
+    with tempfile.TemporaryDirectory(prefix="mnv2c-run-") as name:
+        folder = Path(name)
+        for index, value in enumerate(values):
+            value.tofile(folder / f"input_{index}.bin")
+        _execute(description, "steps" if steps else "run", folder, cpu)
+        outputs = tuple(_load(folder / f"output_{i}.bin", port) for i, port in enumerate(description.outputs))
+        dumps = enumerate(_dumps(description) if steps else [])
+        return Emulated(outputs, tuple(_step_result(description, folder, *entry) for entry in dumps))
+
+
+def selftest(directory: str | Path, *, cpu: str | None = None) -> None:
+    """Run the library's own self-test as ``run`` does; LibraryError if it fails."""
+    with tempfile.TemporaryDirectory(prefix="mnv2c-run-") as folder:
+        _execute(read(directory), "selftest", Path(folder), cpu)
+
+
+def find_qemu(arch: str) -> str | None:
+    """The user-mode emulator for an architecture, or None."""
+    return next((path for name in QEMU if (path := shutil.which(name.format(arch=arch)))), None)
+
+
+def launcher(description: Description, cpu: str | None = None) -> tuple[str, ...]:
+    """The command in front of the program: empty where it runs directly; LibraryError if qemu is missing."""
+    if cpu is None and description.arch == platform.machine():
+        return ()
+    qemu = find_qemu(description.arch)
+    if qemu is None:
+        raise LibraryError(
+            f"{description.name}: compiled for {description.arch}, but qemu-{description.arch} is missing; "
+            f"install it (Debian, Ubuntu: apt-get install qemu-user), or run the library on its own device"
+        )
+    model = cpu or description.emulator_cpu
+    return (qemu, "-cpu", model) if model else (qemu,)
+
+
+def build(description: Description) -> bytes:
+    """The harness linked with the static library: a program without any shared library, not even libc."""
+    from mnv2c.link.select import static_linker
+
+    sources = {name: (HERE / name).read_text(encoding="utf-8") for name in SOURCES} | {
+        "table.h": _table(description),
+        description.header.name: description.header.read_text(encoding="utf-8"),
+    }
+    return static_linker(description.arch).executable(sources, [description.archive], FLAGS)
+
+
+def _execute(description: Description, mode: str, folder: Path, cpu: str | None) -> None:
+    command = launcher(description, cpu)
+    program = folder / "harness"
+    program.write_bytes(build(description))
+    program.chmod(0o755)
+    try:
+        done = subprocess.run(
+            [*command, str(program), mode, str(folder)],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=TIMEOUT,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise LibraryError(f"{description.name}: cannot be run: {error}") from error
+    if done.returncode != 0:
+        raise LibraryError(f"{description.name}: {_failure(done.returncode, done.stderr)}")
+
+
+def _failure(code: int, message: str) -> str:
+    if code < 0 or code > 128:
+        return f"crashed: {signal.Signals(-code if code < 0 else code - 128).name}"
+    lines = [line for line in message.splitlines() if line.strip()]
+    return lines[-1] if lines else f"the harness exited with {code}"
+
+
+def _dumps(description: Description) -> list[tuple[int, Place]]:
+    return [(index, place) for index, step in enumerate(description.steps) for place in step.results]
+
+
+def _table(description: Description) -> str:
+    dumps = _dumps(description)
+    return fill(
+        HERE / "table.h.in",
+        name=description.name,
+        NAME=description.name.upper(),
+        inputs=len(description.inputs),
+        outputs=len(description.outputs),
+        dumps=len(dumps),
+        input_ports=", ".join(map(_port, description.inputs)),
+        output_ports=", ".join(map(_port, description.outputs)),
+        dump_rows="\n".join(
+            f"    {{{step}, '{place.space[0]}', {place.index}, {place.offset}, {place.tensor.bytes}}},"
+            for step, place in dumps
+        ),
+    )
+
+
+def _port(tensor: Tensor) -> str:
+    return f"{{{tensor.bytes}, {np.dtype(tensor.dtype).itemsize}}}"
+
+
+def _load(path: Path, tensor: Tensor) -> NDArray[Any]:
+    return np.fromfile(path, tensor.dtype).reshape(tensor.shape)
+
+
+def _step_result(description: Description, folder: Path, number: int, dump: tuple[int, Place]) -> StepResult:
+    step, place = dump
+    value = _load(folder / f"dump_{number}.bin", place.tensor)
+    return StepResult(step, description.steps[step].name, place.tensor.name, place.onnx_layout, value)

@@ -1,0 +1,161 @@
+"""A compiled library as a Python callable, through ctypes."""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mnv2c.errors import LibraryError
+from mnv2c.runtime.description import Description, Place, StepResult, read
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Arrays = tuple["NDArray[Any]", ...]
+
+CONTEXT_BYTES = 8 * ctypes.sizeof(ctypes.c_size_t)
+"""``sizeof(NAME_ctx)``: eight words."""
+
+OK, E_CPU = 0, 2
+"""Values of ``NAME_status`` that are treated apart."""
+
+
+def load(directory: str | Path, threads: int = 1) -> Library:
+    """Load the library that ``mnv2c compile`` wrote into ``directory``; LibraryError if it cannot run here.
+
+    ``threads`` must be the number the library was compiled for. Only numpy is needed.
+    """
+    return Library(read(directory), threads)
+
+
+class Library:
+    """A network with a context and an arena of its own: ``library(x)`` runs it.
+
+    Calls from several threads are safe but wait for each other; give every thread a ``clone()`` to run at once.
+    """
+
+    def __init__(self, description: Description, threads: int = 1, *, functions: ctypes.CDLL | None = None) -> None:
+        """Load the shared library (or share ``functions``) and initialise a context; LibraryError on failure."""
+        if threads != description.threads:
+            raise LibraryError(f"{description.name}: compiled for {description.threads} thread(s), not {threads}")
+        self.description = description
+        self.metadata = dict(description.metadata)
+        self._functions = functions or _open(description)
+        self._context = ctypes.create_string_buffer(CONTEXT_BYTES)
+        self.arena = aligned(description.arena_bytes, description.arena_alignment)
+        self._lock = threading.Lock()
+        self._check(
+            self._function("init")(
+                self._context, _address(self.arena), ctypes.c_size_t(self.arena.nbytes), None, description.abi
+            )
+        )
+
+    def __call__(self, *inputs: NDArray[Any]) -> NDArray[Any] | Arrays:
+        """Run once. Inputs are arrays of the library's dtype and NHWC shape; one array or a tuple comes back."""
+        self.description.checked(inputs)
+        outputs = self.outputs()
+        with self._lock:
+            self._check(self._function("run")(self._context, _pointers(inputs), _pointers(outputs)))
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def clone(self) -> Library:
+        """The same library with a context and an arena of its own, for another thread."""
+        return Library(self.description, self.description.threads, functions=self._functions)
+
+    def outputs(self) -> Arrays:
+        """New arrays for the outputs."""
+        return tuple(np.empty(port.shape, port.dtype) for port in self.description.outputs)
+
+    def run_steps(self, inputs: Arrays, outputs: Arrays, first: int, count: int) -> None:
+        """Run ``count`` steps from ``first`` on; all steps in order make up one run."""
+        self.description.checked(inputs)
+        with self._lock:
+            self._check(
+                self._function("run_steps")(
+                    self._context, _pointers(inputs), _pointers(outputs), ctypes.c_uint(first), ctypes.c_uint(count)
+                )
+            )
+
+    def trace(self, *inputs: NDArray[Any]) -> Iterator[StepResult]:
+        """Run step by step and yield what each leaves behind."""
+        outputs = self.outputs()
+        spaces: dict[str, Sequence[NDArray[Any]]] = {"arena": [self.arena], "input": inputs, "output": outputs}
+        for index, step in enumerate(self.description.steps):
+            self.run_steps(inputs, outputs, index, 1)
+            for place in step.results:
+                value = _view(spaces[place.space][place.index], place).copy()
+                yield StepResult(index, step.name, place.tensor.name, place.onnx_layout, value)
+
+    def selftest(self) -> None:
+        """Run the built-in self-test; LibraryError if it fails."""
+        inputs = tuple(np.empty(port.shape, port.dtype) for port in self.description.inputs)
+        with self._lock:
+            self._check(self._function("selftest")(self._context, _pointers(inputs), _pointers(self.outputs())))
+
+    def step_names(self) -> tuple[str, ...]:
+        """The names of the steps, in order."""
+        name = self._function("step_name", ctypes.c_char_p)
+        return tuple(name(ctypes.c_uint(step)).decode() for step in range(len(self.description.steps)))
+
+    def _function(self, name: str, result: type[Any] = ctypes.c_int) -> Any:
+        return _function(self._functions, self.description, name, result)
+
+    def _check(self, status: int) -> None:
+        """Raise LibraryError for any status but success."""
+        if status == OK:
+            return
+        reason = self._function("strerror", ctypes.c_char_p)(status).decode()
+        needs = f" ({', '.join(self.description.requires)})" if status == E_CPU else ""
+        raise LibraryError(f"{self.description.name}: {reason}{needs}")
+
+
+def aligned(size: int, alignment: int) -> NDArray[np.uint8]:
+    """An array of ``size`` bytes whose address is a multiple of ``alignment``."""
+    block = np.zeros(size + alignment, np.uint8)
+    start = -block.ctypes.data % alignment
+    return block[start : start + size]
+
+
+def _open(description: Description) -> ctypes.CDLL:
+    machine = platform.machine()
+    if description.arch != machine:
+        raise LibraryError(
+            f"{description.name}: compiled for {description.arch}, but this machine is {machine}; "
+            f"use `mnv2c run` or `mnv2c verify`, which emulate"
+        )
+    if not description.shared.is_file():
+        raise LibraryError(f"{description.shared}: missing; compile the model again")
+    try:
+        functions = ctypes.CDLL(str(description.shared.resolve()))
+        abi = _function(functions, description, "abi", ctypes.c_uint)()
+    except (OSError, AttributeError) as error:
+        raise LibraryError(f"{description.shared}: cannot be loaded: {error}") from error
+    if abi != description.abi:
+        raise LibraryError(f"{description.shared}: has ABI {abi}, but {description.name}.json says {description.abi}")
+    return functions
+
+
+def _function(functions: ctypes.CDLL, description: Description, name: str, result: type[Any]) -> Any:
+    function = functions[f"{description.name}_{name}"]
+    function.restype = result
+    return function
+
+
+def _address(array: NDArray[Any]) -> ctypes.c_void_p:
+    return ctypes.c_void_p(array.ctypes.data)
+
+
+def _pointers(arrays: Sequence[NDArray[Any]]) -> ctypes.Array[ctypes.c_void_p]:
+    return (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))
+
+
+def _view(buffer: NDArray[Any], place: Place) -> NDArray[Any]:
+    """The tensor at a place, without a copy."""
+    raw = buffer.reshape(-1).view(np.uint8)[place.offset : place.offset + place.tensor.bytes]
+    return raw.view(place.tensor.dtype).reshape(place.tensor.shape)

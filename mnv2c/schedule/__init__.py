@@ -1,0 +1,1 @@
+"""Schedules: how a chain runs, as data; the analytic default; tuned records."""

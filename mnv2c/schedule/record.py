@@ -1,0 +1,38 @@
+"""The schedule of one chain: every choice the kernel generator leaves open, as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Register tile of a matrix stage: ``pixels`` x ``vectors`` accumulators, ``unroll`` values of K per iteration."""
+
+    pixels: int
+    vectors: int
+    unroll: int
+
+
+@dataclass(frozen=True)
+class ChainSchedule:
+    """How a chain runs.
+
+    ``rows`` output rows are computed per step (0: the whole image in one step). ``chunk`` expanded channels are in
+    flight at a time, the partial sums being accumulated in the output (0: all; needs ``rows`` = 0; the paper's t-way
+    split, section 5). ``tiles`` has one entry per matrix stage in order. A depthwise stage computes
+    ``depthwise_pixels`` neighbouring pixels per iteration, ``depthwise_group`` of them interleaved. ``prefetch`` asks
+    for the next tile of weights while one is used.
+    """
+
+    rows: int
+    chunk: int
+    tiles: tuple[Tile, ...]
+    depthwise_pixels: int
+    depthwise_group: int
+    prefetch: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the schedule as JSON-compatible data."""
+        return {**asdict(self), "tiles": [asdict(tile) for tile in self.tiles]}

@@ -1,0 +1,138 @@
+"""The model description: one frozen dataclass whose every field is checked when it is made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from reprlib import repr as shown
+from typing import Any
+
+from mnv2c.errors import SpecError, nearest
+from mnv2c.spec.table2 import CLASSES, EXPANSION, TABLE2, Row
+
+Check = Callable[[Any], Any]  # returns the value in its canonical type, or raises SpecError without the field's name
+
+
+def _number(low: float, high: float) -> Check:
+    """A real number, ``low`` excluded and ``high`` included."""
+
+    def check(value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low < value <= high:
+            raise SpecError(f"is {shown(value)}; give a number above {low:g} and at most {high:g}")
+        return float(value)
+
+    return check
+
+
+def _whole(low: int, high: int) -> Check:
+    """A whole number between ``low`` and ``high``, both included."""
+
+    def check(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise SpecError(f"is {shown(value)}; give a whole number from {low} to {high}")
+        return value
+
+    return check
+
+
+def _choice(*choices: str | int) -> Check:
+    """One of a few literal values, all of one type."""
+    names = [str(choice) for choice in choices]
+
+    def check(value: Any) -> Any:
+        if type(value) is not type(choices[0]) or value not in choices:
+            raise SpecError(f"is {shown(value)}{nearest(str(value), names)}; choose from {', '.join(names)}")
+        return value
+
+    return check
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]{0,63}", value):
+        raise SpecError(f"is {shown(value)}; give a letter followed by at most 63 letters, digits, '_', '.' or '-'")
+    return value
+
+
+ROW_LIMITS: dict[str, Check] = {"t": _whole(1, 32), "c": _whole(1, 8192), "n": _whole(1, 64), "s": _choice(1, 2)}
+MAXIMUM_ROWS = 64
+MAXIMUM_BLOCKS = 128
+MAXIMUM_HALVINGS = 8  # lines with stride 2; under a small output stride each doubles the dilation
+
+
+def _rows(value: Any) -> tuple[Row, ...]:
+    if not isinstance(value, list | tuple) or not 1 <= len(value) <= MAXIMUM_ROWS:
+        raise SpecError(f"must be a list of 1 to {MAXIMUM_ROWS} lines [t, c, n, s]")
+    rows = tuple(_row(index, line) for index, line in enumerate(value, start=1))
+    if sum(row.n for row in rows) > MAXIMUM_BLOCKS:
+        raise SpecError(f"have more than {MAXIMUM_BLOCKS} blocks")
+    if sum(row.s == 2 for row in rows) > MAXIMUM_HALVINGS:
+        raise SpecError(f"have stride 2 more than {MAXIMUM_HALVINGS} times")
+    return rows
+
+
+def _row(index: int, line: Any) -> Row:
+    if not isinstance(line, list | tuple) or len(line) != len(ROW_LIMITS):
+        raise SpecError(f"line {index} is {shown(line)}; give four whole numbers [t, c, n, s]")
+    for (column, check), number in zip(ROW_LIMITS.items(), line, strict=True):
+        try:
+            check(number)
+        except SpecError as error:
+            raise SpecError(f"line {index}: {column} {error}") from None
+    return Row(*line)
+
+
+CHECKS: dict[str, Check] = {
+    "name": _name,
+    "family": _choice("classifier"),
+    "width": _number(0, 8),
+    "height": _whole(32, 4096),
+    "image_width": _whole(32, 4096),
+    "classes": _whole(1, 100_000),
+    "expansion": _whole(1, 32),
+    "output_stride": _choice(32, 16, 8),
+    "padding": _choice("symmetric", "tf_same"),
+    "bn_epsilon": _number(0, 0.1),
+    "bottleneck_activation": _choice("linear", "relu6"),
+    "shortcut": _choice("bottleneck", "expansion", "none"),
+    "rows": _rows,
+}
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A MobileNetV2: Table 2 under the multipliers, conventions and ablations below; raises SpecError.
+
+    ``width`` is the width multiplier; the image has ``height`` x ``image_width`` pixels. ``expansion`` replaces
+    every t = 6 of ``rows`` (t = 1 and other values stay). ``output_stride`` below 32 turns later strides into
+    dilation. ``bottleneck_activation`` follows the projection's batch normalisation, before any shortcut.
+    ``shortcut`` (Figure 6b) joins what ``mnv2c.spec.layers`` says.
+    """
+
+    name: str = "mobilenet_v2"
+    family: str = "classifier"
+    width: float = 1.0
+    height: int = 224
+    image_width: int = 224
+    classes: int = CLASSES
+    expansion: int = EXPANSION
+    output_stride: int = 32
+    padding: str = "symmetric"
+    bn_epsilon: float = 1e-5
+    bottleneck_activation: str = "linear"
+    shortcut: str = "bottleneck"
+    rows: tuple[Row, ...] = TABLE2
+
+    def __post_init__(self) -> None:
+        """Check every field and store it in its canonical type."""
+        for field in fields(self):
+            try:
+                value = CHECKS[field.name](getattr(self, field.name))
+            except SpecError as error:
+                raise SpecError(f"{field.name} {error}") from None
+            object.__setattr__(self, field.name, value)
+
+    @property
+    def resolution(self) -> str:
+        """The image size as ``224x224`` (height x width)."""
+        return f"{self.height}x{self.image_width}"

@@ -1,0 +1,89 @@
+"""ONNX to Relax, keeping for every variable the name of the ONNX tensor it holds."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mnv2c.errors import OnnxError
+
+if TYPE_CHECKING:
+    import onnx
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A Relax module with one function ``main``; ``names`` maps its variables to ONNX tensor names."""
+
+    module: Any
+    names: dict[str, str]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+def import_onnx(model: onnx.ModelProto) -> Imported:
+    """Import a checked model whose shapes are static; weights become constants.
+
+    Raises OnnxError naming the operator when the importer cannot convert one.
+    """
+    importer = _importer_class()(model)
+    try:
+        module = importer.from_onnx(model.graph, _opset(model))
+    except Exception as error:  # the importer raises whatever its converters raise
+        reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
+        raise OnnxError(f"the ONNX graph cannot be imported: {reason}") from error
+    outputs = tuple(value.name for value in model.graph.output)
+    return Imported(module, importer.tensor_names, tuple(importer.input_names()), outputs)
+
+
+def _opset(model: onnx.ModelProto) -> int:
+    versions = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
+    if not versions:
+        raise OnnxError("the ONNX model declares no opset of the default domain")
+    return int(versions[0])
+
+
+def _importer_class() -> Any:
+    from tvm import relax
+    from tvm.relax.frontend.onnx.onnx_frontend import ONNXGraphImporter
+
+    class Importer(ONNXGraphImporter):  # type: ignore[misc]  # TVM is untyped
+        """TVM's importer, with two operators converted to the form the passes match, and variables named."""
+
+        def __init__(self, model: onnx.ModelProto) -> None:
+            super().__init__({}, "float32", keep_params_in_input=False)
+            self.tensor_names: dict[str, str] = {}
+            self._outputs = {node.name or node.output[0]: node.output[0] for node in model.graph.node}
+
+        def input_names(self) -> list[str]:
+            return list(self._input_names)
+
+        def _convert_operator(self, operator: str, inputs: Any, attributes: Any, opset: int) -> Any:
+            name = self._outputs.get(attributes["tvm_custom"]["name"], operator)
+            if operator == "Clip" and len(inputs) > 1:
+                return self._name(_clip(self.bb, inputs), name)
+            if operator == "BatchNormalization":
+                # Inference reads only the first of its results; bind that one again, under its own name.
+                first = super()._convert_operator(operator, inputs, attributes, opset)[0]
+                return self._name(self.bb.lookup_binding(first) if isinstance(first, relax.Var) else first, name)
+            result = super()._convert_operator(operator, inputs, attributes, opset)
+            is_call = isinstance(result, relax.Call) and isinstance(result.ty, relax.TensorType)
+            return self._name(result, name) if is_call else result
+
+        def _name(self, value: Any, name: str) -> Any:
+            variable = self.bb.emit(value, name_hint=re.sub(r"\W", "_", name))
+            self.tensor_names[variable.name] = name
+            return variable
+
+    def _clip(builder: Any, inputs: Any) -> Any:
+        # TVM converts Clip to isnan + where + call_tir for NaN bounds, which no pattern matches; and relax.clip has no
+        # layout rule, so that ConvertLayout would put transposes around it. maximum and minimum have neither fault.
+        value = inputs[0]
+        if inputs[1] is not None:
+            value = builder.emit(relax.op.maximum(value, inputs[1]))
+        if len(inputs) > 2 and inputs[2] is not None:
+            value = builder.normalize(relax.op.minimum(value, inputs[2]))
+        return value
+
+    return Importer

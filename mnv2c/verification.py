@@ -1,0 +1,135 @@
+"""Compares a compiled library with onnxruntime: its outputs, and the result of every step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mnv2c import tolerance
+from mnv2c.errors import LibraryError, VerificationError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from mnv2c.runtime import Description
+
+    Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One tensor: ``error`` is max |result - reference| / max |reference|, infinite where one is not finite."""
+
+    step: str
+    tensor: str
+    error: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """All comparisons of one library; ``where`` says what executed it."""
+
+    directory: Path
+    where: str
+    comparisons: tuple[Comparison, ...]
+    tolerance: float = tolerance.FLOAT32
+
+    @property
+    def max_rel_error(self) -> float:
+        """The largest error of all tensors."""
+        return max(item.error for item in self.comparisons)
+
+    @property
+    def passed(self) -> bool:
+        """True when every error is within the tolerance."""
+        return all(item.error <= self.tolerance for item in self.comparisons)
+
+    def failure(self) -> str:
+        """One line on the first tensor, in the order of execution, that is out of tolerance."""
+        bad = [item for item in self.comparisons if not item.error <= self.tolerance]
+        first = bad[0]
+        return (
+            f"{self.directory}: step {first.step} differs from the reference in {first.tensor}: relative error "
+            f"{first.error:.2e}, tolerance {self.tolerance:.0e} ({len(bad)} of {len(self.comparisons)} tensors differ)"
+        )
+
+    def raise_if_failed(self) -> None:
+        """Raise VerificationError unless ``passed``."""
+        if not self.passed:
+            raise VerificationError(self.failure())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for JSON; an infinite error becomes null."""
+        return {
+            "directory": str(self.directory),
+            "where": self.where,
+            "passed": self.passed,
+            "tolerance": self.tolerance,
+            "max_rel_error": _finite(self.max_rel_error),
+            "steps": [
+                {"step": item.step, "tensor": item.tensor, "rel_error": _finite(item.error)}
+                for item in self.comparisons
+            ],
+        }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def compare(directory: Path, seed: int = 0) -> Report:
+    """Run the library and its reference on the same random input and compare them.
+
+    LibraryError where the folder is incomplete or this machine cannot run the target.
+    """
+    from mnv2c.execution import executor
+
+    description, machine = executor(directory)
+    inputs = random_inputs(description, seed)
+    traced = [result for result in machine.trace(tuple(inputs.values())) if result.onnx]
+    outputs, _ = machine.run(tuple(inputs.values()))
+    path = description.folder / f"{description.name}.onnx"
+    reference = reference_tensors(path, inputs, [result.onnx for result in traced])
+    comparisons = [
+        Comparison(result.name, result.onnx, relative_error(result.value, reference[result.onnx], result.onnx_layout))
+        for result in traced
+    ]
+    for port, array in zip(description.outputs, outputs, strict=True):
+        comparisons.append(Comparison("whole run", port.name, relative_error(array, reference[port.name], "same")))
+    return Report(directory, machine.where, tuple(comparisons))
+
+
+def random_inputs(description: Description, seed: int) -> dict[str, Array]:
+    """Return one array per input by name, uniform in [-1, 1), the same ones for the same seed."""
+    import numpy as np
+
+    generator = np.random.default_rng(seed)
+    return {port.name: generator.uniform(-1.0, 1.0, port.shape).astype(port.dtype) for port in description.inputs}
+
+
+def reference_tensors(path: Path, inputs: Mapping[str, Array], wanted: Sequence[str]) -> dict[str, Array]:
+    """Run an ONNX file with onnxruntime; return its outputs and the ``wanted`` inner tensors by name."""
+    import onnx
+    import onnxruntime
+
+    if not path.is_file():
+        raise LibraryError(f"{path}: missing; it is the reference that `mnv2c compile` writes beside the library")
+    model = onnx.load(path)
+    known = {output.name for output in model.graph.output}
+    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in dict.fromkeys(wanted) if name not in known)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors only
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(names, dict(inputs)), strict=True))
+
+
+def relative_error(result: Array, reference: Array, layout: str) -> float:
+    """Compare an array of the library, NHWC, with an ONNX tensor stored as ``layout``: "NCHW" or "same"."""
+    turned = reference.transpose(0, 2, 3, 1) if layout == "NCHW" and reference.ndim == 4 else reference
+    if turned.size != result.size:
+        return math.inf
+    return tolerance.relative_error(result, turned.reshape(result.shape))

@@ -1,0 +1,69 @@
+"""Finding descriptions by name and by path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mnv2c.errors import SpecError
+from mnv2c.spec import ModelSpec, available, load, to_toml
+
+
+def test_zoo() -> None:
+    assert "mobilenet_v2" in available()
+    for name in available():
+        assert load(name).name == name
+
+
+def test_named_file_spells_out_the_default() -> None:
+    assert load("mobilenet_v2") == ModelSpec()
+
+
+def test_options_replace_the_file_s_values() -> None:
+    spec = load("mobilenet_v2", width=0.35, resolution="96x160", classes=10)
+    assert (spec.width, spec.height, spec.image_width, spec.classes) == (0.35, 96, 160, 10)
+    assert load("mobilenet_v2", resolution=(96, 160)).resolution == "96x160"
+
+
+def test_own_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(to_toml(ModelSpec(name="mine", padding="tf_same")))
+    assert load(path, width=0.5) == ModelSpec(name="mine", padding="tf_same", width=0.5)
+
+
+def test_unknown_name() -> None:
+    with pytest.raises(SpecError, match=r'^unknown model "mobilenet_v3" \(did you mean "mobilenet_v2"\?\)'):
+        load("mobilenet_v3")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"width": 0}, "width is 0"),
+        ({"resolution": "8"}, "height is 8"),
+        ({"resolution": 8}, "height is 8"),
+        ({"classes": 0}, "classes is 0"),
+        ({"resolution": "big"}, "resolution is 'big'"),
+    ],
+)
+def test_bad_option(options: dict, message: str) -> None:
+    with pytest.raises(SpecError, match=rf"^{message}"):
+        load("mobilenet_v2", **options)
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe", b"#" * (2 << 20)], ids=["missing", "binary", "huge"])
+def test_unreadable_file(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "mine.toml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(SpecError, match=r"mine\.toml: ") as error:
+        load(path)
+    assert "\n" not in str(error.value)
+
+
+def test_folder_is_no_file(tmp_path: Path) -> None:
+    folder = tmp_path / "mine.toml"
+    folder.mkdir()
+    with pytest.raises(SpecError, match="cannot be read"):
+        load(folder)
