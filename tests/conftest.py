@@ -1,4 +1,4 @@
-"""Fixtures for every test: golden files, and hypothesis without its clock."""
+"""Fixtures for every test: golden files, one compiled model, and hypothesis without its clock."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import platform
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from mnv2c.compiler import Compiled
 
 ROOT = Path(__file__).parent
 
@@ -34,6 +38,18 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
         assert text == path.read_text("utf-8"), f"{path} differs: if that is right, run pytest --update-golden"
 
     return compare
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
+    """MobileNetV2 at its smallest, width 0.35 and 32x32, compiled for this machine; ``dump/`` holds the artefacts.
+
+    Tests must not change the folder.
+    """
+    import mnv2c
+
+    folder = tmp_path_factory.mktemp("compiled")
+    return mnv2c.compile("mobilenet_v2", output=folder, width=0.35, resolution=32, seed=1, dump=folder / "dump")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -37,6 +37,7 @@ MUST_NOT_IMPORT = {
     "kernels": {"onnx", "onnxruntime", "mnv2c.spec", "mnv2c.link", "mnv2c.package", "mnv2c.codegen", "mnv2c.cli"},
     "schedule": {"tvm", "onnx", "onnxruntime", "mnv2c.spec", "mnv2c.link", "mnv2c.package", "mnv2c.cli"},
     "codegen": {"onnx", "onnxruntime", "mnv2c.spec", "mnv2c.link", "mnv2c.cli"},
+    "compiler": {"mnv2c.api", "mnv2c.cli", "mnv2c.report", "mnv2c.runtime", "mnv2c.progress"},
 }
 
 MODULES = sorted(PACKAGE.rglob("*.py"))

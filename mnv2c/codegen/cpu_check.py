@@ -39,25 +39,26 @@ def _x86_64(requires: Sequence[str]) -> list[str]:
         registers.setdefault((where.leaf, where.register), []).append(name)
         saved |= where.xcr0
     conditions = [
-        f"        && has(cpuid(0x{leaf:x}u).{register}, {_bits([X86_64[name].bit for name in names], 'u')})"
-        f" /* {', '.join(names)} */"
+        _condition(f"cpuid(0x{leaf:x}u).{register}", [X86_64[name].bit for name in names], "u", ", ".join(names))
         for (leaf, register), names in registers.items()
     ]
     if saved:
-        conditions.append(f"        && has(saved_registers(), 0x{saved:x}u) /* the operating system saves them */")
-    return conditions if conditions else []
+        bits = [bit for bit in range(8) if saved >> bit & 1]
+        conditions.append(_condition("saved_registers()", bits, "u", "the operating system saves the registers"))
+    return conditions
 
 
 def _aarch64(requires: Sequence[str]) -> list[str]:
+    """One condition per word of capabilities."""
     words: dict[int, list[str]] = {}
     for name in requires:
         words.setdefault(AARCH64[name].word, []).append(name)
     return [
-        f"        && has(getauxval({AUXILIARY[word]}), {_bits([AARCH64[name].bit for name in names], 'ul')})"
-        f" /* {', '.join(names)} */"
+        _condition(f"getauxval({AUXILIARY[word]})", [AARCH64[name].bit for name in names], "ul", ", ".join(names))
         for word, names in words.items()
     ]
 
 
-def _bits(bits: Sequence[int], suffix: str) -> str:
-    return f"0x{sum(1 << bit for bit in bits):x}{suffix}"
+def _condition(value: str, bits: Sequence[int], suffix: str, comment: str) -> str:
+    mask = f"0x{sum(1 << bit for bit in bits):x}{suffix}"
+    return f"    if (lacks({value}, {mask})) {{ /* {comment} */\n        return 0;\n    }}"

@@ -45,9 +45,9 @@ def compile_model(
 ) -> Compiled:
     """Compile a zoo model, a TOML spec or an ONNX file into ``output``; the README lists the files written there.
 
-    Without ``weights`` the weights are random, from ``seed``. ``width``, ``resolution`` (height x width) and ``classes``
-    override the spec. ``dump`` is a folder for the artefact of every phase. Raises UserError, before anything is
-    written, when an input is at fault.
+    Without ``weights`` the weights are random, from ``seed``. ``width``, ``resolution`` (height x width) and
+    ``classes`` override the spec. ``dump`` is a folder for the artefact of every phase. Raises UserError, before
+    anything is written, when an input is at fault.
     """
     from mnv2c import targets
     from mnv2c.compiler.dump import Dump
@@ -80,7 +80,9 @@ def compile_model(
     tell("self-test values", 0.8)
     expected = expected_outputs(source, program)
     tell("linking", 0.9)
-    metadata = publish(Path(output), library, chosen, source, network, kernels, program, kernel_object, expected, linker)
+    metadata = publish(
+        Path(output), library, chosen, source, network, kernels, program, kernel_object, expected, linker
+    )
     tell("done", 1.0)
     return Compiled(Path(output), library, metadata)
 

@@ -101,7 +101,7 @@ def _title(spec: ModelSpec) -> str:
 
 def _from_onnx(path: Path) -> Source:
     import onnx
-    from google.protobuf.message import DecodeError
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
     try:
         if path.stat().st_size > MAXIMUM_ONNX_BYTES:

@@ -49,7 +49,7 @@ def fuse(model: onnx.ModelProto, dump: Callable[[str, str], None]) -> Network:
     """ONNX → Relax → normalised → fused, read into a network of chains and fallbacks."""
     imported = import_onnx(model)
     module = run_phases(imported.module, dump)
-    return read_network(module, imported.names, imported.inputs, imported.outputs)
+    return read_network(module, imported.names, imported.shapes, imported.inputs, imported.outputs)
 
 
 def schedule(network: Network, library: str, target: Target) -> Kernels:
@@ -93,7 +93,7 @@ class _Scheduler:
         symbol = f"{self.library}_{_identifier(node.label)}"
         lowered = lower_fallback(node.function, symbol, tvm_target(self.target))
         self.functions[symbol] = lowered.function
-        return NodeKernel(symbol, None, lowered.scratch, comment=f"fallback: {node.operator}")
+        return NodeKernel(symbol, (), lowered.scratch, comment=f"fallback: {node.operator}")
 
 
 def _identifier(label: str) -> str:
@@ -116,9 +116,7 @@ def expected_outputs(source: Source, program: Program) -> list[Expected]:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors only
     session = onnxruntime.InferenceSession(source.serialized, options, providers=["CPUExecutionProvider"])
-    inputs = {
-        port.name: selftest_input(port.shape, port.dtype, index) for index, port in enumerate(program.inputs)
-    }
+    inputs = {port.name: selftest_input(port.shape, port.dtype, index) for index, port in enumerate(program.inputs)}
     return [expected(value) for value in session.run([port.name for port in program.outputs], inputs)]
 
 

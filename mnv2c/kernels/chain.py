@@ -25,14 +25,13 @@ Array = npt.NDArray[np.float32]
 
 
 def emit_chain(layout: KernelLayout, name: str) -> Any:
-    """Return the PrimFunc of a chain: parameters are inputs, outputs (none for one in place), weights, rings."""
+    """Return the PrimFunc of a chain; parameters: inputs, outputs (none for one in place), weights by stage, rings."""
     return _ChainEmitter(layout, name).emit()
 
 
-def pack_weights(layout: KernelLayout, weights: Mapping[str, tuple[Array, Array]]) -> Array:
-    """Pack every stage's (filter, bias) into the one block the kernel reads, in the kernel's order."""
-    parts = [packing.pack(*weights[stage]) for stage, packing in layout.packings.items()]
-    return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+def pack_weights(layout: KernelLayout, weights: Mapping[str, tuple[Array, Array]]) -> tuple[Array, ...]:
+    """Pack every stage's (filter, bias) in the order the kernel reads it; one array per parameter."""
+    return tuple(packing.pack(*weights[stage]) for stage, packing in layout.packings.items())
 
 
 class _ChainEmitter:
@@ -40,7 +39,11 @@ class _ChainEmitter:
         self.layout, self.k = layout, KernelBuilder(name)
         self._planes: dict[str, list[Plane]] = {}
         self._declare_tensors()
-        self._weights = self.k.parameter("weights", layout.weights, layout.provider.dtype)
+        # A pointer per stage: as one block, LLVM folds each stage's offset into its loads, too far for LDP to reach.
+        self._weights = {
+            name: self.k.parameter(f"weights_{name}", packing.elements, layout.provider.dtype)
+            for name, packing in layout.packings.items()
+        }
         self._declare_rings()
         tiles = iter(layout.schedule.tiles)
         self._emitters = {unit.result: self._emitter(unit, tiles) for unit in layout.units}
@@ -78,12 +81,18 @@ class _ChainEmitter:
         schedule, stage = self.layout.schedule, unit.stage
         sources = tuple(self._planes[source][0] for source in stage.sources[:1])
         at = Surroundings(
-            self.k, self.layout.provider, stage, sources, tuple(self._planes[unit.result]), self._weights
+            self.k,
+            self.layout.provider,
+            stage,
+            sources,
+            tuple(self._planes[unit.result]),
+            self._weights.get(stage.name),
+            self.layout.chain.shape(stage.sources[0]),
         )
         packing = self.layout.packings.get(stage.name)
         if isinstance(packing, MatrixPacking) and stage.kind in MATRIX_KINDS:
             residual = self._planes[unit.residual][0] if unit.residual else None
-            return MatrixStage(at, packing, next(tiles), schedule.prefetch, residual, unit.pool)
+            return MatrixStage(at, packing, next(tiles), schedule.prefetch, residual, unit.pool, unit.ending)
         if isinstance(packing, DepthwisePacking):
             return DepthwiseStage(at, packing, schedule.depthwise_pixels, schedule.depthwise_group)
         if stage.kind is StageKind.LOAD:
@@ -94,8 +103,10 @@ class _ChainEmitter:
 
     def emit(self) -> Any:
         """Emit margins, then the steps."""
-        for name in self.layout.rings:
-            self._clear_margins(self._planes[name][0])
+        for unit in self.layout.units:
+            if unit.result in self.layout.rings:
+                self._clear_margins(self._planes[unit.result][0])
+                self._clear_channels(unit)
         if self.layout.flow.whole:
             self._emit_whole()
         else:
@@ -119,6 +130,7 @@ class _ChainEmitter:
             for unit in units:
                 if unit.stage.kind is not StageKind.LOAD:
                     self._emitters[unit.result].emit_rows(0, unit.stage.shape.rows, chunk)
+        last.finish_sums()
 
     def _emit_steps(self) -> None:
         plan = self.layout.flow
@@ -182,11 +194,19 @@ class _ChainEmitter:
                     at = block * layout.block_stride + slot * row + column * layout.block
                     self._zero(plane, at, layout.block, lanes)
 
+    def _clear_channels(self, unit: Unit) -> None:
+        """Zero the padding channels of the last block, once, where the stage does not write them itself."""
+        k, layout, channels = self.k, self._planes[unit.result][0].layout, unit.stage.shape.channels
+        written = unit.stage.kind is not StageKind.LOAD and unit.result not in self.layout.chain.outputs
+        if written or layout.blocks == 1 or channels == layout.channels:
+            return
+        used = channels % layout.block
+        with k.loop(layout.slots * layout.width, "pixel") as pixel:
+            start = (layout.blocks - 1) * layout.block_stride + pixel * layout.block + used
+            self._zero(self._planes[unit.result][0], start, layout.block - used, self.layout.provider.lanes)
+
     def _is_image_row(self, plane: Plane, slot: int) -> bool:
         if not self.layout.flow.whole:
             return True
-        height = next(
-            unit.stage.shape.rows for unit in self.layout.units if self._planes[unit.result][0] is plane
-        )
+        height = next(unit.stage.shape.rows for unit in self.layout.units if self._planes[unit.result][0] is plane)
         return plane.layout.top <= slot < plane.layout.top + height
-

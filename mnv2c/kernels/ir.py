@@ -20,6 +20,10 @@ Buffer: TypeAlias = Any
 """A TIR buffer variable."""
 
 
+INDEX = "int32"
+"""Dtype of element indices. 64-bit indices were no better on AArch64: LLVM widens the induction variables itself."""
+
+
 def constant(value: int | float, dtype: str, lanes: int = 1) -> Value:
     """Return an immediate of ``dtype``, broadcast to ``lanes``."""
     scalar = tirx.const(value, dtype)
@@ -100,12 +104,12 @@ class KernelBuilder:
         if extent == 1:
             yield start
             return
-        variable = tirx.Var(self._fresh(name), "int32")
+        variable = tirx.Var(self._fresh(name), INDEX)
         with self._nested() as body:
             yield variable
         if extent > 0 and body:
             kind = tirx.ForKind.SERIAL
-            bounds = (tirx.IntImm("int32", start), tirx.IntImm("int32", extent))
+            bounds = (tirx.IntImm(INDEX, start), tirx.IntImm(INDEX, extent))
             self._emit(tirx.For(variable, *bounds, kind, _sequence(body)))
 
     @contextmanager
@@ -139,7 +143,7 @@ class KernelBuilder:
         return value if lanes == 1 else tirx.Broadcast(value, lanes)
 
     def lane(self, vector: Value, lane: int, lanes: int) -> Value:
-        """Copy one lane of ``vector`` into ``lanes`` lanes (by-element multiply on NEON needs no instruction for it)."""
+        """Copy one lane of ``vector`` into ``lanes`` lanes (free in NEON's by-element multiply)."""
         return tirx.Shuffle([vector], [tirx.IntImm("int32", lane)] * lanes)
 
     def fma(self, a: Value, b: Value, c: Value, dtype: str, lanes: int) -> Value:
@@ -164,8 +168,8 @@ class KernelBuilder:
 
 
 def _index(index: Index, lanes: int) -> Value:
-    base = tirx.IntImm("int32", index) if isinstance(index, int) else index
-    return base if lanes == 1 else tirx.Ramp(base, tirx.IntImm("int32", 1), lanes)
+    base = tirx.IntImm(INDEX, index) if isinstance(index, int) else index
+    return base if lanes == 1 else tirx.Ramp(base, tirx.IntImm(INDEX, 1), lanes)
 
 
 def _sequence(statements: list[Any]) -> Any:
@@ -174,7 +178,7 @@ def _sequence(statements: list[Any]) -> Any:
 
 def modulo(value: Index, divisor: int) -> Index:
     """Return ``value`` modulo ``divisor``, never negative."""
-    return value % divisor if isinstance(value, int) else tirx.floormod(value, tirx.IntImm("int32", divisor))
+    return value % divisor if isinstance(value, int) else tirx.floormod(value, tirx.IntImm(INDEX, divisor))
 
 
 def both(first: Value, second: Value) -> Value:

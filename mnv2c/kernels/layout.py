@@ -11,7 +11,7 @@ from mnv2c.errors import ScheduleError
 from mnv2c.kernels.microkernels.base import Provider
 from mnv2c.kernels.packing import DepthwisePacking, MatrixPacking, Packing
 from mnv2c.kernels.planes import Layout
-from mnv2c.plan.chain import MATRIX_KINDS, Chain, Stage, StageKind, with_loads
+from mnv2c.plan.chain import MATRIX_KINDS, Activation, Chain, Stage, StageKind, with_loads
 from mnv2c.plan.rows import Flow, flow
 from mnv2c.schedule.record import ChainSchedule, Tile
 
@@ -21,19 +21,23 @@ FOLDABLE = frozenset({StageKind.ADD, StageKind.POOL})
 
 @dataclass(frozen=True)
 class Unit:
-    """What is emitted together: a stage, and the add or pool folded into it; ``result`` names what leaves it."""
+    """What is emitted together: a stage, and the add or pool folded into it; ``result`` names what leaves it.
+
+    ``ending`` is the clamp of the folded stage, after the stage's own.
+    """
 
     stage: Stage
     result: str
     residual: str | None = None
     pool: bool = False
+    ending: Activation | None = None
 
 
 @dataclass(frozen=True)
 class KernelLayout:
     """The layout of one kernel: everything about its memory, nothing about its code.
 
-    ``rings`` are keyed by the result they hold, ``packings`` by stage name; ``weights`` is the number of elements.
+    ``rings`` are keyed by the result they hold, ``packings`` by stage name, in the order of the kernel's parameters.
     """
 
     chain: Chain
@@ -43,7 +47,6 @@ class KernelLayout:
     units: tuple[Unit, ...]
     rings: dict[str, Layout]
     packings: dict[str, Packing]
-    weights: int
 
     @property
     def scratch_elements(self) -> int:
@@ -61,20 +64,23 @@ def units(chain: Chain) -> tuple[Unit, ...]:
     """Fold every add and pool that can be into the matrix stage it follows."""
     found: list[Unit] = []
     for stage in chain.stages:
-        previous = next((index for index, unit in enumerate(found) if unit.result in stage.sources), None)
-        if stage.kind in FOLDABLE and previous is not None and _folds(chain, found[previous]):
+        candidates = (index for index in reversed(range(len(found))) if _folds(chain, found[index], stage))
+        previous = next(candidates, None)
+        if previous is not None:
             before = found[previous]
             others = [source for source in stage.sources if source != before.result]
             residual = others[0] if stage.kind is StageKind.ADD and others else None
-            found[previous] = Unit(before.stage, stage.name, residual, pool=stage.kind is StageKind.POOL)
+            found[previous] = Unit(before.stage, stage.name, residual, stage.kind is StageKind.POOL, stage.activation)
         else:
             found.append(Unit(stage, stage.name))
     return tuple(found)
 
 
-def _folds(chain: Chain, unit: Unit) -> bool:
-    fresh = unit.residual is None and not unit.pool and unit.stage.kind in MATRIX_KINDS
-    return fresh and len(chain.consumers(unit.result)) == 1 and unit.result not in chain.outputs
+def _folds(chain: Chain, unit: Unit, stage: Stage) -> bool:
+    """Whether ``stage``, an add or pool, alone reads the matrix stage ``unit``; pooling walks plain pixels only."""
+    fresh = unit.result == unit.stage.name and unit.stage.kind in MATRIX_KINDS
+    read = stage.kind in FOLDABLE and chain.consumers(unit.result) == (stage,) and unit.result not in chain.outputs
+    return fresh and read and (stage.kind is StageKind.ADD or unit.stage.window.is_pixel)
 
 
 def kernel_layout(chain: Chain, schedule: ChainSchedule, provider: Provider) -> KernelLayout:
@@ -87,8 +93,7 @@ def kernel_layout(chain: Chain, schedule: ChainSchedule, provider: Provider) -> 
     _check_chunk(chain, schedule, parts)
     rings = {unit.result: _ring(chain, unit, plan, schedule, provider) for unit in parts if _has_ring(chain, unit)}
     packings = _packings(chain, schedule, provider, parts, rings)
-    total = sum(packing.elements for packing in packings.values())
-    return KernelLayout(chain, schedule, provider, plan, parts, rings, packings, total)
+    return KernelLayout(chain, schedule, provider, plan, parts, rings, packings)
 
 
 def _has_ring(chain: Chain, unit: Unit) -> bool:
@@ -100,8 +105,9 @@ def _check_chunk(chain: Chain, schedule: ChainSchedule, parts: tuple[Unit, ...])
         return
     working = [unit for unit in parts if unit.stage.kind is not StageKind.LOAD]
     kinds = [unit.stage.kind is StageKind.DEPTHWISE for unit in working]
-    if kinds != [False, True, False] or schedule.rows or chain.in_place or working[-1].pool:
-        raise ScheduleError("a chunk needs expand, depthwise and project, the whole image per step, and a fresh output")
+    plain = not (schedule.rows or chain.in_place or working[-1].pool or len(chain.outputs) > 1)
+    if kinds != [False, True, False] or not plain:
+        raise ScheduleError("a chunk needs expand, depthwise, project, the whole image per step, and one fresh output")
 
 
 def _ring(chain: Chain, unit: Unit, plan: Flow, schedule: ChainSchedule, provider: Provider) -> Layout:
@@ -137,21 +143,19 @@ def _packings(
 ) -> dict[str, Packing]:
     tiles = list(schedule.tiles)
     packings: dict[str, Packing] = {}
-    offset = 0
     for unit in parts:
         stage = unit.stage
         packing: Packing
         if stage.kind in MATRIX_KINDS:
             if not tiles:
                 raise ScheduleError(f"the schedule has no tile for stage {stage.name}")
-            packing = _matrix_packing(chain, schedule, provider, unit, rings, tiles.pop(0), offset)
+            packing = _matrix_packing(chain, schedule, provider, unit, rings, tiles.pop(0))
         elif stage.kind is StageKind.DEPTHWISE:
             blocks = -(-stage.shape.channels // provider.lanes)
-            packing = DepthwisePacking(stage.window.taps, blocks, provider.lanes, offset)
+            packing = DepthwisePacking(stage.window.taps, blocks, provider.lanes)
         else:
             continue
         packings[stage.name] = packing
-        offset += packing.elements
     if tiles:
         raise ScheduleError(f"the schedule has {len(tiles)} more tiles than the chain has matrix stages")
     return packings
@@ -164,21 +168,20 @@ def _matrix_packing(
     unit: Unit,
     rings: dict[str, Layout],
     tile: Tile,
-    offset: int,
 ) -> MatrixPacking:
     stage, source = unit.stage, unit.stage.sources[0]
     if not provider.fits(tile.pixels, tile.vectors):
         raise ScheduleError(f"tile {tile.pixels} x {tile.vectors} of {stage.name} exceeds {provider.name}'s registers")
     channels = chain.shape(source).channels
-    padded = -(-channels // provider.lanes) * provider.lanes if _is_blocked(rings.get(source)) else channels
-    outputs = stage.shape.channels
-    if unit.result in rings and _is_blocked(rings[unit.result]):
-        outputs = -(-outputs // provider.lanes) * provider.lanes
-        if unit.result in chain.outputs and outputs != stage.shape.channels:
-            raise ScheduleError(f"side output {unit.result} must have a multiple of {provider.lanes} channels")
+    outputs, is_last = stage.shape.channels, stage == _last_matrix(chain)
+    padded = channels
+    if _is_blocked(rings.get(source)) or (schedule.chunk and is_last):
+        padded = -(-channels // provider.lanes) * provider.lanes
+    if unit.result not in chain.outputs and (_is_blocked(rings.get(unit.result)) or (schedule.chunk and not is_last)):
+        outputs = -(-outputs // provider.lanes) * provider.lanes  # a side output has no room for more than its channels
     columns = provider.lanes * tile.vectors
     chunks = 1
-    if schedule.chunk and stage == _last_matrix(chain):
+    if schedule.chunk and is_last:
         chunks, rest = divmod(padded, schedule.chunk)
         if rest or schedule.chunk % provider.lanes:
             raise ScheduleError(f"a chunk of {schedule.chunk} does not divide {padded} channels into whole vectors")
@@ -192,7 +195,6 @@ def _matrix_packing(
         columns=(provider.lanes,) * tile.vectors,
         tail=provider.widths(outputs % columns),
         chunks=chunks,
-        offset=offset,
     )
 
 

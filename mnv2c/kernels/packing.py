@@ -31,7 +31,6 @@ class MatrixPacking:
     columns: tuple[int, ...]
     tail: tuple[int, ...]
     chunks: int = 1
-    offset: int = 0
 
     @property
     def depth(self) -> int:
@@ -87,7 +86,6 @@ class DepthwisePacking:
     taps: int
     blocks: int
     lanes: int
-    offset: int = 0
 
     @property
     def block_elements(self) -> int:

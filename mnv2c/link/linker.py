@@ -15,9 +15,11 @@ from mnv2c.errors import LinkerError
 
 COMPILE_FLAGS = (
     "-std=c99", "-O2", "-Wall", "-Wextra", "-fPIC", "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections",
-    "-fno-sanitize=undefined", "-fno-asynchronous-unwind-tables", "-ffile-prefix-map=.=", "-U_FORTIFY_SOURCE",
+    "-fno-sanitize=undefined", "-fno-asynchronous-unwind-tables", "-U_FORTIFY_SOURCE", "-g0",
 )  # fmt: skip
-"""For generated C. No CPU is named: the CPU check has to run on the baseline of the architecture."""
+"""For generated C. No CPU is named: the CPU check has to run on the baseline of the architecture.
+
+Without debug information, which would name the temporary folder, equal inputs give equal bytes."""
 
 SHARED_FLAGS = (
     "-shared", "-Wl,--gc-sections", "-Wl,--as-needed", "-Wl,--no-undefined", "-Wl,--hash-style=gnu",
@@ -117,7 +119,7 @@ class Linker:
             name=symbol, symbol=symbol, file=data, alignment=BLOB_ALIGNMENT, digest=sha256(content).hexdigest()
         )
         (folder / f"{symbol}.S").write_text(text, encoding="ascii")
-        self._run(folder, f"{symbol}.S", (*self.compiler, "-c", f"{symbol}.S", "-o", f"{symbol}.o"))
+        self._run(folder, f"{symbol}.S", (*self.compiler, "-g0", "-c", f"{symbol}.S", "-o", f"{symbol}.o"))
         return f"{symbol}.o"
 
     @contextmanager
@@ -143,8 +145,11 @@ class Linker:
 def first_error(output: str) -> str:
     """The line of a compiler's output that says what went wrong."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    telling = [line for line in lines if "error" in line.lower()] or lines
-    return telling[0] if telling else "no message"
+    for sign in ("error:", "undefined", "error"):
+        for line in lines:
+            if sign in line.lower() and not line.startswith("collect2:"):
+                return line
+    return lines[0] if lines else "no message"
 
 
 def _version_script(exports: Sequence[str]) -> str:

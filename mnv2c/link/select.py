@@ -67,7 +67,7 @@ def _own(target: Target, cc: str) -> Linker:
         raise LinkerError(f'--cc "{cc}": not found; install it, or leave --cc out to use zig')
     compiler = (program, *command[1:])
     machine = _output([*compiler, "-dumpmachine"], {})
-    if machine.split("-")[0] != target.arch:
+    if machine.split("-")[0] != target.arch or ("musl" in machine) != (target.libc == "musl"):
         raise LinkerError(f'--cc "{cc}": compiles for {machine}, but the target {target.name} is {target.triple}')
     version = _output([*compiler, "--version"], {}).splitlines()[0]
     return Linker(compiler=compiler, archiver=_archiver(Path(program)), version=version, libraries=CC_LIBRARIES)

@@ -45,6 +45,7 @@ def write(directory: str | Path, files: Mapping[str, Content]) -> None:
     """
     directory = Path(directory)
     check_writable(directory)
+    existed = directory.exists()
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=directory, prefix=".mnv2c-") as staging:
@@ -53,6 +54,8 @@ def write(directory: str | Path, files: Mapping[str, Content]) -> None:
             for name in files:
                 os.replace(Path(staging) / name, directory / name)
     except OSError as error:
+        if not existed and directory.is_dir():
+            shutil.rmtree(directory)
         raise OutputError(f"{error.filename or directory}: cannot be written: {error.strerror}") from error
 
 

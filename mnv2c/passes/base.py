@@ -15,9 +15,10 @@ Array = npt.NDArray[Any]
 
 def run_on_main(module: Any, mutator: type) -> Any:
     """Apply a ``PyExprMutator`` class to ``main`` and drop what became dead."""
-    function = mutator(module).visit_expr(module["main"])
-    rewritten = module.clone()
-    rewritten.update_func(module.get_global_var("main"), function)
+    rewriter = mutator(module)
+    function = rewriter.visit_expr(module["main"])
+    rewritten = rewriter.builder_.get().clone()  # with the functions that the mutator added
+    rewritten.update_func(rewritten.get_global_var("main"), function)
     tidy = [relax.transform.CanonicalizeBindings(), relax.transform.DeadCodeElimination(["main"])]
     return tvm.transform.Sequential(tidy)(rewritten)
 

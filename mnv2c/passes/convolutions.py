@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 from tvm import relax
@@ -68,6 +69,8 @@ def convolutions(main: Any) -> dict[Any, Convolution]:
             if not matched:
                 continue
             convolution = _convolution(pattern, matched, values, uses)
+            if not _has_plain_constants(convolution, values):
+                continue
             if convolution.is_supported and all(uses[inner] == 1 for inner in convolution.variables[:-1]):
                 # An unclamped match inside a clamped one is the same convolution; its end comes first.
                 found = {result: entry for result, entry in found.items() if result not in convolution.variables}
@@ -85,6 +88,14 @@ def _convolution(pattern: dict[str, Any], matched: Any, values: Any, uses: Count
     inputs = shape_of(call.args[0])[-1]
     groups = int(call.attrs.groups)
     return Convolution(call.args[0], variables, (kernel[0], kernel[1]), groups, (inputs, outputs), uses[variables[-1]])
+
+
+def _has_plain_constants(convolution: Convolution, values: Any) -> bool:
+    """Whether the bias is one value per channel and the bounds are scalars (a constant may also be a whole image)."""
+    biased, *clamp = convolution.variables[1:]
+    bias, bounds = shape_of(values[biased].args[1]), [values[variable].args[1] for variable in clamp]
+    channels = convolution.channels[1]
+    return prod(bias) == channels == bias[-1] and all(prod(shape_of(bound)) == 1 for bound in bounds)
 
 
 def _as_variable(expression: Any, owners: dict[Any, Any]) -> Any:

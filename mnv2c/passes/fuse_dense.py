@@ -22,6 +22,7 @@ def fuse_dense(module: Any) -> Any:
             continue
         left, right = product.args
         one_row = len(shape_of(left)) == 2 and shape_of(left)[0] == 1
-        if one_row and constant_value(right) is not None and constant_value(binding.value.args[1]) is not None:
+        bias = constant_value(binding.value.args[1])
+        if one_row and constant_value(right) is not None and bias is not None and bias.size == shape_of(right)[-1]:
             groups.append(Group("dense", (binding.value.args[0], binding.var)))
     return outline(module, groups)

@@ -9,7 +9,7 @@ import numpy as np
 
 from mnv2c.plan.arena import ALIGNMENT, Buffer, aligned, place
 from mnv2c.plan.chain import Chain, StageKind, input_name
-from mnv2c.plan.network import Array, Network, Tensor
+from mnv2c.plan.network import Array, ChainNode, Network, Tensor
 from mnv2c.plan.program import Location, Port, Program, Result, Space, Step
 
 
@@ -17,12 +17,12 @@ from mnv2c.plan.program import Location, Port, Program, Result, Space, Step
 class NodeKernel:
     """How one node of the network is called.
 
-    Arguments are, in order: inputs, outputs (none for a node in place), packed ``weights`` if any, and scratch buffers
-    of ``scratch`` bytes. A constant input of a fallback is read from the weights.
+    Arguments are, in order: inputs, outputs (for a node in place without the first, which is its first input), packed
+    ``weights`` if any, and scratch buffers of ``scratch`` bytes. A constant input of a fallback lies in the weights.
     """
 
     symbol: str
-    weights: Array | None
+    weights: tuple[Array, ...]
     scratch: tuple[int, ...]
     in_place: bool = False
     comment: str = ""
@@ -34,10 +34,11 @@ def runs_in_place(network: Network, index: int) -> Chain | None:
     Every row is read by the expansion before, and as the residual when, it is overwritten (`plan.rows`: leads are never
     negative); nobody else may read the input later, and neither end may be the caller's.
     """
-    chain = getattr(network.nodes[index], "chain", None)
+    node = network.nodes[index]
+    chain = node.chain if isinstance(node, ChainNode) else None
     if chain is None or chain.stages[-1].kind is not StageKind.ADD or input_name(0) not in chain.stages[-1].sources:
         return None
-    source, result = network.nodes[index].inputs[0], network.nodes[index].outputs[0]
+    source, result = node.inputs[0], node.outputs[0]
     callers = {*network.inputs, *network.outputs}
     if source in callers or result in callers or network.last_use(str(source)) != index:
         return None
@@ -122,17 +123,15 @@ class _Assembler:
         arguments = [
             self._location(value) if isinstance(value, str) else self.weights.add(value) for value in node.inputs
         ]
-        if not kernel.in_place:
-            arguments += [self._location(name) for name in node.outputs]
-        if kernel.weights is not None:
-            arguments.append(self.weights.add(kernel.weights))
+        arguments += [self._location(name) for name in (node.outputs[1:] if kernel.in_place else node.outputs)]
+        arguments += [self.weights.add(values) for values in kernel.weights]
         arguments += [Location(Space.ARENA, self.offsets[_scratch(index, part)]) for part in range(len(kernel.scratch))]
         results = tuple(self._result(self.network.tensors[name]) for name in node.outputs)
         return Step(node.label, kernel.symbol, tuple(arguments), results, kernel.comment)
 
     def _result(self, tensor: Tensor) -> Result:
-        layout = "NCHW" if len(tensor.shape) == 4 and tensor.name not in self.network.outputs else "same"
-        return Result(self._location(tensor.name), tensor.shape, tensor.dtype, tensor.onnx_name, layout)
+        location = self._location(tensor.name)
+        return Result(location, tensor.shape, tensor.dtype, tensor.onnx_name, tensor.onnx_layout)
 
 
 def _scratch(index: int, part: int) -> str:

@@ -54,7 +54,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Window:
-    """Which input pixels one output pixel sees; pairs are (vertical, horizontal), padding ((top, bottom), (left, right))."""
+    """The input pixels of an output pixel; pairs are (vertical, horizontal), padding ((top, bottom), (left, right))."""
 
     kernel: tuple[int, int] = (1, 1)
     stride: tuple[int, int] = (1, 1)

@@ -17,7 +17,7 @@ from mnv2c.plan.rows import flow
 
 Array = npt.NDArray[np.float32]
 Weights = Mapping[str, tuple[Array, Array]]
-"""Per stage: the filter [kernel rows, kernel columns, input channels (1 if depthwise), output channels] and the bias."""
+"""Per stage: the filter [kernel rows, kernel columns, input channels (1 if depthwise), outputs] and the bias."""
 
 
 class _Ring:
@@ -41,7 +41,7 @@ class _Ring:
 
 
 def interpret(chain: Chain, rows_per_step: int, inputs: Sequence[Array], weights: Weights) -> list[Array]:
-    """Run ``chain`` on NHWC inputs [rows, columns, channels]; return its outputs in order, as [rows, columns, channels]."""
+    """Run ``chain`` on inputs [rows, columns, channels]; return its outputs in order, laid out the same."""
     plan = flow(chain, rows_per_step)
     rings = {stage.name: _Ring(stage, plan.stages[stage.name].ring) for stage in chain.stages}
     results = {name: np.zeros(_extents(chain.stage(name)), np.float32) for name in chain.outputs}

@@ -18,12 +18,16 @@ StageWeights = Mapping[str, tuple[npt.NDArray[np.float32], npt.NDArray[np.float3
 
 @dataclass(frozen=True)
 class Tensor:
-    """A value between two nodes, or an input or output of the network; ``onnx_name`` is the tensor it must equal."""
+    """A value between two nodes, or an input or output of the network.
+
+    ``onnx_name`` is the tensor it must equal, which stores its elements in ``onnx_layout``: "NCHW" or the "same".
+    """
 
     name: str
     shape: tuple[int, ...]
     dtype: str
     onnx_name: str = ""
+    onnx_layout: str = "same"
 
     @property
     def bytes(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from mnv2c.errors import CompilerError, OnnxError
@@ -13,61 +14,71 @@ from mnv2c.plan.network import Array, ChainNode, FallbackNode, Network, Node, Te
 from mnv2c.plan.stages import read_chain
 
 
-def read_network(module: Any, names: Mapping[str, str], inputs: tuple[str, ...], outputs: tuple[str, ...]) -> Network:
+def read_network(
+    module: Any,
+    names: Mapping[str, str],
+    shapes: Mapping[str, tuple[int, ...]],
+    inputs: tuple[str, ...],
+    outputs: tuple[str, ...],
+) -> Network:
     """Read ``main``: calls of fused functions are chains, ``call_tir`` are fallbacks, reshapes are other names.
 
-    ``names`` maps variables to ONNX tensors; ``inputs`` and ``outputs`` are the network's own names. Raises OnnxError
-    for a network whose shapes are not static.
+    ``names`` maps variables to ONNX tensors, ``shapes`` those to their shapes; ``inputs`` and ``outputs`` are the
+    network's own names. Raises OnnxError for a network whose shapes are not static.
     """
-    return _NetworkReader(module, names).read(inputs, outputs)
+    return _NetworkReader(module, names, shapes).read(inputs, outputs)
 
 
 class _NetworkReader:
-    def __init__(self, module: Any, names: Mapping[str, str]) -> None:
-        self.module, self.names = module, names
+    def __init__(self, module: Any, names: Mapping[str, str], shapes: Mapping[str, tuple[int, ...]]) -> None:
+        self.module, self.names, self.shapes = module, names, shapes
         self.tensors: dict[str, Tensor] = {}
         self.nodes: list[Node] = []
         self.owner: dict[Any, str] = {}
         self.labels: dict[str, int] = {}
+        self.tuples: dict[Any, Any] = {}
 
     def read(self, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> Network:
         main = self.module["main"]
         for parameter, name in zip(main.params, inputs, strict=True):
-            self.owner[parameter] = self._add_tensor(name, parameter, name)
+            self.owner[parameter] = self._add_tensor(name, parameter)
+            self.tensors[name] = replace(self.tensors[name], onnx_name=name)
         for binding in bindings(main):
             self._read(binding.var, binding.value)
-        result = main.body.body
-        values = list(result.fields) if hasattr(result, "fields") else [result]
+        values = self._outputs(main.body.body)
         renamed = {self.owner[value]: name for value, name in zip(values, outputs, strict=True)}
         if len(renamed) != len(values) or set(renamed) & set(inputs):
             raise OnnxError("two outputs of the network are the same tensor, or one is an input; remove the duplicate")
-        return self._renamed(renamed, {name: shape_of(value) for name, value in zip(outputs, values, strict=True)}, inputs)
+        shapes = {name: shape_of(value) for name, value in zip(outputs, values, strict=True)}
+        return self._renamed(renamed, shapes, inputs)
+
+    def _outputs(self, result: Any) -> list[Any]:
+        """Return the variables of the network's outputs: several of them are a tuple, which may have a name."""
+        fields = getattr(result, "fields", None) or self.tuples.get(result)
+        return [result] if fields is None else list(fields)
 
     def _renamed(self, renamed: dict[str, str], shapes: dict[str, tuple[int, ...]], inputs: tuple[str, ...]) -> Network:
         """Give the outputs their public names and shapes."""
         tensors = {}
         for key, tensor in self.tensors.items():
             name = renamed.get(key, key)
-            onnx_name = name if key in renamed else tensor.onnx_name
-            tensors[name] = Tensor(name, shapes.get(name, tensor.shape), tensor.dtype, onnx_name)
+            public = Tensor(name, shapes.get(name, tensor.shape), tensor.dtype, onnx_name=name)
+            tensors[name] = public if key in renamed else tensor
 
         def new(names: tuple[Any, ...]) -> tuple[Any, ...]:
             return tuple(renamed.get(name, name) if isinstance(name, str) else name for name in names)
 
         nodes: list[Node] = []
         for node in self.nodes:
-            if isinstance(node, ChainNode):
-                nodes.append(ChainNode(node.label, node.chain, node.weights, new(node.inputs), new(node.outputs)))
-            else:
-                nodes.append(FallbackNode(node.label, node.operator, node.function, new(node.inputs), new(node.outputs)))
+            nodes.append(replace(node, inputs=new(node.inputs), outputs=new(node.outputs)))
         return Network(tensors, tuple(nodes), inputs, tuple(renamed.values()))
 
-    def _add_tensor(self, name: str, variable: Any, onnx_name: str) -> str:
+    def _add_tensor(self, name: str, variable: Any, onnx_layout: str = "same") -> str:
         try:
             shape = shape_of(variable)
         except (TypeError, AttributeError, ValueError):
             raise OnnxError(f"tensor {name} has no static shape; fix every dimension of the model's inputs") from None
-        self.tensors[name] = Tensor(name, shape, str(variable.ty.dtype), onnx_name)
+        self.tensors[name] = Tensor(name, shape, str(variable.ty.dtype), onnx_layout=onnx_layout)
         return name
 
     def _read(self, variable: Any, value: Any) -> None:
@@ -83,33 +94,46 @@ class _NetworkReader:
         elif hasattr(value, "tuple_value"):
             self.owner[variable] = self.owner[value.tuple_value, value.index]
             self._name_tensor(self.owner[variable], variable)
+        elif hasattr(value, "fields"):
+            self.tuples[variable] = value.fields
         else:
             raise CompilerError(f"main holds {value}, which is neither a chain nor a fallback")
 
     def _read_chain(self, variable: Any, call: Any, function: Any) -> None:
         chain, weights = read_chain(function, str(function.attrs[ATTRIBUTE]))
         label = self._label(chain)
-        self.nodes.append(
-            ChainNode(label, chain, weights, self._inputs(call.args), self._results(variable, label))
-        )
+        results = _main_first(self._results(variable, label, "NCHW"))
+        self.nodes.append(ChainNode(label, chain, weights, self._inputs(call.args), results))
 
-    def _results(self, variable: Any, label: str) -> tuple[str, ...]:
-        """Add the tensors a call leaves; a tuple's last field is the chain's main result and comes first."""
+    def _results(self, variable: Any, label: str, onnx_layout: str) -> tuple[str, ...]:
+        """Add the tensors a call leaves, in the order of the call's results."""
         fields = list(variable.ty.fields) if hasattr(variable.ty, "fields") else None
         if fields is None:
-            self.owner[variable] = self._add_tensor(label, variable, self.names.get(variable.name, ""))
+            self.owner[variable] = self._add_tensor(label, variable, onnx_layout)
+            self._name_tensor(label, variable)
             return (label,)
         names = []
         for index, field in enumerate(fields):
             name = label if index == len(fields) - 1 else f"{label}.side_{index}"
-            self.tensors[name] = Tensor(name, tuple(int(extent) for extent in field.shape.values), str(field.dtype))
+            shape = tuple(int(extent) for extent in field.shape.values)
+            self.tensors[name] = Tensor(name, shape, str(field.dtype), onnx_layout=onnx_layout)
             self.owner[variable, index] = name
             names.append(name)
-        return (names[-1], *names[:-1])
+        return tuple(names)
 
     def _name_tensor(self, name: str, variable: Any) -> None:
-        tensor = self.tensors[name]
-        self.tensors[name] = Tensor(name, tensor.shape, tensor.dtype, self.names.get(variable.name, ""))
+        """Note which ONNX tensor this one must equal, and how that is stored, if its shape tells.
+
+        Chains compute NHWC; a fallback computes in the layout its operator was given, which a shape such as 8x8x8
+        does not tell. Such a result is not compared.
+        """
+        tensor, onnx_name = self.tensors[name], self.names.get(variable.name, "")
+        stored = self.shapes.get(onnx_name, tensor.shape)
+        layouts = ["same"] if stored == tensor.shape else []
+        if len(tensor.shape) == 4 and stored == tuple(tensor.shape[axis] for axis in (0, 3, 1, 2)):
+            layouts = ["NCHW"] if tensor.onnx_layout == "NCHW" or not layouts else []
+        if layouts:
+            self.tensors[name] = replace(tensor, onnx_name=onnx_name, onnx_layout=layouts[0])
 
     def _read_fallback(self, variable: Any, call: Any) -> None:
         operator = str(call.args[0].name_hint)
@@ -117,7 +141,7 @@ class _NetworkReader:
         arguments = call.args[1].fields if hasattr(call.args[1], "fields") else [call.args[1]]
         inputs: tuple[str | Array, ...] = self._inputs(arguments)
         function = self.module[call.args[0]]
-        self.nodes.append(FallbackNode(label, operator, function, inputs, self._results(variable, label)))
+        self.nodes.append(FallbackNode(label, operator, function, inputs, self._results(variable, label, "same")))
 
     def _inputs(self, arguments: Any) -> tuple[Any, ...]:
         values = []
@@ -136,3 +160,8 @@ class _NetworkReader:
     def _number(self, label: str) -> str:
         number = self.labels[label] = self.labels.get(label, 0) + 1
         return label if number == 1 else f"{label}_{number:02d}"
+
+
+def _main_first(names: tuple[str, ...]) -> tuple[str, ...]:
+    """A chain's main result is the last of its function's results and the first of its kernel's."""
+    return (names[-1], *names[:-1])

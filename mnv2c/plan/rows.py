@@ -1,8 +1,9 @@
 """Which rows each stage of a chain computes in which step, and how many of them its ring must keep.
 
 A kernel runs in steps. In step t the last stage produces rows [R·t, R·t + R); a stage before it runs ``lead`` rows
-ahead, so that in step t it produces rows [rate·t + lead, rate·t + lead + rate). Over all steps every row is produced
-exactly once. The planner's memory figures, the reference interpreter and the emitted loops all come from here.
+ahead, so that in step t it produces rows [rate·t + lead, rate·t + lead + rate). Over all steps no row is produced
+twice, and every row that is read or leaves the chain once. The planner's memory figures, the reference interpreter and
+the emitted loops all come from here.
 """
 
 from __future__ import annotations
@@ -53,7 +54,9 @@ def flow(chain: Chain, rows_per_step: int) -> Flow:
     for stage in reversed(chain.stages):
         flows[stage.name] = _stage_flow(chain, stage, flows, rows_per_step)
     first = min((-entry.top - entry.lead) // entry.rate for entry in flows.values())
-    return Flow(first, last.shape.rows // rows_per_step, flows, whole=False)
+    # A side output may have rows below the last one that its readers see.
+    steps = max(-(-(chain.shape(name).rows - flows[name].lead) // flows[name].rate) for name in chain.outputs)
+    return Flow(first, steps, flows, whole=False)
 
 
 def _stage_flow(chain: Chain, stage: Stage, flows: dict[str, StageFlow], rows_per_step: int) -> StageFlow:
@@ -64,7 +67,7 @@ def _stage_flow(chain: Chain, stage: Stage, flows: dict[str, StageFlow], rows_pe
     if len(rates) != 1:
         raise ScheduleError(f"readers of {stage.name} take different numbers of its rows per step: {sorted(rates)}")
     rate = rates.pop()
-    # The last row the reader needs in step t, relative to rate·t: (lead + 1)·stride - stride - top + reach, and one more.
+    # The last row the reader needs in step t, relative to rate·t, and one more.
     lead = max(
         entry.lead * window.stride[0] - window.stride[0] - window.padding[0][0] + window.reach + 1
         for entry, window in readers

@@ -122,8 +122,9 @@ def _execute(description: Description, mode: str, folder: Path, cpu: str | None)
 
 
 def _failure(code: int, message: str) -> str:
-    if code < 0 or code > 128:
-        return f"crashed: {signal.Signals(-code if code < 0 else code - 128).name}"
+    number = -code if code < 0 else code - 128  # of a signal, as reported by the system or by a shell
+    if number in set(signal.Signals):
+        return f"crashed: {signal.Signals(number).name}"
     lines = [line for line in message.splitlines() if line.strip()]
     return lines[-1] if lines else f"the harness exited with {code}"
 

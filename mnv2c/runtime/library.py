@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 Arrays = tuple["NDArray[Any]", ...]
 
-CONTEXT_BYTES = 8 * ctypes.sizeof(ctypes.c_size_t)
-"""``sizeof(NAME_ctx)``: eight words."""
+CONTEXT = ctypes.c_size_t * 8
+"""``NAME_ctx``: eight words."""
 
 OK, E_CPU = 0, 2
 """Values of ``NAME_status`` that are treated apart."""
@@ -47,7 +47,7 @@ class Library:
         self.description = description
         self.metadata = dict(description.metadata)
         self._functions = functions or _open(description)
-        self._context = ctypes.create_string_buffer(CONTEXT_BYTES)
+        self._context = CONTEXT()
         self.arena = aligned(description.arena_bytes, description.arena_alignment)
         self._lock = threading.Lock()
         self._check(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Protocol
 
 from mnv2c.plan.chain import MATRIX_KINDS, Chain, Shape, Stage, StageKind
@@ -12,6 +13,8 @@ FMA_LATENCY = 4
 """Cycles before an accumulator can be added to again (Zen 3-5, Cortex-A76: 4): a lower bound per step of K."""
 PORTS = 2
 """FMAs, and vector loads, per cycle that the tile model assumes; only their ratio matters."""
+LOAD_SHARE = 0.1
+"""Cycles a load costs although its port is free: it still takes a slot of decode and retirement."""
 EPILOGUE = 3.5
 """Instructions per output vector beside the products: start, clamp, store (counted on AArch64)."""
 WHOLE_PIXELS = 64
@@ -106,7 +109,17 @@ def _chunk(chain: Chain, unit: VectorUnit, budget: int) -> tuple[int, Tile]:
 def _best_tile(chain: Chain, stage: Stage, rows: int, unit: VectorUnit) -> Tile:
     depth = stage.window.taps * chain.shape(stage.sources[0]).channels
     pixels = _span(chain, stage, rows)
-    return min(_tiles(unit), key=lambda tile: _cycles(tile, pixels, stage.shape.channels, unit, depth))
+    best = min(_tiles(unit), key=lambda tile: _cycles(tile, pixels, stage.shape.channels, unit, depth))
+    return replace(best, unroll=_unroll(depth, unit.unroll))
+
+
+def _unroll(depth: int, most: int) -> int:
+    """Values of K per iteration: at most ``most``, dividing K, and leaving a loop.
+
+    A straight line of products invites the compiler to hoist loads until accumulators spill.
+    """
+    divisors = [size for size in range(4, most + 1, 4) if depth % size == 0 and depth > size]
+    return max(divisors, default=most)
 
 
 def _span(chain: Chain, stage: Stage, rows: int) -> int:
@@ -134,6 +147,7 @@ def _cycles(tile: Tile, pixels: int, channels: int, unit: VectorUnit, depth: int
     for size, count in ((pixels // pieces + 1, larger), (pixels // pieces, pieces - larger)):
         full, rest = divmod(vectors, tile.vectors)
         for wide, times in ((tile.vectors, full), (rest, 1 if rest else 0)):
-            step = max(size * wide / PORTS, unit.loads(size, wide) / PORTS, FMA_LATENCY)
+            loads = unit.loads(size, wide)
+            step = max(size * wide / PORTS, loads / PORTS, FMA_LATENCY) + loads * LOAD_SHARE
             total += count * times * (depth * step + size * wide * EPILOGUE / PORTS)
     return total, tile.vectors

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import re
+import warnings
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +17,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Imported:
-    """A Relax module with one function ``main``; ``names`` maps its variables to ONNX tensor names."""
+    """A Relax module with one function ``main``.
+
+    ``names`` maps its variables to ONNX tensor names, ``shapes`` those names to static shapes.
+    """
 
     module: Any
     names: dict[str, str]
+    shapes: dict[str, tuple[int, ...]]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
 
@@ -27,14 +34,26 @@ def import_onnx(model: onnx.ModelProto) -> Imported:
 
     Raises OnnxError naming the operator when the importer cannot convert one.
     """
-    importer = _importer_class()(model)
+    importer = _importer_class()()
     try:
-        module = importer.from_onnx(model.graph, _opset(model))
+        # The importer prints before it raises, and warns of every name that is no identifier.
+        with redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            module = importer.from_onnx(_nodes_named(model.graph), _opset(model))
     except Exception as error:  # the importer raises whatever its converters raise
         reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
         raise OnnxError(f"the ONNX graph cannot be imported: {reason}") from error
     outputs = tuple(value.name for value in model.graph.output)
-    return Imported(module, importer.tensor_names, tuple(importer.input_names()), outputs)
+    return Imported(module, importer.tensor_names, importer.tensor_shapes, tuple(importer.input_names()), outputs)
+
+
+def _nodes_named(graph: onnx.GraphProto) -> onnx.GraphProto:
+    """Return a copy whose nodes are named after their first results: a node's own name may be missing or shared."""
+    copy = type(graph)()
+    copy.CopyFrom(graph)
+    for node in copy.node:
+        node.name = next(iter(node.output), node.name)
+    return copy
 
 
 def _opset(model: onnx.ModelProto) -> int:
@@ -45,24 +64,25 @@ def _opset(model: onnx.ModelProto) -> int:
 
 
 def _importer_class() -> Any:
+    import tvm
     from tvm import relax
     from tvm.relax.frontend.onnx.onnx_frontend import ONNXGraphImporter
 
     class Importer(ONNXGraphImporter):  # type: ignore[misc]  # TVM is untyped
         """TVM's importer, with two operators converted to the form the passes match, and variables named."""
 
-        def __init__(self, model: onnx.ModelProto) -> None:
+        def __init__(self) -> None:
             super().__init__({}, "float32", keep_params_in_input=False)
             self.tensor_names: dict[str, str] = {}
-            self._outputs = {node.name or node.output[0]: node.output[0] for node in model.graph.node}
+            self.tensor_shapes: dict[str, tuple[int, ...]] = {}
 
         def input_names(self) -> list[str]:
             return list(self._input_names)
 
         def _convert_operator(self, operator: str, inputs: Any, attributes: Any, opset: int) -> Any:
-            name = self._outputs.get(attributes["tvm_custom"]["name"], operator)
-            if operator == "Clip" and len(inputs) > 1:
-                return self._name(_clip(self.bb, inputs), name)
+            name = attributes["tvm_custom"]["name"]
+            if operator == "Clip":
+                return self._name(_clip(self.bb, inputs, attributes), name)
             if operator == "BatchNormalization":
                 # Inference reads only the first of its results; bind that one again, under its own name.
                 first = super()._convert_operator(operator, inputs, attributes, opset)[0]
@@ -74,16 +94,24 @@ def _importer_class() -> Any:
         def _name(self, value: Any, name: str) -> Any:
             variable = self.bb.emit(value, name_hint=re.sub(r"\W", "_", name))
             self.tensor_names[variable.name] = name
+            extents = getattr(variable.ty.shape, "values", None)
+            if extents is not None and all(isinstance(extent, tvm.tirx.IntImm) for extent in extents):
+                self.tensor_shapes[name] = tuple(int(extent) for extent in extents)
             return variable
 
-    def _clip(builder: Any, inputs: Any) -> Any:
+    def _clip(builder: Any, inputs: Any, attributes: Any) -> Any:
         # TVM converts Clip to isnan + where + call_tir for NaN bounds, which no pattern matches; and relax.clip has no
         # layout rule, so that ConvertLayout would put transposes around it. maximum and minimum have neither fault.
-        value = inputs[0]
-        if inputs[1] is not None:
-            value = builder.emit(relax.op.maximum(value, inputs[1]))
-        if len(inputs) > 2 and inputs[2] is not None:
-            value = builder.normalize(relax.op.minimum(value, inputs[2]))
+        # The bounds are inputs since opset 11, attributes before.
+        value, *bounds = inputs
+        low, high = [*bounds, None, None][:2]
+        if not bounds:
+            given = {key: relax.const(attributes[key], value.ty.dtype) for key in ("min", "max") if key in attributes}
+            low, high = given.get("min"), given.get("max")
+        if low is not None:
+            value = builder.emit(relax.op.maximum(value, low))
+        if high is not None:
+            value = builder.normalize(relax.op.minimum(value, high))
         return value
 
     return Importer

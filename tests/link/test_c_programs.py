@@ -62,7 +62,19 @@ def test_the_header_stands_alone_in_c(folder: Path) -> None:
 
 @pytest.mark.skipif(GXX is None, reason="g++ is missing")
 def test_the_header_stands_alone_in_cpp(folder: Path) -> None:
-    run(folder, str(GXX), "-std=c++98", "-pedantic", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-x", "c++", "fake.h")
+    run(
+        folder,
+        str(GXX),
+        "-std=c++98",
+        "-pedantic",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-fsyntax-only",
+        "-x",
+        "c++",
+        "fake.h",
+    )
 
 
 @needs_gcc
@@ -109,7 +121,9 @@ def test_sanitizers_find_nothing(folder: Path, tmp_path: Path) -> None:
         shutil.copy(folder / name, tmp_path)
     text = fake.SCALES.tobytes()
     words = ", ".join(map(str, text))
-    main = USE + """
+    main = (
+        USE
+        + """
     _Alignas(64) const unsigned char fake_weights[] = {WORDS};
     const char fake_json[] = "{}";
     int main(void)
@@ -131,12 +145,15 @@ def test_sanitizers_find_nothing(folder: Path, tmp_path: Path) -> None:
         puts("clean");
         return 0;
     }""".replace("WORDS", words)
+    )
     assert program(tmp_path, main, *sanitize, "fake.c", "kernels.c") == "clean\n"
 
 
 @needs_gcc
 def test_a_run_allocates_nothing(folder: Path) -> None:
-    text = USE + """
+    text = (
+        USE
+        + """
     static unsigned calls;
     extern void *__libc_malloc(size_t);
     extern void *__libc_calloc(size_t, size_t);
@@ -161,6 +178,7 @@ def test_a_run_allocates_nothing(folder: Path) -> None:
         printf("%u before, %u during\\n", before, during);
         return 0;
     }"""
+    )
     if "glibc" not in subprocess.run(["ldd", "--version"], capture_output=True, text=True, check=False).stdout.lower():
         pytest.skip("not glibc: the hook into malloc is glibc's")
     assert program(folder, text, "libfake.a", name="hook") == "2 before, 0 during\n"
@@ -170,7 +188,9 @@ def test_a_run_allocates_nothing(folder: Path) -> None:
 def test_two_libraries_share_a_program(folder: Path, tmp_path: Path) -> None:
     fake.build(tmp_path, name="fake")
     fake.build(tmp_path, name="other")
-    text = USE + """
+    text = (
+        USE
+        + """
     #include "other.h"
     static _Alignas(64) unsigned char second[OTHER_ARENA_BYTES];
     int main(void)
@@ -190,6 +210,7 @@ def test_two_libraries_share_a_program(folder: Path, tmp_path: Path) -> None:
         /* A context of one library is none of the other. */
         return fake_run((fake_ctx *)(void *)&b, in, out) != FAKE_E_NOT_INITIALISED;
     }"""
+    )
     for libraries in (["libfake.a", "libother.a"], ["-L.", "-lfake", "-lother", "-Wl,-rpath,."]):
         assert program(tmp_path, text, *libraries) == "0.5 0 2\n0.5 0 2\n"
 

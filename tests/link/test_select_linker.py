@@ -55,6 +55,13 @@ def test_a_compiler_for_another_cpu_is_refused(tmp_path: Path) -> None:
         select_linker(targets.load("cortex-a53"), cc)
 
 
+def test_a_compiler_for_another_libc_is_refused(tmp_path: Path) -> None:
+    for machine, libc in (("aarch64-linux-gnu", "musl"), ("aarch64-alpine-linux-musl", "gnu")):
+        cc = script(tmp_path / f"{libc}-gcc", f"echo {machine}")
+        with pytest.raises(LinkerError, match=f"compiles for {machine}, but .* is aarch64-linux-{libc}"):
+            select_linker(targets.load("cortex-a53", libc=libc), cc)
+
+
 def test_the_archiver_of_the_same_prefix_is_preferred(tmp_path: Path) -> None:
     cc = script(tmp_path / "aarch64-linux-gnu-gcc", "echo aarch64-linux-gnu")
     archiver = script(tmp_path / "aarch64-linux-gnu-ar", "")
@@ -87,6 +94,9 @@ def test_a_missing_symbol_is_an_error(cc: str | None) -> None:
 
 def test_the_telling_line_is_picked() -> None:
     assert first_error("note: x\nfoo.c:1: error: bad\nerror: worse") == "foo.c:1: error: bad"
+    assert first_error("x.c:(.text): undefined reference to `f'\ncollect2: error: ld returned 1") == (
+        "x.c:(.text): undefined reference to `f'"
+    )
     assert first_error("something odd\n") == "something odd"
     assert first_error("") == "no message"
 

@@ -1,4 +1,4 @@
-"""A library of three steps with kernels in C: two outputs, an in-place step, and scratch up to the arena's last byte."""
+"""A library of three steps with kernels in C: two outputs, a step in place, scratch up to the last byte."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ ARENA_BYTES = SCRATCH + 60 * 4
 
 KERNELS = """\
 #include <stdint.h>
-enum { NO_FAULT, KERNEL_FAILS, WRONG_VALUES, WRITES_BEHIND_ARENA, WRITES_BEFORE_ARENA, WRITES_BEHIND_OUTPUT };
+enum { NO_FAULT, KERNEL_FAILS, WRONG_VALUES, WRITES_BEHIND_ARENA, WRITES_BEFORE_ARENA,
+       WRITES_BEFORE_OUTPUT, READS_BEHIND_OUTPUT };
 static const int fault = NO_FAULT;
 int32_t NAME_scale(const float *scales, const float *from, float *to)
 {
@@ -38,7 +39,8 @@ int32_t NAME_split(const float *from, float *scratch, float *mean, float *double
 {
     for (int i = 0; i < 60; ++i) scratch[i] = doubled[i] = 2 * from[i];
     if (fault == WRITES_BEHIND_ARENA) ((volatile char *)scratch)[240] = 1;
-    if (fault == WRITES_BEHIND_OUTPUT) ((volatile char *)mean)[-1] = 1;
+    if (fault == WRITES_BEFORE_OUTPUT) ((volatile char *)mean)[-1] = 1;
+    if (fault == READS_BEHIND_OUTPUT) return ((volatile char *)mean)[12];
     for (int c = 0; c < 3; ++c) {
         mean[c] = 0;
         for (int i = c; i < 60; i += 3) mean[c] += scratch[i] / 40;
@@ -82,7 +84,7 @@ def program(name: str = "fake") -> Program:
 def reference(x: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """What the library must return."""
     clipped = np.clip(x * SCALES, 0, 6)
-    return clipped.mean(axis=(1, 2)), 2 * clipped
+    return clipped.mean(axis=(1, 2), dtype=np.float64).astype(np.float32), 2 * clipped
 
 
 def random_input(seed: int = 0) -> np.ndarray[Any, Any]:

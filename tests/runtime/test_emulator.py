@@ -38,7 +38,8 @@ def test_it_runs_natively_as_a_static_program(tmp_path: Path) -> None:
     [
         ("WRITES_BEHIND_ARENA", "bytes beside buffer 0 were written"),
         ("WRITES_BEFORE_ARENA", "bytes beside buffer 0 were written"),
-        ("WRITES_BEHIND_OUTPUT", "bytes beside buffer 2 were written"),
+        ("WRITES_BEFORE_OUTPUT", "bytes beside buffer 2 were written"),
+        ("READS_BEHIND_OUTPUT", "crashed: SIGSEGV"),
         ("KERNEL_FAILS", "status 10: a kernel reported a failure"),
     ],
 )

@@ -112,7 +112,7 @@ def test_unfit_inputs(library: Library) -> None:
         library(x.astype(np.float64))
     with pytest.raises(LibraryError, match=r"must have the shape \[1, 4, 5, 3\], not \[1, 3, 4, 5\]"):
         library(x.transpose(0, 3, 1, 2))
-    with pytest.raises(LibraryError, match="must be contiguous; use np.ascontiguousarray"):
+    with pytest.raises(LibraryError, match=r"must be contiguous; use np\.ascontiguousarray"):
         library(np.zeros((1, 4, 5, 6), np.float32)[..., ::2])
 
 

@@ -135,7 +135,9 @@ def test_every_status_has_a_text_of_its_own(caller: Caller) -> None:
 def test_the_facts_of_the_library(caller: Caller) -> None:
     functions = caller.functions
     functions.fake_arena_bytes.restype = functions.fake_arena_align.restype = ctypes.c_size_t
-    functions.fake_metadata.restype = functions.fake_version.restype = functions.fake_step_name.restype = ctypes.c_char_p
+    functions.fake_metadata.restype = functions.fake_version.restype = functions.fake_step_name.restype = (
+        ctypes.c_char_p
+    )
     assert functions.fake_arena_bytes(1) == fake.ARENA_BYTES
     assert functions.fake_arena_bytes(0) == functions.fake_arena_bytes(2) == 0
     assert functions.fake_arena_align() == 64

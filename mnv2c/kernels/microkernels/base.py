@@ -179,7 +179,7 @@ def _runs(operand: Operand, depth: int) -> list[tuple[int, int, int]]:
 
 
 class DepthwiseRow:
-    """A group of neighbouring output pixels of one channel vector, sharing the input pixels their windows overlap in."""
+    """Neighbouring output pixels of one channel vector, sharing the input pixels their windows overlap in."""
 
     def __init__(self, k: KernelBuilder, provider: Provider, lanes: int) -> None:
         self.k, self.provider, self.lanes = k, provider, lanes
@@ -193,7 +193,7 @@ class DepthwiseRow:
         store: Callable[[int, Value], None],
         activation: Activation | None,
     ) -> None:
-        """Compute ``pixels`` together: sum over ``taps`` (row, column, weight) of weight x ``load(row, pixel, column)``."""
+        """Compute ``pixels`` together: over ``taps`` (row, column, weight), sum weight x load(row, pixel, column)."""
         k = self.k
         sums = {pixel: bias for pixel in pixels}
         for row, column, weight in taps:

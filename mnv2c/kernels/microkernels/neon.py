@@ -15,7 +15,7 @@ class ByElementProvider(Provider):
 
     def fits(self, pixels: int, vectors: int) -> bool:
         """Whether a tile of pixels x vectors leaves its accumulators in registers."""
-        return pixels * vectors + pixels + vectors <= self.registers
+        return pixels * vectors + pixels + vectors < self.registers
 
     def loads(self, pixels: int, vectors: int) -> float:
         """Vector loads of one step of K: the weights, and a share of a vector per pixel."""
@@ -51,4 +51,6 @@ class ByElementProvider(Provider):
                 tile.add_product(pixel, lambda lanes, v=value: k.broadcast(v, lanes), row)  # type: ignore[misc]
 
 
-NEON_FLOAT32 = ByElementProvider("neon", "float32", lanes=4, registers=32, unroll=16, depthwise_pixels=7, depthwise_group=2)
+NEON_FLOAT32 = ByElementProvider(
+    "neon", "float32", lanes=4, registers=32, unroll=4, depthwise_pixels=7, depthwise_group=2
+)

@@ -42,5 +42,9 @@ class BroadcastProvider(Provider):
                 tile.add_product(pixel, lambda lanes, value=value: k.broadcast(value, lanes), row)  # type: ignore[misc]
 
 
-AVX2_FLOAT32 = BroadcastProvider("avx2", "float32", lanes=8, registers=16, unroll=4, depthwise_pixels=4, depthwise_group=2)
-AVX512_FLOAT32 = BroadcastProvider("avx512", "float32", lanes=16, registers=32, unroll=4, depthwise_pixels=7, depthwise_group=4)
+AVX2_FLOAT32 = BroadcastProvider(
+    "avx2", "float32", lanes=8, registers=16, unroll=4, depthwise_pixels=4, depthwise_group=2
+)
+AVX512_FLOAT32 = BroadcastProvider(
+    "avx512", "float32", lanes=16, registers=32, unroll=4, depthwise_pixels=7, depthwise_group=4
+)

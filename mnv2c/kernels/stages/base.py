@@ -9,12 +9,15 @@ from typing import Protocol
 from mnv2c.kernels.ir import Buffer, Index, KernelBuilder
 from mnv2c.kernels.microkernels.base import Provider
 from mnv2c.kernels.planes import Plane
-from mnv2c.plan.chain import Stage
+from mnv2c.plan.chain import Shape, Stage
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """A stage among its planes: where it reads, where it writes (more than once for a side output)."""
+    """A stage among its planes: where it reads, where it writes (more than once for a side output).
+
+    ``shape`` is that of the first source.
+    """
 
     k: KernelBuilder
     provider: Provider
@@ -22,13 +25,14 @@ class Surroundings:
     sources: tuple[Plane, ...]
     results: tuple[Plane, ...]
     weights: Buffer
+    shape: Shape
 
 
 class StageEmitter(Protocol):
     """Emits rows of one stage."""
 
     def emit_rows(self, row: Index, rows: int, chunk: Index | None) -> None:
-        """Emit code for result rows [row, row + rows); ``chunk`` selects the expanded channels in flight, if chunked."""
+        """Emit code for result rows [row, row + rows); ``chunk`` selects the channels in flight, if chunked."""
 
 
 def spans(extent: int, size: int) -> list[tuple[int, int, int]]:

@@ -38,11 +38,11 @@ class DepthwiseStage:
             self._emit_vector(channel, lanes, weights, sources, results)
 
     def _vectors(self, chunk: Index | None) -> Iterator[tuple[Index, int, Index]]:
-        """Walk the channels a vector at a time: yields (channel, lanes, index of the vector's weights) inside a loop."""
+        """Walk the channels a vector at a time: yields (channel, lanes, index of its weights) inside a loop."""
         k, packing = self.at.k, self.packing
-        channels = self.at.results[0].layout.channels
+        channels = min(result.layout.channels for result in self.at.results)  # only rings have padding channels
         full = channels // packing.lanes
-        start: Index = packing.offset
+        start: Index = 0
         if chunk is not None:
             start = k.bind(start + chunk * (full * packing.block_elements), "chunk")
         with k.loop(full, "vector") as index:

@@ -23,7 +23,7 @@ class LoadStage:
         with k.loop(rows, "row") as index:
             here = k.bind(row + index, "row")
             source, result = self.at.sources[0].row(k, here), ring.row(k, here)
-            if ring.layout.blocks == 1:
+            if ring.layout.block == self.at.stage.shape.channels:
                 self._copy_contiguous(source, result, self.at.stage.shape.columns * self.at.stage.shape.channels)
             else:
                 self._copy_blocks(source, result)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from mnv2c.kernels.ir import Index, Register, Value, constant
+from mnv2c.kernels.ir import INDEX, Index, Register, Value, constant
 from mnv2c.kernels.microkernels.base import MatrixTile, Operand, Prefetch, Weights, zero
 from mnv2c.kernels.packing import MatrixPacking
 from mnv2c.kernels.planes import Plane
 from mnv2c.kernels.stages.base import Surroundings, spans
+from mnv2c.plan.chain import Activation
 from mnv2c.schedule.record import Tile
 
 STATIC_PIXELS = 64
@@ -31,8 +32,8 @@ class ColumnTile:
 class MatrixStage:
     """Emitter of one matrix stage.
 
-    ``residual`` is added to the result before it is stored. ``pool`` replaces the stored rows by their mean over the
-    whole image. With chunks, the partial sums live in the (first) result plane.
+    ``residual`` is added to the clamped result, and the sum clamped to ``ending``, before it is stored. ``pool``
+    replaces the stored rows by their mean over the whole image. With chunks, the partial sums live in the result plane.
     """
 
     at: Surroundings
@@ -41,6 +42,16 @@ class MatrixStage:
     prefetch: bool
     residual: Plane | None = None
     pool: bool = False
+    ending: Activation | None = None
+
+    @property
+    def _late(self) -> Plane | None:
+        """The residual, if it can only be added to the clamped sum: without a clamp the sum starts with it."""
+        return self.residual if self.at.stage.activation is not None else None
+
+    @property
+    def _early(self) -> Plane | None:
+        return self.residual if self._late is None else None
 
     def emit_rows(self, row: Index, rows: int, chunk: Index | None) -> None:
         """Emit result rows [row, row + rows), joined into one span of pixels where that fills the tiles better."""
@@ -68,12 +79,12 @@ class MatrixStage:
     def _column_tiles(self, chunk: Index | None) -> Iterator[ColumnTile]:
         """Walk the column tiles inside a loop: the full ones, then the tail.
 
-        Of an expansion, ``chunk`` selects some of the column tiles; of a projection (its packing has chunks), some of K.
+        ``chunk`` selects some of an expansion's column tiles, or of a projection's K (its packing has chunks).
         """
         k, packing = self.at.k, self.packing
         columns, tail = sum(packing.columns), sum(packing.tail)
-        tiles, first = packing.tiles, packing.offset
-        start: Index = first + packing.separate_bias
+        tiles = packing.tiles
+        start: Index = packing.separate_bias
         if chunk is not None and packing.chunks > 1:
             start = k.bind(start + chunk * packing.chunk_elements, "chunk")
         elif chunk is not None:
@@ -89,7 +100,7 @@ class MatrixStage:
         k, columns = self.at.k, sum(widths)
         base = k.bind(start + channel * rows, "tile")
         if self.packing.chunks > 1:
-            return ColumnTile(widths, channel, self.packing.offset + channel, base, rows * columns)
+            return ColumnTile(widths, channel, channel, base, rows * columns)
         return ColumnTile(widths, channel, base, base + columns, rows * columns)
 
     def _emit_span(self, row: Index, rows: int, chunk: Index | None) -> None:
@@ -110,26 +121,40 @@ class MatrixStage:
                 with k.loop(count if loops else 1, "pixels") as index:
                     for copy in range(1 if loops else count):
                         first = k.bind((index if loops else copy) * size + start, "pixel")
-                        ahead = Prefetch(columns.elements, part, parts) if self.prefetch and (not loops or parts == 1) else None
+                        ahead = (
+                            Prefetch(columns.elements, part, parts)
+                            if self.prefetch and (not loops or parts == 1)
+                            else None
+                        )
                         tile = self._multiply(columns, sources, first, size, bases, chunk, ahead)
                         self._store(tile, columns, first, bases, means)
                         part += 1
             for mean, lanes, offset in zip(means, columns.widths, _offsets(columns.widths), strict=False):
                 self._store_mean(mean.get(), columns.channel + offset, lanes)
 
-    def _source_rows(self, row: Index) -> list[Index]:
-        """Return the element index of every window row, at the column of output column 0 and window column 0."""
+    def _source_rows(self, row: Index) -> Callable[[Index], Index]:
+        """Return the element index of a window row, at the column of output column 0 and window column 0.
+
+        Of several rows the indices are kept in a small table, so that the tiles can loop over them: written out row by
+        row, the products of a window are one straight line, which spills (see `schedule.analytic`).
+        """
         k, window, plane = self.at.k, self.at.stage.window, self.at.sources[0]
         top, left = window.padding[0][0], window.padding[1][0]
-        return [
+        rows = [
             k.bind(plane.row(k, row * window.stride[0] - top + tap * window.dilation[0]) - plane.pixel(left), "source")
             for tap in range(window.kernel[0])
         ]
+        if len(rows) == 1:
+            return lambda tap: rows[0]
+        table = k.stack(INDEX, len(rows))
+        for tap, index in enumerate(rows):
+            k.store(table, tap, index)
+        return lambda tap: k.bind(k.load(table, tap), "source")
 
     def _multiply(
         self,
         columns: ColumnTile,
-        sources: list[Index],
+        sources: Callable[[Index], Index],
         first: Index,
         size: int,
         bases: dict[int, Index],
@@ -144,29 +169,30 @@ class MatrixStage:
             if self.packing.chunks > 1:
                 return self._load(self.at.results[0], bases, first + pixel, columns.channel + offset, lanes)
             bias = k.load(self.at.weights, columns.bias + offset, lanes)
-            if self.residual is None:
+            if self._early is None:
                 return bias
-            return bias + self._load(self.residual, bases, first + pixel, columns.channel + offset, lanes)
+            return bias + self._load(self._early, bases, first + pixel, columns.channel + offset, lanes)
 
         tile.start(begin)
         weights = Weights(self.at.weights, columns.weights, sum(columns.widths))
-        run = self._run()
-        for source in sources:
+        run, depth = self._run(), self.packing.padded // self.packing.chunks
+        with k.loop(window.kernel[0], "tap") as tap_row:
+            source = sources(tap_row)
+            here = weights.advance(tap_row * (window.kernel[1] * depth))
             for tap in range(0, window.kernel[1], run):
                 shift = plane.pixel(tap * window.dilation[1])
                 lefts = tuple(
                     k.bind(source + shift + self._source_pixel(first, pixel), "left") for pixel in range(size)
                 )
-                block, depth = plane.layout.block, self.packing.padded // self.packing.chunks
-                operand = Operand(plane.buffer, lefts, block * run, plane.layout.block_stride)
-                tile.accumulate(operand, weights, depth * run, self.tile.unroll, prefetch)
-                weights = weights.advance(depth * run)
+                operand = Operand(plane.buffer, lefts, plane.layout.block * run, plane.layout.block_stride)
+                tile.accumulate(operand, here, depth * run, self.tile.unroll, prefetch)
+                here = here.advance(depth * run)
         return tile
 
     def _run(self) -> int:
         """Window columns that lie next to each other in memory, so that one run of K covers them all."""
-        one_block = self.at.sources[0].layout.blocks == 1
-        return self.at.stage.window.kernel[1] if one_block and self.at.stage.window.dilation[1] == 1 else 1
+        dense = self.at.sources[0].layout.block == self.packing.padded  # pixels without channels that are only padding
+        return self.at.stage.window.kernel[1] if dense and self.at.stage.window.dilation[1] == 1 else 1
 
     def _source_pixel(self, first: Index, pixel: int) -> Index:
         stride = self.at.stage.window.stride[1]
@@ -186,10 +212,11 @@ class MatrixStage:
     def _store(
         self, tile: MatrixTile, columns: ColumnTile, first: Index, bases: dict[int, Index], means: list[Register]
     ) -> None:
-        k, activation = self.at.k, self.at.stage.activation
+        k, unfinished = self.at.k, self.packing.chunks > 1
 
         def consume(pixel: int, offset: int, lanes: int, value: Value) -> None:
-            result = self.at.provider.clamp(k, value, lanes, activation)
+            late = self._late and self._load(self._late, bases, first + pixel, columns.channel + offset, lanes)
+            result = value if unfinished else self._finished(value, late, lanes)
             if self.pool:
                 mean = means[tile.offsets.index(offset)]
                 mean.set(mean.get() + result)
@@ -200,24 +227,44 @@ class MatrixStage:
 
         tile.finish(consume)
 
+    def _finished(self, value: Value, late: Value | None, lanes: int) -> Value:
+        """Clamp a sum, add a residual that waited for that, and clamp again; a pool's own clamp follows the mean."""
+        k, provider = self.at.k, self.at.provider
+        clamped = provider.clamp(k, value, lanes, self.at.stage.activation)
+        result = clamped if late is None else clamped + late
+        return result if self.pool else provider.clamp(k, result, lanes, self.ending)
+
     def _store_mean(self, total: Value, channel: Index, lanes: int) -> None:
         k, provider, pixels = self.at.k, self.at.provider, self.at.stage.shape.pixels
+        mean = provider.clamp(k, total * constant(1.0 / pixels, provider.dtype, lanes), lanes, self.ending)
         for plane in self.at.results:
-            k.store(plane.buffer, plane.channel(channel), total * constant(1.0 / pixels, provider.dtype, lanes), lanes)
+            k.store(plane.buffer, plane.channel(channel), mean, lanes)
 
     def start_sums(self) -> None:
         """Before the first chunk: set the result to the bias, plus the residual."""
-        k, shape = self.at.k, self.at.stage.shape
-        plane, residual = self.at.results[0], self.residual
-        with k.loop(shape.pixels, "pixel") as pixel:
+        k, plane, early = self.at.k, self.at.results[0], self._early
+        for pixel, channel, lanes in self._vectors():
+            value = k.load(self.at.weights, channel, lanes)
+            if early is not None:
+                value = value + k.load(early.buffer, early.pixel(pixel) + early.channel(channel), lanes)
+            k.store(plane.buffer, plane.pixel(pixel) + plane.channel(channel), value, lanes)
+
+    def finish_sums(self) -> None:
+        """After the last chunk: clamp the result, as no partial sum may be."""
+        k, plane, late = self.at.k, self.at.results[0], self._late
+        if self.at.stage.activation is None and self.ending is None:
+            return
+        for pixel, channel, lanes in self._vectors():
+            index = plane.pixel(pixel) + plane.channel(channel)
+            more = late and k.load(late.buffer, late.pixel(pixel) + late.channel(channel), lanes)
+            k.store(plane.buffer, index, self._finished(k.load(plane.buffer, index, lanes), more, lanes), lanes)
+
+    def _vectors(self) -> Iterator[tuple[Index, int, int]]:
+        """Walk the result in a loop: yields (pixel, channel, lanes)."""
+        with self.at.k.loop(self.at.stage.shape.pixels, "pixel") as pixel:
             channel = 0
-            for lanes in self.at.provider.widths(shape.channels):
-                value = k.load(self.at.weights, self.packing.offset + channel, lanes)
-                if residual is not None:
-                    value = value + k.load(
-                        residual.buffer, residual.pixel(pixel) + residual.channel(channel), lanes
-                    )
-                k.store(plane.buffer, plane.pixel(pixel) + plane.channel(channel), value, lanes)
+            for lanes in self.at.provider.widths(self.at.stage.shape.channels):
+                yield pixel, channel, lanes
                 channel += lanes
 
 

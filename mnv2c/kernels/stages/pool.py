@@ -11,28 +11,31 @@ from mnv2c.kernels.stages.base import Surroundings
 
 @dataclass(frozen=True)
 class PoolStage:
-    """Emitter of a global average: reads a whole NHWC tensor, a vector of channels at a time."""
+    """Emitter of a global average: reads every row of its source, a vector of channels at a time."""
 
     at: Surroundings
 
     def emit_rows(self, row: Index, rows: int, chunk: Index | None) -> None:
         """Emit the single result row."""
-        k, provider, (source,) = self.at.k, self.at.provider, self.at.sources
-        pixels = source.layout.slots * source.layout.columns
-        full, rest = divmod(source.layout.channels, provider.lanes)
+        k, provider, channels = self.at.k, self.at.provider, self.at.stage.shape.channels
+        full, rest = divmod(channels, provider.lanes)
         with k.loop(full, "vector") as index:
             if full:
-                self._mean(index * provider.lanes, provider.lanes, pixels)
+                self._mean(index * provider.lanes, provider.lanes)
         channel = full * provider.lanes
         for lanes in provider.widths(rest):
-            self._mean(channel, lanes, pixels)
+            self._mean(channel, lanes)
             channel += lanes
 
-    def _mean(self, channel: Index, lanes: int, pixels: int) -> None:
-        k, provider, (source,), (result,) = self.at.k, self.at.provider, self.at.sources, self.at.results
+    def _mean(self, channel: Index, lanes: int) -> None:
+        k, provider, (source,), shape = self.at.k, self.at.provider, self.at.sources, self.at.shape
         total = k.register(provider.dtype, lanes)
         total.set(zero(provider, lanes))
-        with k.loop(pixels, "pixel") as pixel:
-            total.set(total.get() + k.load(source.buffer, source.pixel(pixel) + channel, lanes))
-        mean = total.get() * constant(1.0 / pixels, provider.dtype, lanes)
-        k.store(result.buffer, channel, mean, lanes)
+        with k.loop(shape.rows, "row") as row:
+            start = k.bind(source.row(k, row) + source.channel(channel), "row")
+            with k.loop(shape.columns, "pixel") as pixel:
+                total.set(total.get() + k.load(source.buffer, start + source.pixel(pixel), lanes))
+        mean = total.get() * constant(1.0 / shape.pixels, provider.dtype, lanes)
+        for result in self.at.results:
+            index = result.row(k, 0) + result.channel(channel)
+            k.store(result.buffer, index, provider.clamp(k, mean, lanes, self.at.stage.activation), lanes)
