@@ -95,8 +95,9 @@ class Library:
     def selftest(self) -> None:
         """Run the built-in self-test; LibraryError if it fails."""
         inputs = tuple(np.empty(port.shape, port.dtype) for port in self.description.inputs)
+        outputs = self.outputs()
         with self._lock:
-            self._check(self._function("selftest")(self._context, _pointers(inputs), _pointers(self.outputs())))
+            self._check(self._function("selftest")(self._context, _pointers(inputs), _pointers(outputs)))
 
     def step_names(self) -> tuple[str, ...]:
         """The names of the steps, in order."""

@@ -31,6 +31,8 @@ class VectorUnit(Protocol):
     @property
     def unroll(self) -> int: ...  # noqa: D102
     @property
+    def ring_unroll(self) -> int: ...  # noqa: D102
+    @property
     def depthwise_pixels(self) -> int: ...  # noqa: D102
     @property
     def depthwise_group(self) -> int: ...  # noqa: D102
@@ -110,7 +112,8 @@ def _best_tile(chain: Chain, stage: Stage, rows: int, unit: VectorUnit) -> Tile:
     depth = stage.window.taps * chain.shape(stage.sources[0]).channels
     pixels = _span(chain, stage, rows)
     best = min(_tiles(unit), key=lambda tile: _cycles(tile, pixels, stage.shape.channels, unit, depth))
-    return replace(best, unroll=_unroll(depth, unit.unroll))
+    in_ring = not stage.sources[0].startswith("input_")
+    return replace(best, unroll=_unroll(depth, unit.ring_unroll if in_ring else unit.unroll))
 
 
 def _unroll(depth: int, most: int) -> int:

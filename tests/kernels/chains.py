@@ -121,6 +121,26 @@ def bottleneck(random: Random, *, t1: bool = False, kernels: tuple[int, ...] = (
     return replace(chain, in_place=shortcut and random.random() < 0.6)
 
 
+def late(random: Random) -> Chain:
+    """A bottleneck of a small image with many channels, as those whose expansion is cut into chunks."""
+    shape = Shape(random.choice((3, 4, 7)), random.choice((3, 5, 7)), random.choice((8, 12, 16)))
+    build, shortcut = Builder(shape), random.random() < 0.6
+    build.add("expand", StageKind.EXPAND, "input_0", random.choice((40, 48, 64, 72, 96)), None, RELU6)
+    build.add("depthwise", StageKind.DEPTHWISE, "expand", 0, window(random, shape, same=shortcut), RELU6)
+    ends = random.choice((None, RELU6))
+    last = build.add("project", StageKind.PROJECT, "depthwise", shape.channels if shortcut else 20, None, ends)
+    if shortcut:
+        last = build.add("add", StageKind.ADD, "project", 0, None, random.choice((None, RELU6)), "input_0")
+    return build.chain("bottleneck", last)
+
+
+def dense(random: Random) -> Chain:
+    """A vector times a matrix."""
+    build = Builder(Shape(1, 1, random.choice(CHANNELS) * random.choice((1, 7))))
+    channels = random.choice(CHANNELS) * random.choice((1, 5))
+    return build.chain("dense", build.add("dense", StageKind.DENSE, "input_0", channels, None, activation(random)))
+
+
 def stem(random: Random) -> Chain:
     """A 3x3 convolution of a three-channel image, alone or with the t = 1 block after it."""
     shape = image(random, channels=3, least=3)
@@ -152,10 +172,8 @@ def convolution(random: Random) -> Chain:
 
 def single(random: Random) -> Chain:
     """One stage alone, with any window."""
-    kind = random.choice((StageKind.DEPTHWISE, StageKind.CONV, StageKind.POINTWISE, StageKind.DENSE, StageKind.POOL))
+    kind = random.choice((StageKind.DEPTHWISE, StageKind.CONV, StageKind.POINTWISE, StageKind.POOL))
     shape = image(random, least=4)
-    if kind is StageKind.DENSE:
-        shape = Shape(1, 1, shape.channels)
     build, seen = Builder(shape), None
     if kind is StageKind.DEPTHWISE:
         seen = random.choice((oblong(random), window(random, shape, (3, 5)), Window(stride=(2, 2))))
@@ -220,6 +238,8 @@ def streamed(random: Random) -> Chain:
 FAMILIES: dict[str, Callable[[Random], Chain]] = {
     "bottleneck": bottleneck,
     "bottleneck 5x5": lambda random: bottleneck(random, kernels=(5,)),
+    "late": late,
+    "dense": dense,
     "t = 1": lambda random: bottleneck(random, t1=True),
     "stem": stem,
     "convolution": convolution,

@@ -22,6 +22,9 @@ from tests.kernels.reference import evaluate
 CASES = 6
 """Per family and provider in one run; each compiles in about a tenth of a second."""
 
+LATER = {StageKind.RESIZE, StageKind.ARGMAX}
+"""Stages without a kernel so far."""
+
 providers = pytest.mark.parametrize("provider", PROVIDERS.values(), ids=lambda provider: provider.name)
 
 
@@ -77,3 +80,41 @@ def test_the_interpreter_computes_what_the_reference_does(random: Random, family
     wanted = evaluate(chain, inputs, weights)
     for name, found in zip(chain.outputs, interpret(chain, rows, inputs, weights), strict=True):
         assert tolerance.relative_error(found, wanted[name]) <= tolerance.FLOAT32 / 10
+
+
+def test_the_default_cases_draw_every_choice() -> None:
+    drawn = [
+        chains.case(seed, family, provider)
+        for family in chains.FAMILIES
+        for provider in PROVIDERS.values()
+        for seed in range(CASES)
+    ]
+    stages = [stage for case in drawn for stage in case.chain.stages]
+    windows = [stage.window for stage in stages]
+    counts = {
+        "in place": sum(case.chain.in_place for case in drawn),
+        "chunks": sum(native.kernel_layout(case.chain, case.schedule, case.provider).chunks > 1 for case in drawn),
+        "one row per step": sum(case.schedule.rows == 1 for case in drawn),
+        "several rows per step": sum(case.schedule.rows > 1 for case in drawn),
+        "whole images": sum(case.schedule.rows == 0 for case in drawn),
+        "prefetch": sum(case.schedule.prefetch for case in drawn),
+        "several outputs": sum(len(case.chain.outputs) > 1 for case in drawn),
+        "clamped before the shortcut": sum(
+            stage.kind is StageKind.ADD and case.chain.stage(stage.sources[0]).activation is not None
+            for case in drawn
+            for stage in case.chain.stages
+        ),
+        "stride 2": sum(2 in window.stride for window in windows),
+        "dilation": sum(max(window.dilation) > 1 for window in windows),
+        "dilation 4": sum(4 in window.dilation for window in windows),
+        "5x5": sum(window.kernel == (5, 5) for window in windows),
+        "oblong windows": sum(window.kernel[0] != window.kernel[1] for window in windows),
+        "asymmetric padding": sum(window.padding[0][0] != window.padding[0][1] for window in windows),
+        "one pixel": sum(stage.shape.pixels == 1 for stage in stages),
+        "channels beside the vector": sum(
+            stage.shape.channels % case.provider.lanes > 0 for case in drawn for stage in case.chain.stages
+        ),
+        **{kind: sum(stage.kind is kind for stage in stages) for kind in StageKind if kind not in LATER},
+    }
+    print("\n", len(drawn), counts)
+    assert min(counts.values()) >= 3, counts

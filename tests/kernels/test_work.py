@@ -23,7 +23,7 @@ from mnv2c.schedule.record import ChainSchedule, Tile
 from tests.kernels import chains, native
 
 STAGES = (MatrixStage, DepthwiseStage, LoadStage, PoolStage)
-MOST_ROWS, MOST_CHUNKS = 40, 16
+MOST_ROWS, MOST_CHUNKS = 40, 32
 EACH = MOST_ROWS * MOST_CHUNKS
 
 

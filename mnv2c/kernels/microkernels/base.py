@@ -40,7 +40,8 @@ class Provider:
     """One dtype on one instruction set.
 
     ``lanes`` elements fill a vector register, of which there are ``registers``. ``line`` is a cache line in elements.
-    The analytic schedule asks for the rest: ``unroll`` values of K per iteration, ``depthwise_pixels`` outputs per
+    The analytic schedule asks for the rest: ``unroll`` values of K per iteration (``ring_unroll``
+    where pixels lie in a ring), ``depthwise_pixels`` outputs per
     iteration of a depthwise row and ``depthwise_group`` of them interleaved.
     """
 
@@ -49,6 +50,7 @@ class Provider:
     lanes: int
     registers: int
     unroll: int
+    ring_unroll: int
     depthwise_pixels: int
     depthwise_group: int
     line: int = 16

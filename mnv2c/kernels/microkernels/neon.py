@@ -52,5 +52,5 @@ class ByElementProvider(Provider):
 
 
 NEON_FLOAT32 = ByElementProvider(
-    "neon", "float32", lanes=4, registers=32, unroll=4, depthwise_pixels=7, depthwise_group=2
+    "neon", "float32", lanes=4, registers=32, unroll=4, ring_unroll=8, depthwise_pixels=7, depthwise_group=2
 )

@@ -43,8 +43,8 @@ class BroadcastProvider(Provider):
 
 
 AVX2_FLOAT32 = BroadcastProvider(
-    "avx2", "float32", lanes=8, registers=16, unroll=4, depthwise_pixels=4, depthwise_group=2
+    "avx2", "float32", lanes=8, registers=16, unroll=4, ring_unroll=4, depthwise_pixels=4, depthwise_group=2
 )
 AVX512_FLOAT32 = BroadcastProvider(
-    "avx512", "float32", lanes=16, registers=32, unroll=4, depthwise_pixels=7, depthwise_group=4
+    "avx512", "float32", lanes=16, registers=32, unroll=4, ring_unroll=4, depthwise_pixels=7, depthwise_group=4
 )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from mnv2c.kernels.ir import INDEX, Index, Register, Value, constant
-from mnv2c.kernels.microkernels.base import MatrixTile, Operand, Prefetch, Weights, zero
+from mnv2c.kernels.ir import INDEX, Index, Value
+from mnv2c.kernels.microkernels.base import MatrixTile, Operand, Prefetch, Weights
 from mnv2c.kernels.packing import MatrixPacking
 from mnv2c.kernels.planes import Plane
 from mnv2c.kernels.stages.base import Surroundings, spans
+from mnv2c.kernels.stages.means import Means
 from mnv2c.plan.chain import Activation
 from mnv2c.schedule.record import Tile
 
@@ -113,9 +114,9 @@ class MatrixStage:
         loops = rows == 1 or (self._linear() and (not self.prefetch or pixels > STATIC_PIXELS))
         parts = sum(count for _, _, count in pieces)
         for columns in self._column_tiles(chunk):
-            means = [k.register(self.at.provider.dtype, lanes) for lanes in columns.widths] if self.pool else []
-            for mean, lanes in zip(means, columns.widths, strict=False):
-                mean.set(zero(self.at.provider, lanes))
+            means = Means(self.at, columns.channel, columns.widths, self.ending) if self.pool else None
+            if means is not None:
+                means.start()
             part = 0
             for start, size, count in pieces:
                 with k.loop(count if loops else 1, "pixels") as index:
@@ -127,10 +128,13 @@ class MatrixStage:
                             else None
                         )
                         tile = self._multiply(columns, sources, first, size, bases, chunk, ahead)
-                        self._store(tile, columns, first, bases, means)
+                        if means is not None:
+                            means.add(tile)
+                        else:
+                            self._store(tile, columns, first, bases)
                         part += 1
-            for mean, lanes, offset in zip(means, columns.widths, _offsets(columns.widths), strict=False):
-                self._store_mean(mean.get(), columns.channel + offset, lanes)
+            if means is not None:
+                means.finish()
 
     def _source_rows(self, row: Index) -> Callable[[Index], Index]:
         """Return the element index of a window row, at the column of output column 0 and window column 0.
@@ -209,18 +213,12 @@ class MatrixStage:
         index = bases[id(plane)] + self._pixel(plane, pixel) + plane.channel(channel)
         return self.at.k.load(plane.buffer, index, lanes)
 
-    def _store(
-        self, tile: MatrixTile, columns: ColumnTile, first: Index, bases: dict[int, Index], means: list[Register]
-    ) -> None:
+    def _store(self, tile: MatrixTile, columns: ColumnTile, first: Index, bases: dict[int, Index]) -> None:
         k, unfinished = self.at.k, self.packing.chunks > 1
 
         def consume(pixel: int, offset: int, lanes: int, value: Value) -> None:
             late = self._late and self._load(self._late, bases, first + pixel, columns.channel + offset, lanes)
             result = value if unfinished else self._finished(value, late, lanes)
-            if self.pool:
-                mean = means[tile.offsets.index(offset)]
-                mean.set(mean.get() + result)
-                return
             for plane in self.at.results:
                 channel = plane.channel(columns.channel + offset)
                 k.store(plane.buffer, bases[id(plane)] + self._pixel(plane, first + pixel) + channel, result, lanes)
@@ -228,17 +226,11 @@ class MatrixStage:
         tile.finish(consume)
 
     def _finished(self, value: Value, late: Value | None, lanes: int) -> Value:
-        """Clamp a sum, add a residual that waited for that, and clamp again; a pool's own clamp follows the mean."""
+        """Clamp a sum, add a residual that waited for that, and clamp again."""
         k, provider = self.at.k, self.at.provider
         clamped = provider.clamp(k, value, lanes, self.at.stage.activation)
         result = clamped if late is None else clamped + late
-        return result if self.pool else provider.clamp(k, result, lanes, self.ending)
-
-    def _store_mean(self, total: Value, channel: Index, lanes: int) -> None:
-        k, provider, pixels = self.at.k, self.at.provider, self.at.stage.shape.pixels
-        mean = provider.clamp(k, total * constant(1.0 / pixels, provider.dtype, lanes), lanes, self.ending)
-        for plane in self.at.results:
-            k.store(plane.buffer, plane.channel(channel), mean, lanes)
+        return provider.clamp(k, result, lanes, self.ending)
 
     def start_sums(self) -> None:
         """Before the first chunk: set the result to the bias, plus the residual."""
@@ -266,7 +258,3 @@ class MatrixStage:
             for lanes in self.at.provider.widths(self.at.stage.shape.channels):
                 yield pixel, channel, lanes
                 channel += lanes
-
-
-def _offsets(widths: tuple[int, ...]) -> list[int]:
-    return [sum(widths[:index]) for index in range(len(widths))]
