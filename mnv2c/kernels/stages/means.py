@@ -16,7 +16,7 @@ from mnv2c.plan.chain import Activation
 
 @dataclass(frozen=True)
 class Means:
-    """Emits the sums of stage ``at`` over ``widths`` output channels from ``channel`` on; ``ending`` clamps the mean."""
+    """Emits the sums of stage ``at`` for ``widths`` channels from ``channel`` on; ``ending`` clamps the mean."""
 
     at: Surroundings
     channel: Index
