@@ -1,6 +1,6 @@
 # Two commands do all the set-up:  make demo   make test
 # Everything is installed into .venv; nothing else on the machine changes, except that `make test` installs
-# qemu-user through apt where it may (root or password-less sudo).
+# qemu-user and bochs through apt where it may (root or password-less sudo).
 
 VENV        := .venv
 BIN         := $(VENV)/bin
@@ -21,8 +21,10 @@ demo: $(VENV)/.core
 
 test: $(VENV)/.test
 	@sh tools/qemu.sh
+	@sh tools/bochs.sh
 	$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
 	@sh tools/qemu.sh --report
+	@sh tools/bochs.sh --report
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check mnv2c tests examples tools

@@ -14,6 +14,7 @@ from mnv2c.errors import LibraryError, VerificationError
 if TYPE_CHECKING:
     import numpy as np
 
+    from mnv2c.execution import Executor
     from mnv2c.runtime import Description
 
     Array = np.ndarray[Any, Any]
@@ -80,14 +81,16 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def compare(directory: Path, seed: int = 0) -> Report:
+def compare(directory: Path, seed: int = 0, machine: Executor | None = None) -> Report:
     """Run the library and its reference on the same random input and compare them.
 
-    LibraryError where the folder is incomplete or this machine cannot run the target.
+    ``machine`` runs the library; without it, this machine or an emulator. LibraryError where the folder is incomplete
+    or this machine cannot run the target.
     """
     from mnv2c.execution import executor
+    from mnv2c.runtime.description import read
 
-    description, machine = executor(directory)
+    description, machine = executor(directory) if machine is None else (read(directory), machine)
     inputs = random_inputs(description, seed)
     traced = [result for result in machine.trace(tuple(inputs.values())) if result.onnx]
     outputs, _ = machine.run(tuple(inputs.values()))
