@@ -6,14 +6,17 @@ VENV        := .venv
 BIN         := $(VENV)/bin
 JOBS        ?= auto
 PYTEST_ARGS ?=
+BENCH_ARGS  ?=
 
-.PHONY: demo test lint clean help
+.PHONY: demo test lint bench peers clean help
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo   install into $(VENV), compile MobileNetV2 for this machine and for cortex-a76, run it"
 	@echo "make test   install what the tests need and run them (PYTEST_ARGS='-m slow' for the long ones)"
 	@echo "make lint   ruff and mypy"
+	@echo "make bench  install the peers and print the tables of the README's section Performance (BENCH_ARGS=--help)"
+	@echo "make peers  prepare .venv-peers, in which LiteRT runs for \`make bench\` and \`mnv2c bench --against litert\`"
 	@echo "make clean  remove $(VENV), build/ and caches"
 
 demo: $(VENV)/.core
@@ -27,8 +30,15 @@ test: $(VENV)/.test
 	@sh tools/bochs.sh --report
 
 lint: $(VENV)/.test
-	$(BIN)/ruff check mnv2c tests examples tools
+	$(BIN)/ruff check mnv2c tests examples tools bench
 	$(BIN)/mypy
+
+bench: $(VENV)/.bench
+	@sh tools/qemu.sh
+	$(BIN)/python bench/tables.py $(BENCH_ARGS)
+
+peers:
+	@sh tools/venv.sh .venv-peers litert-torch torch==2.13.0
 
 $(VENV)/.core: pyproject.toml tools/venv.sh
 	@sh tools/venv.sh $(VENV) .
@@ -38,6 +48,10 @@ $(VENV)/.test: $(VENV)/.core
 	@sh tools/venv.sh $(VENV) '.[test]'
 	@touch $@
 
+$(VENV)/.bench: $(VENV)/.core
+	@sh tools/venv.sh $(VENV) '.[bench]'
+	@touch $@
+
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-peers build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

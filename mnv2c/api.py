@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mnv2c.benchmark import Emulated, Timed
     from mnv2c.compiler import compile_model as compile_model
     from mnv2c.doctor import Diagnosis
     from mnv2c.prediction import Prediction
@@ -90,6 +91,36 @@ def verify(directory: str | Path, *, seed: int = 0, check: bool = True) -> Repor
     return report
 
 
+def bench(
+    directory: str | Path,
+    *,
+    threads: int = 1,
+    rounds: int = 9,
+    runs: int | None = None,
+    against: str | list[str] | tuple[str, ...] = (),
+    device: str = "local",
+    steps: bool = False,
+    progress: Callable[[str, float], None] = lambda phase, fraction: None,
+) -> Timed | Emulated:
+    """Time a compiled folder, and the peers named by ``against`` in the same interleaved rounds on the same network.
+
+    With ``device="emulator"`` count its instructions, memory accesses and simulated cache misses instead, with
+    ``steps`` also per step. A peer that is not installed is named in the result. UserError, LibraryError.
+    """
+    from mnv2c import benchmark
+
+    return benchmark.bench(
+        Path(directory),
+        threads=threads,
+        rounds=rounds,
+        runs=runs,
+        against=against,
+        device=device,
+        steps=steps,
+        progress=progress,
+    )
+
+
 def inspect(
     model: str | Path,
     *,
@@ -116,6 +147,7 @@ def export(
     output: str | Path,
     *,
     weights: str | Path | None = None,
+    weights_source: str | None = None,
     seed: int = 0,
     width: float | None = None,
     resolution: int | str | tuple[int, int] | None = None,
@@ -128,12 +160,9 @@ def export(
     from mnv2c import spec, to_onnx
     from mnv2c import weights as weights_package
 
-    described = spec.load(model, width=width, resolution=resolution, classes=classes)
-    if weights is None:
-        tensors = weights_package.random_weights(described, seed)
-    else:
-        tensors = weights_package.read(weights, described)
-    return write_file(Path(output), to_onnx.serialize(to_onnx.emit(described, tensors)))
+    described = spec.describe(model, width=width, resolution=resolution, classes=classes)
+    checkpoint = weights_package.given_or_random(described, weights, seed, weights_source)
+    return write_file(Path(output), to_onnx.serialize(to_onnx.emit(checkpoint.spec, checkpoint.tensors)))
 
 
 def write_file(path: Path, content: bytes) -> Path:

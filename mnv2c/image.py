@@ -21,13 +21,14 @@ MAX_PIXELS = 100_000_000
 class Preprocessing:
     """How pixel values become inputs: ``(pixel / 255 - mean) / deviation`` per channel, red first.
 
-    ``crop`` is the share of the resized picture's side that the centre crop keeps. The defaults are those of the
-    paper's own implementation: a crop of 87.5 % and values in [-1, 1].
+    ``crop`` is the share of the resized picture's side that the centre crop keeps; ``interpolation`` is how it is
+    resized. The defaults are those of the paper's own implementation: a crop of 87.5 % and values in [-1, 1].
     """
 
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     deviation: tuple[float, float, float] = (0.5, 0.5, 0.5)
     crop: float = 0.875
+    interpolation: str = "bilinear"
 
     @classmethod
     def from_metadata(cls, port: Mapping[str, Any]) -> Preprocessing:
@@ -38,6 +39,7 @@ class Preprocessing:
             mean=_three(entry.get("mean", default.mean)),
             deviation=_three(entry.get("deviation", entry.get("std", default.deviation))),
             crop=float(entry.get("crop", default.crop)),
+            interpolation=str(entry.get("interpolation", default.interpolation)),
         )
 
 
@@ -64,14 +66,22 @@ def open_picture(path: str | Path) -> Image:
         raise UserError(f"{path}: cannot read the picture: {reason}") from None
 
 
-def crop_picture(picture: Image, height: int, width: int, crop: float = 0.875) -> Image:
-    """Resize so that height x width is the share ``crop`` of the tighter side, and cut that out of the centre."""
+def crop_picture(
+    picture: Image, height: int, width: int, crop: float = 0.875, interpolation: str = "bilinear"
+) -> Image:
+    """Resize so that height x width is the share ``crop`` of the tighter side, and cut that out of the centre.
+
+    ``interpolation`` is "bilinear" or "bicubic"; UserError for another.
+    """
     from PIL.Image import Resampling
 
+    methods = {"bilinear": Resampling.BILINEAR, "bicubic": Resampling.BICUBIC}
+    if interpolation not in methods:
+        raise UserError(f"interpolation {interpolation!r} of the picture: choose from {', '.join(methods)}")
     scale = max(height / crop / picture.height, width / crop / picture.width)
     resized = (max(width, round(picture.width * scale)), max(height, round(picture.height * scale)))
     left, top = (resized[0] - width) // 2, (resized[1] - height) // 2
-    return picture.resize(resized, Resampling.BILINEAR).crop((left, top, left + width, top + height))
+    return picture.resize(resized, methods[interpolation]).crop((left, top, left + width, top + height))
 
 
 def to_tensor(picture: Image, how: Preprocessing) -> np.ndarray[Any, Any]:
@@ -86,4 +96,4 @@ def to_tensor(picture: Image, how: Preprocessing) -> np.ndarray[Any, Any]:
 def load_image(path: str | Path, height: int, width: int, how: Preprocessing | None = None) -> np.ndarray[Any, Any]:
     """Read a picture file into float32 NHWC [1, height, width, 3]; UserError where it cannot be read."""
     how = how or Preprocessing()
-    return to_tensor(crop_picture(open_picture(path), height, width, how.crop), how)
+    return to_tensor(crop_picture(open_picture(path), height, width, how.crop, how.interpolation), how)

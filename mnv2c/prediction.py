@@ -61,16 +61,16 @@ def classify(
         raise UserError(f"top is {top}; give at least 1")
     if picture is not None and len(images) != 1:
         raise UserError(f"a picture is written from one image only, not from {len(images)}")
-    names = _read_labels(labels)
     description, machine = executor(directory)
     height, width = _picture_size(description)
     meta = description.metadata
+    names = _labels(labels, int(meta.get("model", {}).get("class_offset", 0)), description.outputs[0].shape[-1])
     how = image.Preprocessing.from_metadata(meta["inputs"][0])
     note = SEEDED if "seed" in str(meta.get("weights_source", "")) else ""
-    seen = [image.crop_picture(image.open_picture(path), height, width, how.crop) for path in images]
+    seen = [image.crop_picture(image.open_picture(path), height, width, how.crop, how.interpolation) for path in images]
     predictions = []
     for path, pixels in zip(images, seen, strict=True):
-        outputs, milliseconds = machine.run((image.to_tensor(pixels, how),))
+        outputs, milliseconds = machine.run((_ordered(image.to_tensor(pixels, how), _is_planar(description)),))
         best = best_classes(outputs[0], top, names)
         predictions.append(Prediction(str(path), best, milliseconds, machine.emulated, note))
     if picture is not None:
@@ -92,9 +92,29 @@ def best_classes(scores: Array, top: int, names: Sequence[str] = ()) -> tuple[En
 def _picture_size(description: Description) -> tuple[int, int]:
     """Return height and width of the only input; LibraryError where it is not a picture."""
     shape = description.inputs[0].shape
+    if len(shape) == 4 and _is_planar(description):
+        shape = (shape[0], *shape[2:], shape[1])
     if len(description.inputs) != 1 or len(shape) != 4 or shape[3] != 3:
         raise LibraryError(f"{description.name}: takes no single RGB picture; call mnv2c.load(DIR)(x) from Python")
     return shape[1], shape[2]
+
+
+def _is_planar(description: Description) -> bool:
+    """Whether the first input is NCHW, as in most ONNX files."""
+    return bool(description.metadata["inputs"][0].get("layout") == "NCHW")
+
+
+def _ordered(tensor: Array, planar: bool) -> Array:
+    """Return an NHWC tensor in the order of the library's input."""
+    import numpy as np
+
+    return np.ascontiguousarray(tensor.transpose(0, 3, 1, 2)) if planar else tensor
+
+
+def _labels(path: str | Path | None, offset: int, classes: int) -> list[str]:
+    """Read the labels; a file without names for the network's first ``offset`` classes gets "background" for them."""
+    names = _read_labels(path)
+    return ["background"] * offset + names if offset and len(names) == classes - offset else names
 
 
 def _read_labels(path: str | Path | None) -> list[str]:

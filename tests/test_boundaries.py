@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "mnv2c"
 EVERYWHERE = {"mnv2c.errors"}
-HEAVY = {"tvm", "tvm_ffi", "onnx", "onnxruntime"}
+HEAVY = {"tvm", "tvm_ffi", "onnx", "onnxruntime", "torch"}
 
 # Per package or module of mnv2c: what it may import besides the standard library, itself and EVERYWHERE.
 MAY_IMPORT = {
@@ -17,7 +17,9 @@ MAY_IMPORT = {
     "tolerance": {"numpy"},
     "data": set(),
     "spec": set(),
-    "weights": {"mnv2c.spec", "numpy", "safetensors"},
+    "weights": {"mnv2c.spec", "numpy", "safetensors", "torch"},
+    "reference": {"mnv2c.spec", "numpy", "torch"},
+    "from_onnx": {"onnx", "numpy"},
     "to_onnx": {"mnv2c.spec", "mnv2c.weights", "onnx", "numpy"},
     "targets": {"mnv2c.data"},
     "package": {"mnv2c", "mnv2c.data", "mnv2c.plan.program", "mnv2c.targets"},
@@ -37,6 +39,7 @@ MUST_NOT_IMPORT = {
     "kernels": {"onnx", "onnxruntime", "mnv2c.spec", "mnv2c.link", "mnv2c.package", "mnv2c.codegen", "mnv2c.cli"},
     "schedule": {"tvm", "onnx", "onnxruntime", "mnv2c.spec", "mnv2c.link", "mnv2c.package", "mnv2c.cli"},
     "codegen": {"onnx", "onnxruntime", "mnv2c.spec", "mnv2c.link", "mnv2c.cli"},
+    "benchmark": {"tvm", "tvm_ffi", "mnv2c.api", "mnv2c.cli", "mnv2c.compiler", "mnv2c.kernels", "mnv2c.plan"},
     "compiler": {"mnv2c.api", "mnv2c.cli", "mnv2c.report", "mnv2c.runtime", "mnv2c.progress"},
 }
 
@@ -142,7 +145,7 @@ def test_only_the_compiler_half_imports_tvm() -> None:
 
 def test_cheap_modules_import_heavy_packages_lazily() -> None:
     cheap = {"", "api", "cli", "spec", "targets", "package", "link", "progress", "image", "doctor", "verification",
-             "prediction", "tolerance", "errors", "data", "compiler"}
+             "prediction", "benchmark", "tolerance", "errors", "data", "compiler"}
     for path in MODULES:
         module = name_of(path)
         if [*module.split("."), ""][1] in cheap:

@@ -37,6 +37,19 @@ def test_the_crop_is_from_the_centre() -> None:
     assert np.asarray(crop_picture(picture, 100, 100, crop=1.0)).min() == 255
 
 
+def test_the_interpolation_is_that_of_the_metadata(tmp_path: Path) -> None:
+    picture = Image.effect_noise((90, 70), 60).convert("RGB")
+    picture.save(tmp_path / "noise.png")
+    found = {
+        name: load_image(tmp_path / "noise.png", 32, 40, Preprocessing.from_metadata({"preprocessing": entry}))
+        for name, entry in {"none": {}, **{m: {"interpolation": m} for m in ("bilinear", "bicubic")}}.items()
+    }
+    np.testing.assert_array_equal(found["none"], found["bilinear"])
+    assert np.abs(found["bicubic"] - found["bilinear"]).max() > 0.01
+    with pytest.raises(UserError, match="interpolation 'nearest' of the picture: choose from bilinear, bicubic"):
+        crop_picture(picture, 32, 40, interpolation="nearest")
+
+
 def test_the_example_picture_is_what_its_script_draws(tmp_path: Path) -> None:
     import runpy
 

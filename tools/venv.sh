@@ -1,9 +1,10 @@
 #!/bin/sh
-# Usage: venv.sh FOLDER REQUIREMENT
-# Makes the virtual environment FOLDER with a fitting Python (or the one in $PYTHON) and installs REQUIREMENT editable.
+# Usage: venv.sh FOLDER REQUIREMENT...
+# Makes the virtual environment FOLDER with a fitting Python (or the one in $PYTHON) and installs the requirements; one
+# that begins with a dot is this project and is installed editable.
 set -eu
 folder=$1
-requirement=$2
+shift
 fits='import sys; sys.exit(sys.version_info < (3, 11))'
 
 find_python() {
@@ -43,5 +44,6 @@ if ! "$folder/bin/python" -c "$fits" >/dev/null 2>&1; then
     echo "mnv2c: making $folder with $python"
     make_environment "$python"
 fi
-echo "mnv2c: installing $requirement into $folder"
-"$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --editable "$requirement"
+echo "mnv2c: installing $* into $folder"
+case $1 in .*) set -- --editable "$@" ;; esac
+"$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-input "$@"

@@ -36,6 +36,7 @@ def execute(options: argparse.Namespace) -> int:
             options.target,
             output=options.output,
             weights=options.weights,
+            weights_source=options.weights_source,
             seed=options.seed,
             **model_options(options),
             name=options.name,

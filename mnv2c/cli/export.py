@@ -20,7 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Write the file and say where it is."""
     path = api.export(
-        options.model, options.output, weights=options.weights, seed=options.seed, **model_options(options)
+        options.model,
+        options.output,
+        weights=options.weights,
+        weights_source=options.weights_source,
+        seed=options.seed,
+        **model_options(options),
     )
     print(path)
     return 0

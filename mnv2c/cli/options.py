@@ -19,8 +19,13 @@ def add_model(parser: argparse.ArgumentParser, help: str = MODEL) -> None:
 def add_weights(parser: argparse.ArgumentParser) -> None:
     """Add the choice between a weights file and seeded random weights."""
     source = parser.add_mutually_exclusive_group()
-    source.add_argument("--weights", metavar="FILE", help="a .safetensors file with the weights")
+    source.add_argument("--weights", metavar="FILE", help="weights of the model: a .safetensors or .pth file")
     source.add_argument("--seed", type=int, default=0, metavar="N", help="seed of random weights (default: 0)")
+    parser.add_argument(
+        "--weights-source",
+        metavar="NAME",
+        help="whose tensor names and conventions: mnv2c, torchvision, torchvision_v1, timm, hf (default: by the names)",
+    )
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

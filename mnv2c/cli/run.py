@@ -23,9 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Print the best classes of each picture, best first."""
-    answers = api.run(
-        options.directory, options.images, top=options.top, labels=options.labels, picture=options.output
-    )
+    answers = api.run(options.directory, options.images, top=options.top, labels=options.labels, picture=options.output)
     if options.json:
         print_json([answer.as_dict() for answer in answers])
         return 0

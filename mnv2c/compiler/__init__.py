@@ -31,6 +31,7 @@ def compile_model(
     *,
     output: str | Path,
     weights: str | Path | None = None,
+    weights_source: str | None = None,
     seed: int = 0,
     width: float | None = None,
     resolution: int | str | tuple[int, int] | None = None,
@@ -45,12 +46,14 @@ def compile_model(
 ) -> Compiled:
     """Compile a zoo model, a TOML spec or an ONNX file into ``output``; the README lists the files written there.
 
-    Without ``weights`` the weights are random, from ``seed``. ``width``, ``resolution`` (height x width) and
+    Without ``weights`` the weights are random, from ``seed``; ``weights_source`` names their source (one of
+    ``mnv2c.weights.SOURCES``) where the tensor names do not tell. ``width``, ``resolution`` (height x width) and
     ``classes`` override the spec. ``dump`` is a folder for the artefact of every phase. Raises UserError, before
     anything is written, when an input is at fault.
     """
     from mnv2c import targets
     from mnv2c.compiler.dump import Dump
+    from mnv2c.compiler.guard import one_line_errors
     from mnv2c.compiler.source import library_name, read_source
     from mnv2c.link import select_linker
     from mnv2c.package import check_writable
@@ -63,22 +66,28 @@ def compile_model(
     dumped = Dump(dump)
 
     tell("spec to ONNX", 0.0)
-    source = read_source(model, weights, seed, width=width, resolution=resolution, classes=classes)
+    source = read_source(
+        model, weights, seed, width=width, resolution=resolution, classes=classes, weights_source=weights_source
+    )
     library = library_name(source, name)
     dumped.onnx(source.serialized)
     tell("ONNX to Relax, fusion", 0.05)
     from mnv2c.compiler.stages import build, expected_outputs, fuse, publish, schedule
     from mnv2c.plan.assemble import assemble
 
-    network = fuse(source.model, dumped.text)
+    with one_line_errors(source.title, "understood"):
+        network = fuse(source.model, dumped.text)
     tell("schedules, plan, kernels", 0.3)
-    kernels = schedule(network, library, chosen)
-    program = assemble(network, kernels.nodes)
+    with one_line_errors(source.title, "planned"):
+        kernels = schedule(network, library, chosen)
+        program = assemble(network, kernels.nodes)
     dumped.plan(program, kernels)
     tell("machine code", 0.5)
-    kernel_object = build(kernels, chosen, dumped)
+    with one_line_errors(source.title, "compiled"):
+        kernel_object = build(kernels, chosen, dumped)
     tell("self-test values", 0.8)
-    expected = expected_outputs(source, program)
+    with one_line_errors(source.title, "run by the reference, onnxruntime"):
+        expected = expected_outputs(source, program)
     tell("linking", 0.9)
     metadata = publish(
         Path(output), library, chosen, source, network, kernels, program, kernel_object, expected, linker

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mnv2c.errors import OnnxError, UserError
+from mnv2c.errors import UserError
 
 if TYPE_CHECKING:
     import onnx
 
-    from mnv2c.spec import ModelSpec
-
-MAXIMUM_ONNX_BYTES = 2_000_000_000
-"""What a protobuf file can hold."""
+    from mnv2c.spec import Description, ModelSpec
+    from mnv2c.weights import Checkpoint
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,7 @@ class Source:
     """The model that all later phases start from.
 
     ``summary`` is one line for people, ``description`` goes into the metadata; ``params`` is None for an ONNX file,
-    whose parameters are counted as the folded network's.
+    whose parameters are counted as the folded network's. ``preprocessing`` is that of the weights' source, if known.
     """
 
     model: onnx.ModelProto
@@ -32,6 +31,7 @@ class Source:
     description: dict[str, Any]
     weights: str
     params: int | None = None
+    preprocessing: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_source(
@@ -42,38 +42,49 @@ def read_source(
     width: float | None,
     resolution: int | str | tuple[int, int] | None,
     classes: int | None,
+    weights_source: str | None = None,
 ) -> Source:
     """Return the source of an ONNX file, or of a spec with its weights; raises SpecError, WeightsError or OnnxError."""
     if Path(model).suffix == ".onnx":
         overrides = {"weights": weights, "width": width, "resolution": resolution, "classes": classes}
+        overrides["weights-source"] = weights_source
         given = [name for name, value in overrides.items() if value is not None]
         if given:
             raise UserError(f"{model}: an ONNX file has its own {given[0]}; leave --{given[0]} out")
         return _from_onnx(Path(model))
     from mnv2c import spec
 
-    return _from_spec(spec.load(model, width=width, resolution=resolution, classes=classes), weights, seed)
+    description = spec.describe(model, width=width, resolution=resolution, classes=classes)
+    return _from_spec(description, weights, seed, weights_source)
 
 
-def _from_spec(spec: ModelSpec, weights: str | Path | None, seed: int) -> Source:
+def _from_spec(description: Description, weights: str | Path | None, seed: int, weights_source: str | None) -> Source:
     from mnv2c import to_onnx
     from mnv2c import weights as weights_package
     from mnv2c.spec.cost import cost
 
-    if weights is None:
-        tensors, origin = weights_package.random_weights(spec, seed), f"seeded random, seed {seed}"
-    else:
-        tensors, origin = weights_package.read(weights, spec), f"{Path(weights).name}, sha256 {_digest(Path(weights))}"
-    emitted = to_onnx.emit(spec, tensors)
+    checkpoint = weights_package.given_or_random(description, weights, seed, weights_source)
+    spec, origin = checkpoint.spec, f"seeded random, seed {seed}"
+    if weights is not None:
+        origin = f"{Path(weights).name} ({checkpoint.source.title}), sha256 {_digest(Path(weights))}"
+    emitted = to_onnx.emit(spec, checkpoint.tensors)
     return Source(
         model=emitted,
         serialized=to_onnx.serialize(emitted),
         title=_title(spec),
         summary=f"{spec.name}, width {spec.width:g}, {spec.resolution}, {spec.classes} classes",
-        description={"kind": "spec", "toml": _toml(spec)},
+        description={"kind": "spec", "toml": _toml(spec)} | _origin(checkpoint),
         weights=origin,
+        preprocessing=dict(checkpoint.source.preprocessing),
         params=cost(spec).parameters,
     )
+
+
+def _origin(checkpoint: Checkpoint) -> dict[str, Any]:
+    """What is known about published weights: their source and licence, the classes before the labels' first one."""
+    source = checkpoint.source
+    known = {"weights": source.title, "licence": source.licence, "class_offset": checkpoint.class_offset}
+    return known if source.classes else {}
 
 
 def _toml(spec: ModelSpec) -> str:
@@ -100,27 +111,14 @@ def _title(spec: ModelSpec) -> str:
 
 
 def _from_onnx(path: Path) -> Source:
-    import onnx
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+    from mnv2c.from_onnx import read_onnx
 
-    try:
-        if path.stat().st_size > MAXIMUM_ONNX_BYTES:
-            raise OnnxError(f"{path}: larger than 2 GB; an ONNX file cannot be")
-        content = path.read_bytes()
-        model = onnx.load_model_from_string(content)
-        onnx.checker.check_model(model)
-        model = onnx.shape_inference.infer_shapes(model, strict_mode=True)
-    except OSError as error:
-        raise OnnxError(f"{path}: cannot be read: {error.strerror}") from None
-    except DecodeError:
-        raise OnnxError(f"{path}: not an ONNX file, or a truncated one; export it again") from None
-    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise OnnxError(f"{path}: not a valid ONNX model: {str(error).strip().splitlines()[0]}") from None
+    model, content = read_onnx(path)
     return Source(
         model=model,
         serialized=content,
         title=path.stem,
-        summary=f"{path.name}, opset {model.opset_import[0].version if model.opset_import else 'unknown'}",
+        summary=f"{path.name}, opset {model.opset_import[0].version}",
         description={"kind": "onnx", "file": path.name},
         weights=f"{path.name}, sha256 {_digest(path)}",
     )

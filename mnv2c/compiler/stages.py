@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mnv2c.codegen.fallback import lower_fallback
 from mnv2c.codegen.object import build_object, tvm_target
+from mnv2c.errors import OnnxError
 from mnv2c.kernels.chain import emit_chain, pack_weights
 from mnv2c.kernels.layout import KernelLayout, kernel_layout
 from mnv2c.kernels.microkernels import provider
@@ -49,7 +52,7 @@ def fuse(model: onnx.ModelProto, dump: Callable[[str, str], None]) -> Network:
     """ONNX → Relax → normalised → fused, read into a network of chains and fallbacks."""
     imported = import_onnx(model)
     module = run_phases(imported.module, dump)
-    return read_network(module, imported.names, imported.shapes, imported.inputs, imported.outputs)
+    return read_network(module, imported.names, imported.shapes, imported.inputs, imported.outputs, imported.orders)
 
 
 def schedule(network: Network, library: str, target: Target) -> Kernels:
@@ -117,7 +120,11 @@ def expected_outputs(source: Source, program: Program) -> list[Expected]:
     options.log_severity_level = 3  # errors only
     session = onnxruntime.InferenceSession(source.serialized, options, providers=["CPUExecutionProvider"])
     inputs = {port.name: selftest_input(port.shape, port.dtype, index) for index, port in enumerate(program.inputs)}
-    return [expected(value) for value in session.run([port.name for port in program.outputs], inputs)]
+    outputs = session.run([port.name for port in program.outputs], inputs)
+    for port, value in zip(program.outputs, outputs, strict=True):
+        if not np.isfinite(value).all():
+            raise OnnxError(f"output {port.name} holds NaN or infinity for an ordinary input; check the weights")
+    return [expected(value) for value in outputs]
 
 
 def publish(
@@ -201,6 +208,7 @@ def _metadata(
         madds=sum(node.chain.madds for node in network.chains),
         model=source.description,
         weights_source=source.weights,
+        preprocessing=source.preprocessing,
         toolchain={
             "apache-tvm": version("apache-tvm"),
             "apache-tvm-ffi": version("apache-tvm-ffi"),

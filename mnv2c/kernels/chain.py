@@ -50,10 +50,17 @@ class _ChainEmitter:
 
     def _declare_tensors(self) -> None:
         chain = self.layout.chain
-        inputs = [self._tensor(input_name(index), shape) for index, shape in enumerate(chain.inputs)]
+        inputs = [self._input(input_name(index), shape) for index, shape in enumerate(chain.inputs)]
         for index, name in enumerate(chain.outputs):
             shared = inputs[0] if index == 0 and chain.in_place else None
             self._tensor(name, self._result_shape(name), shared)
+
+    def _input(self, name: str, shape: Shape) -> Buffer:
+        """Declare an input; an NCHW tensor is the plane whose blocks are single channels."""
+        buffer = self.k.parameter(name, shape.elements, self.layout.provider.dtype)
+        block = 1 if self.layout.chain.is_planar(name) else shape.channels
+        self._planes[name] = [Plane(buffer, Layout(shape.rows, shape.columns, shape.channels, block), Rows.ALL)]
+        return buffer
 
     def _result_shape(self, name: str) -> Shape:
         return self.layout.chain.stage(name).shape

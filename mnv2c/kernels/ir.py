@@ -6,7 +6,7 @@ parameter order, zero returned, no TVM calling convention (so the object needs n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
@@ -145,6 +145,13 @@ class KernelBuilder:
     def lane(self, vector: Value, lane: int, lanes: int) -> Value:
         """Copy one lane of ``vector`` into ``lanes`` lanes (free in NEON's by-element multiply)."""
         return tirx.Shuffle([vector], [tirx.IntImm("int32", lane)] * lanes)
+
+    def interleave(self, vectors: Sequence[Value], lanes: int) -> Value:
+        """Return the first lane of every vector, then the second of every one, and so on."""
+        if len(vectors) == 1:
+            return vectors[0]
+        order = [vector * lanes + lane for lane in range(lanes) for vector in range(len(vectors))]
+        return tirx.Shuffle(list(vectors), [tirx.IntImm("int32", index) for index in order])
 
     def fma(self, a: Value, b: Value, c: Value, dtype: str, lanes: int) -> Value:
         """Return ``a * b + c``, rounded once."""

@@ -2,7 +2,8 @@
 
 A plane stores channels in blocks: element (row, column, channel) lies at
 ``((channel // block · slots + slot(row)) · columns + left + column) · block + channel % block``.
-An NHWC tensor is the plane whose block is all its channels; a ring for vector code has blocks of one vector.
+An NHWC tensor is the plane whose block is all its channels, an NCHW one that whose blocks are single channels; a ring
+for vector code has blocks of one vector.
 """
 
 from __future__ import annotations

@@ -33,13 +33,16 @@ def metadata(
     chains: Sequence[Mapping[str, object]],
     fallbacks: Sequence[Mapping[str, object]],
     selftest: Mapping[str, object] | None = None,
+    preprocessing: Mapping[str, object] | None = None,
 ) -> dict[str, object]:
     """The description as plain data. ``chains`` and ``fallbacks`` have ``name`` = the label of their step.
 
+    ``preprocessing`` is the first input's, where anything is known of it.
     Step number, kernel and results are added to each; CompilerError where a step belongs to none of them.
     """
     rest = dict(enumerate(program.steps))
-    described = {
+    inputs = [_port(port) for port in program.inputs]
+    described: dict[str, object] = {
         "schema": SCHEMA,
         "name": name,
         "summary": summary,
@@ -48,7 +51,7 @@ def metadata(
         "target": target.as_dict(),
         "dtype": dtype,
         "threads": program.threads,
-        "inputs": [_port(port) for port in program.inputs],
+        "inputs": inputs,
         "outputs": [_port(port) for port in program.outputs],
         "params": params,
         "madds": madds,
@@ -62,6 +65,8 @@ def metadata(
         "fallbacks": [_with_step(fallback, rest) for fallback in fallbacks],
         "selftest": dict(selftest or {"pattern": "lcg", "outputs": len(program.outputs)}),
     }
+    if preprocessing:
+        inputs[0]["preprocessing"] = dict(preprocessing)
     if rest:
         raise CompilerError(f"metadata: steps {sorted(rest)} belong to no chain and no fallback")
     return described

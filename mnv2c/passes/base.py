@@ -41,6 +41,11 @@ def shape_of(expression: Any) -> tuple[int, ...]:
     return tuple(int(extent) for extent in expression.ty.shape.values)
 
 
+def is_float32(expression: Any) -> bool:
+    """Whether ``expression`` is a float32 tensor, the only kind that chains compute."""
+    return str(getattr(expression.ty, "dtype", "")) == "float32"
+
+
 def is_call(expression: Any, operator: str) -> bool:
     """Whether ``expression`` calls the Relax operator of that name."""
     return isinstance(expression, relax.Call) and getattr(expression.op, "name", None) == operator

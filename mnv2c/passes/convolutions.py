@@ -11,7 +11,7 @@ from tvm import relax
 from tvm.relax.analysis import free_vars
 from tvm.relax.dpl import is_const, is_op, wildcard
 
-from mnv2c.passes.base import bindings, is_call, shape_of
+from mnv2c.passes.base import bindings, is_call, is_float32, shape_of
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,16 @@ class Convolution:
         return self.is_depthwise or self.groups == 1
 
 
-def _pattern(clamped: bool) -> dict[str, Any]:
+CLAMPS = (("relax.maximum", "relax.minimum"), ("relax.maximum",), ("relax.minimum",), ())
+"""The forms of a clamp, the longest first: ReLU6, ReLU, a cut, none."""
+
+
+def _pattern(clamp: tuple[str, ...]) -> dict[str, Any]:
     parts = {"source": wildcard()}
     parts["product"] = is_op("relax.nn.conv2d")(parts["source"], is_const())
-    parts["biased"] = is_op("relax.add")(parts["product"], is_const())
-    if clamped:
-        parts["raised"] = is_op("relax.maximum")(parts["biased"], is_const())
-        parts["result"] = is_op("relax.minimum")(parts["raised"], is_const())
+    last = parts["biased"] = is_op("relax.add")(parts["product"], is_const())
+    for bound in clamp:
+        last = parts[bound] = is_op(bound)(last, is_const())
     return parts
 
 
@@ -60,19 +63,19 @@ def convolutions(main: Any) -> dict[Any, Convolution]:
     """Return every supported convolution of ``main`` by its result, in program order."""
     values = relax.analysis.get_var2val(main)
     uses = use_counts(main)
-    patterns = [_pattern(clamped=True), _pattern(clamped=False)]
+    patterns = [_pattern(clamp) for clamp in CLAMPS]
     found: dict[Any, Convolution] = {}
     for binding in bindings(main):
         for pattern in patterns:
-            end = pattern.get("result", pattern["biased"])
+            end = list(pattern.values())[-1]
             matched = end.extract_matched_expr(binding.var, values) if is_tensor(binding.var) else None
             if not matched:
                 continue
             convolution = _convolution(pattern, matched, values, uses)
-            if not _has_plain_constants(convolution, values):
+            if not _is_one_image(convolution) or not _has_plain_constants(convolution, values):
                 continue
             if convolution.is_supported and all(uses[inner] == 1 for inner in convolution.variables[:-1]):
-                # An unclamped match inside a clamped one is the same convolution; its end comes first.
+                # A match inside one with more of the clamp is the same convolution; its end comes first.
                 found = {result: entry for result, entry in found.items() if result not in convolution.variables}
                 found[convolution.result] = convolution
             break
@@ -81,8 +84,7 @@ def convolutions(main: Any) -> dict[Any, Convolution]:
 
 def _convolution(pattern: dict[str, Any], matched: Any, values: Any, uses: Counter[Any]) -> Convolution:
     owners = {value: variable for variable, value in values.items()}
-    names = [name for name in ("product", "biased", "raised", "result") if name in pattern]
-    variables = tuple(_as_variable(matched[pattern[name]], owners) for name in names)
+    variables = tuple(_as_variable(matched[part], owners) for name, part in pattern.items() if name != "source")
     call = values[variables[0]]
     outputs, *kernel, _ = shape_of(call.args[1])
     inputs = shape_of(call.args[0])[-1]
@@ -90,12 +92,18 @@ def _convolution(pattern: dict[str, Any], matched: Any, values: Any, uses: Count
     return Convolution(call.args[0], variables, (kernel[0], kernel[1]), groups, (inputs, outputs), uses[variables[-1]])
 
 
+def _is_one_image(convolution: Convolution) -> bool:
+    """Whether the result is an image of batch 1 and dtype float32."""
+    return is_float32(convolution.result) and shape_of(convolution.result)[0] == 1
+
+
 def _has_plain_constants(convolution: Convolution, values: Any) -> bool:
     """Whether the bias is one value per channel and the bounds are scalars (a constant may also be a whole image)."""
     biased, *clamp = convolution.variables[1:]
     bias, bounds = shape_of(values[biased].args[1]), [values[variable].args[1] for variable in clamp]
     channels = convolution.channels[1]
-    return prod(bias) == channels == bias[-1] and all(prod(shape_of(bound)) == 1 for bound in bounds)
+    scalars = all(prod(shape_of(bound)) == 1 for bound in bounds)
+    return prod(bias) == channels == (bias or (0,))[-1] and scalars
 
 
 def _as_variable(expression: Any, owners: dict[Any, Any]) -> Any:

@@ -32,7 +32,7 @@ def runs_in_place(network: Network, index: int) -> Chain | None:
     """Return node ``index``'s chain as one that overwrites its input, if it is a residual that may do so.
 
     Every row is read by the expansion before, and as the residual when, it is overwritten (`plan.rows`: leads are never
-    negative); nobody else may read the input later, and neither end may be the caller's.
+    negative); nobody else may read the input later, it must be NHWC, and neither end may be the caller's.
     """
     node = network.nodes[index]
     chain = node.chain if isinstance(node, ChainNode) else None
@@ -40,7 +40,8 @@ def runs_in_place(network: Network, index: int) -> Chain | None:
         return None
     source, result = node.inputs[0], node.outputs[0]
     callers = {*network.inputs, *network.outputs}
-    if source in callers or result in callers or network.last_use(str(source)) != index:
+    kept = chain.is_planar(input_name(0)) or network.last_use(str(source)) != index
+    if kept or source in callers or result in callers:
         return None
     return replace(chain, in_place=True)
 
@@ -116,7 +117,7 @@ class _Assembler:
 
     def _port(self, name: str) -> Port:
         tensor = self.network.tensors[name]
-        return Port(name, tensor.shape, tensor.dtype, "NHWC" if len(tensor.shape) == 4 else "NC")
+        return Port(name, tensor.shape, tensor.dtype, tensor.order or ("NHWC" if len(tensor.shape) == 4 else "NC"))
 
     def _step(self, index: int) -> Step:
         node, kernel = self.network.nodes[index], self.kernels[index]

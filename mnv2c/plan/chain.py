@@ -33,6 +33,13 @@ MATRIX_KINDS = frozenset(
 """Stages that multiply a row of pixels by a matrix of weights (the others work channel by channel)."""
 
 
+class Order(StrEnum):
+    """How a tensor of the caller stores its elements."""
+
+    NHWC = "NHWC"
+    NCHW = "NCHW"
+
+
 @dataclass(frozen=True)
 class Shape:
     """Extent of one NHWC tensor of batch 1."""
@@ -119,6 +126,7 @@ class Chain:
 
     ``outputs`` name the stages whose results leave the kernel, the last stage's among them; any other of them is a
     side output. With ``in_place`` the first output is written over the first input (the residual block's own rows).
+    ``input_orders`` says how each input is stored; empty means that all are NHWC.
     """
 
     kind: str
@@ -126,6 +134,13 @@ class Chain:
     stages: tuple[Stage, ...]
     outputs: tuple[str, ...]
     in_place: bool = False
+    input_orders: tuple[Order, ...] = ()
+
+    def is_planar(self, name: str) -> bool:
+        """Whether ``name`` is an input that is stored channel by channel (NCHW)."""
+        if not name.startswith("input_") or not self.input_orders:
+            return False
+        return self.input_orders[int(name.removeprefix("input_"))] is Order.NCHW
 
     def stage(self, name: str) -> Stage:
         """Return the stage of that name."""
@@ -162,20 +177,27 @@ def stage_madds(chain: Chain, stage: Stage) -> int:
 
 
 def with_loads(chain: Chain) -> Chain:
-    """Put a ``load`` stage before every windowed stage that reads an input of the chain.
+    """Put a ``load`` stage before every windowed stage that reads an input of the chain, and every planar input.
 
     The load copies each input row once into a ring whose columns carry the padding, so no window ever tests for the
-    border and any padding convention costs the same.
+    border and any padding convention costs the same. From an NCHW input it gathers the channels of each pixel, so
+    that all other stages read NHWC.
     """
     loads: dict[str, Stage] = {}
     stages: list[Stage] = []
+
+    def loaded(source: str) -> str:
+        name = f"load_{source}"
+        if name not in loads:
+            loads[name] = Stage(name, StageKind.LOAD, (source,), chain.shape(source))
+            stages.append(loads[name])
+        return name
+
     for stage in chain.stages:
         sources = list(stage.sources)
-        if stage.window.needs_margin and sources[0].startswith("input_"):
-            name = f"load_{sources[0]}"
-            if name not in loads:
-                loads[name] = Stage(name, StageKind.LOAD, (sources[0],), chain.shape(sources[0]))
-                stages.append(loads[name])
-            sources[0] = name
+        for index, source in enumerate(sources):
+            windowed = index == 0 and stage.window.needs_margin and source.startswith("input_")
+            if stage.kind is not StageKind.LOAD and (windowed or chain.is_planar(source)):
+                sources[index] = loaded(source)
         stages.append(replace(stage, sources=tuple(sources)))
     return replace(chain, stages=tuple(stages))

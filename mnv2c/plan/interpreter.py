@@ -76,7 +76,7 @@ def _compute_row(stage: Stage, seen: list[Array], others: list[Array], weights: 
     if stage.kind is StageKind.LOAD:
         return seen[0]
     if stage.kind is StageKind.ADD:
-        return seen[0] + others[0]
+        return _clamped(stage, seen[0] + others[0])
     if stage.kind not in MATRIX_KINDS and stage.kind is not StageKind.DEPTHWISE:
         raise CompilerError(f"the reference interpreter has no rule for stage kind {stage.kind}")
     taps, bias = weights[stage.name]
@@ -89,5 +89,9 @@ def _compute_row(stage: Stage, seen: list[Array], others: list[Array], weights: 
             columns = padded[start : start + stage.shape.columns * window.stride[1] : window.stride[1]]
             tap = taps[tap_row, tap_column]
             values += columns * tap[0] if stage.kind is StageKind.DEPTHWISE else columns @ tap
+    return _clamped(stage, values)
+
+
+def _clamped(stage: Stage, values: Array) -> Array:
     clamp = stage.activation
     return values if clamp is None else np.clip(values, clamp.low, clamp.high)

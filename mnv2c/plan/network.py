@@ -21,6 +21,7 @@ class Tensor:
     """A value between two nodes, or an input or output of the network.
 
     ``onnx_name`` is the tensor it must equal, which stores its elements in ``onnx_layout``: "NCHW" or the "same".
+    ``order`` names the dimensions of an input or output of the network ("NCHW"); it is empty where they are NHWC.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Tensor:
     dtype: str
     onnx_name: str = ""
     onnx_layout: str = "same"
+    order: str = ""
 
     @property
     def bytes(self) -> int:

@@ -20,13 +20,16 @@ def read_network(
     shapes: Mapping[str, tuple[int, ...]],
     inputs: tuple[str, ...],
     outputs: tuple[str, ...],
+    orders: Mapping[str, str] | None = None,
 ) -> Network:
     """Read ``main``: calls of fused functions are chains, ``call_tir`` are fallbacks, reshapes are other names.
 
     ``names`` maps variables to ONNX tensors, ``shapes`` those to their shapes; ``inputs`` and ``outputs`` are the
-    network's own names. Raises OnnxError for a network whose shapes are not static.
+    network's own names, ``orders`` their "NCHW" or "NHWC". Raises OnnxError for a network whose shapes are not static.
     """
-    return _NetworkReader(module, names, shapes).read(inputs, outputs)
+    network = _NetworkReader(module, names, shapes).read(inputs, outputs)
+    ordered = {name: replace(network.tensors[name], order=order) for name, order in (orders or {}).items()}
+    return replace(network, tensors={**network.tensors, **ordered})
 
 
 class _NetworkReader:

@@ -9,7 +9,7 @@ import numpy as np
 
 from mnv2c.errors import CompilerError
 from mnv2c.passes.base import bindings, constant_value, is_call, shape_of
-from mnv2c.plan.chain import Activation, Chain, Shape, Stage, StageKind, Window, input_name
+from mnv2c.plan.chain import Activation, Chain, Order, Shape, Stage, StageKind, Window, input_name
 from mnv2c.plan.network import Array
 
 WeightedStages = dict[str, tuple[Array, Array]]
@@ -29,7 +29,8 @@ class _Reader:
         self.stages: dict[str, Stage] = {}
         self.weights: WeightedStages = {}
         self.owner = {parameter: input_name(index) for index, parameter in enumerate(function.params)}
-        self.inputs = tuple(to_shape(shape_of(parameter)) for parameter in function.params)
+        self.inputs = [to_shape(shape_of(parameter)) for parameter in function.params]
+        self.orders = [Order.NHWC] * len(self.inputs)
         self.lower: dict[Any, float] = {}
 
     def chain(self, function: Any) -> Chain:
@@ -40,7 +41,8 @@ class _Reader:
         outputs = (last, *(name for name in names if name != last))
         if names[-1] != last:
             raise CompilerError(f"the last stage {last} of a {self.kind} chain is not its last result")
-        return Chain(self.kind, self.inputs, tuple(self.stages.values()), outputs)
+        orders = tuple(self.orders) if Order.NCHW in self.orders else ()
+        return Chain(self.kind, tuple(self.inputs), tuple(self.stages.values()), outputs, input_orders=orders)
 
     def read(self, variable: Any, value: Any) -> None:
         """Read one binding: a new stage, or the bias or clamp of the one before it."""
@@ -55,14 +57,26 @@ class _Reader:
         elif is_call(value, "relax.maximum"):
             self.owner[variable] = self.owner[value.args[0]]
             self.lower[variable] = self._scalar(value)
+            self._replace(self.owner[variable], activation=Activation(self.lower[variable], float("inf")))
         elif is_call(value, "relax.minimum"):
             name = self.owner[variable] = self.owner[value.args[0]]
             low = self.lower.get(value.args[0], float("-inf"))
             self._replace(name, activation=Activation(low, self._scalar(value)))
+        elif is_call(value, "relax.permute_dims"):
+            self._turn_input(variable, value)
         elif value in self.owner:
             self.owner[variable] = self.owner[value]
         else:
             raise CompilerError(f"no stage for {value} in a {self.kind} chain")
+
+    def _turn_input(self, variable: Any, call: Any) -> None:
+        """An NCHW input of the chain, turned: the load stage reads it as it is."""
+        name = self.owner[call.args[0]]
+        if not name.startswith("input_") or [int(axis) for axis in call.attrs.axes or ()] != [0, 2, 3, 1]:
+            raise CompilerError(f"{call} in a {self.kind} chain does not turn an NCHW input")
+        index = int(name.removeprefix("input_"))
+        self.inputs[index], self.orders[index] = to_shape(shape_of(variable)), Order.NCHW
+        self.owner[variable] = name
 
     def _scalar(self, call: Any) -> float:
         value = constant_value(call.args[1])

@@ -1,8 +1,19 @@
 """The architecture as data: Table 2, the zoo, shapes, parameters, MAdds and memory bounds. Knows no tensors."""
 
-from mnv2c.spec.catalogue import available, load
+from mnv2c.spec.catalogue import Description, available, describe, load
 from mnv2c.spec.layers import Layer, layers
 from mnv2c.spec.model import ModelSpec
 from mnv2c.spec.toml import from_toml, parse_resolution, to_toml
 
-__all__ = ["Layer", "ModelSpec", "available", "from_toml", "layers", "load", "parse_resolution", "to_toml"]
+__all__ = [
+    "Description",
+    "Layer",
+    "ModelSpec",
+    "available",
+    "describe",
+    "from_toml",
+    "layers",
+    "load",
+    "parse_resolution",
+    "to_toml",
+]

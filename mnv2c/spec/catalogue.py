@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from mnv2c.errors import SpecError, nearest
 from mnv2c.spec.model import ModelSpec
-from mnv2c.spec.toml import SIZE_FIELDS, from_toml, parse_resolution
+from mnv2c.spec.toml import SIZE_FIELDS, from_toml, parse_resolution, written_fields
 
 MAXIMUM_FILE_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Description:
+    """A model, and the fields that its file or an option states; weights may set the others."""
+
+    spec: ModelSpec
+    stated: frozenset[str]
 
 
 def available() -> list[str]:
@@ -28,11 +36,24 @@ def load(
     classes: int | None = None,
 ) -> ModelSpec:
     """Read a model by zoo name or ``.toml`` path; an option replaces the file's value; raises SpecError."""
+    return describe(name_or_path, width=width, resolution=resolution, classes=classes).spec
+
+
+def describe(
+    name_or_path: str | Path,
+    *,
+    width: float | None = None,
+    resolution: str | int | tuple[int, int] | None = None,
+    classes: int | None = None,
+) -> Description:
+    """Do what ``load`` does, and say which fields were written down; raises SpecError."""
     options: dict[str, Any] = {"width": width, "classes": classes}
     if resolution is not None:
         options |= zip(SIZE_FIELDS, parse_resolution(resolution), strict=True)
+    given = {key: value for key, value in options.items() if value is not None}
     text, source = _read(str(name_or_path))
-    return replace(from_toml(text, source), **{key: value for key, value in options.items() if value is not None})
+    spec = replace(from_toml(text, source), **given)
+    return Description(spec, frozenset({*given, *written_fields(text)}))
 
 
 def _read(name_or_path: str) -> tuple[str, str]:

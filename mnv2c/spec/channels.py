@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mnv2c.spec.table2 import LAST_CHANNELS
+from mnv2c.spec.table2 import LAST_CHANNELS, STEM_CHANNELS
 
 DIVISOR = 8
 MINIMUM = 8
@@ -19,6 +19,11 @@ def scaled(channels: int, width: float) -> int:
     return make_divisible(channels * width)
 
 
-def last_channels(width: float) -> int:
+def stem_channels(width: float, stem_head: str) -> int:
+    """Return the channels of the first convolution; ``stem_head`` "fixed" leaves them at Table 2's."""
+    return STEM_CHANNELS if stem_head == "fixed" else scaled(STEM_CHANNELS, width)
+
+
+def last_channels(width: float, stem_head: str = "scaled") -> int:
     """Return the channels of the last 1x1 convolution, which is not shrunk below width 1 (paper, section 6.1)."""
-    return scaled(LAST_CHANNELS, max(width, 1.0))
+    return LAST_CHANNELS if stem_head == "fixed" else scaled(LAST_CHANNELS, max(width, 1.0))

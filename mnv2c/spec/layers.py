@@ -17,10 +17,10 @@ from functools import lru_cache
 from math import prod
 
 from mnv2c.errors import SpecError
-from mnv2c.spec.channels import last_channels, scaled
+from mnv2c.spec.channels import last_channels, scaled, stem_channels
 from mnv2c.spec.model import ModelSpec
 from mnv2c.spec.padding import CONVENTIONS, Pair, output_size
-from mnv2c.spec.table2 import EXPANSION, IMAGE_CHANNELS, KERNEL, STEM_CHANNELS, STEM_STRIDE
+from mnv2c.spec.table2 import EXPANSION, IMAGE_CHANNELS, KERNEL, STEM_STRIDE
 
 Shape = tuple[int, int, int]  # height, width, channels
 
@@ -154,7 +154,7 @@ def _block(net: _Builder, name: str, t: int, channels: int, stride: int, peer: L
 def _body(net: _Builder) -> None:
     """The stem and the bottlenecks of Table 2."""
     spec = net.spec
-    net.spatial("stem", "stem", scaled(STEM_CHANNELS, spec.width), 1, *net.window(STEM_STRIDE))
+    net.spatial("stem", "stem", stem_channels(spec.width, spec.stem_head), 1, *net.window(STEM_STRIDE))
     number = 0
     for row in spec.rows:
         t = spec.expansion if row.t == EXPANSION else row.t
@@ -167,7 +167,7 @@ def _body(net: _Builder) -> None:
 
 def _classifier(net: _Builder) -> None:
     """The last three lines of Table 2; the final 1x1 convolution on one pixel is a fully connected layer."""
-    channels = last_channels(net.spec.width)
+    channels = last_channels(net.spec.width, net.spec.stem_head)
     net.pointwise("head.pointwise", "pointwise", channels, "relu6")
     window = net.shape[:2]
     net.append(Layer("head.pool", "pool", net.last, net.shape, (1, 1, channels), kernel=window, stride=window))

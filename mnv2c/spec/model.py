@@ -95,6 +95,7 @@ CHECKS: dict[str, Check] = {
     "bn_epsilon": _number(0, 0.1),
     "bottleneck_activation": _choice("linear", "relu6"),
     "shortcut": _choice("bottleneck", "expansion", "none"),
+    "stem_head": _choice("scaled", "fixed"),
     "rows": _rows,
 }
 
@@ -106,7 +107,8 @@ class ModelSpec:
     ``width`` is the width multiplier; the image has ``height`` x ``image_width`` pixels. ``expansion`` replaces
     every t = 6 of ``rows`` (t = 1 and other values stay). ``output_stride`` below 32 turns later strides into
     dilation. ``bottleneck_activation`` follows the projection's batch normalisation, before any shortcut.
-    ``shortcut`` (Figure 6b) joins what ``mnv2c.spec.layers`` says.
+    ``shortcut`` (Figure 6b) joins what ``mnv2c.spec.layers`` says. ``stem_head`` "fixed" leaves the first and the last
+    convolution at 32 and 1280 channels whatever the width, as timm's ``mobilenetv2_110d`` and ``_120d`` do.
     """
 
     name: str = "mobilenet_v2"
@@ -121,6 +123,7 @@ class ModelSpec:
     bn_epsilon: float = 1e-5
     bottleneck_activation: str = "linear"
     shortcut: str = "bottleneck"
+    stem_head: str = "scaled"
     rows: tuple[Row, ...] = TABLE2
 
     def __post_init__(self) -> None:

@@ -38,6 +38,11 @@ def from_toml(text: str, source: str = "spec") -> ModelSpec:
         raise SpecError(f"{source}: not valid TOML: {' '.join(str(error).split())}") from None
 
 
+def written_fields(text: str) -> frozenset[str]:
+    """Return the fields that a valid description writes down rather than leaves to their defaults."""
+    return frozenset(_fields(tomllib.loads(text)))
+
+
 def _fields(table: dict[str, Any]) -> dict[str, Any]:
     """Refuse unknown keys and replace ``resolution`` by the two fields it stands for."""
     for key in table:

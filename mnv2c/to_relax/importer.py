@@ -6,7 +6,7 @@ import io
 import re
 import warnings
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mnv2c.errors import OnnxError
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class Imported:
     """A Relax module with one function ``main``.
 
-    ``names`` maps its variables to ONNX tensor names, ``shapes`` those names to static shapes.
+    ``names`` maps its variables to ONNX tensor names, ``shapes`` those names to static shapes. ``orders`` says of every
+    input and output of four dimensions whether it is stored "NCHW" or "NHWC".
     """
 
     module: Any
@@ -27,13 +28,16 @@ class Imported:
     shapes: dict[str, tuple[int, ...]]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    orders: dict[str, str] = field(default_factory=dict)
 
 
 def import_onnx(model: onnx.ModelProto) -> Imported:
     """Import a checked model whose shapes are static; weights become constants.
 
-    Raises OnnxError naming the operator when the importer cannot convert one.
+    Raises OnnxError naming the node and operator when the importer cannot convert one.
     """
+    from mnv2c.to_relax.orders import port_orders
+
     importer = _importer_class()()
     try:
         # The importer prints before it raises, and warns of every name that is no identifier.
@@ -42,17 +46,30 @@ def import_onnx(model: onnx.ModelProto) -> Imported:
             module = importer.from_onnx(_nodes_named(model.graph), _opset(model))
     except Exception as error:  # the importer raises whatever its converters raise
         reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
-        raise OnnxError(f"the ONNX graph cannot be imported: {reason}") from error
+        where = f"{importer.current}: " if importer.current else ""
+        raise OnnxError(f"the ONNX graph cannot be imported: {where}{reason}") from error
     outputs = tuple(value.name for value in model.graph.output)
-    return Imported(module, importer.tensor_names, importer.tensor_shapes, tuple(importer.input_names()), outputs)
+    return Imported(
+        module,
+        importer.tensor_names,
+        importer.tensor_shapes,
+        tuple(importer.input_names()),
+        outputs,
+        port_orders(model.graph),
+    )
 
 
 def _nodes_named(graph: onnx.GraphProto) -> onnx.GraphProto:
-    """Return a copy whose nodes are named after their first results: a node's own name may be missing or shared."""
+    """Return a copy whose nodes are named after their first results: a node's own name may be missing or shared.
+
+    Dropout keeps its first result only: the mask means nothing when nothing is dropped.
+    """
     copy = type(graph)()
     copy.CopyFrom(graph)
     for node in copy.node:
         node.name = next(iter(node.output), node.name)
+        if node.op_type == "Dropout":
+            del node.output[1:]
     return copy
 
 
@@ -68,21 +85,27 @@ def _importer_class() -> Any:
     from tvm import relax
     from tvm.relax.frontend.onnx.onnx_frontend import ONNXGraphImporter
 
+    from mnv2c.to_relax.converters import CONVERTERS
+
     class Importer(ONNXGraphImporter):  # type: ignore[misc]  # TVM is untyped
-        """TVM's importer, with two operators converted to the form the passes match, and variables named."""
+        """TVM's importer, with some operators converted to the form the passes match, and variables named."""
 
         def __init__(self) -> None:
             super().__init__({}, "float32", keep_params_in_input=False)
             self.tensor_names: dict[str, str] = {}
             self.tensor_shapes: dict[str, tuple[int, ...]] = {}
+            self.current = ""
 
         def input_names(self) -> list[str]:
             return list(self._input_names)
 
         def _convert_operator(self, operator: str, inputs: Any, attributes: Any, opset: int) -> Any:
             name = attributes["tvm_custom"]["name"]
-            if operator == "Clip":
-                return self._name(_clip(self.bb, inputs, attributes), name)
+            self.current = f"node {name} ({operator})"
+            converter = CONVERTERS.get(operator)
+            converted = None if converter is None else converter(self.bb, list(inputs), attributes)
+            if converted is not None:
+                return self._name(converted, name) if isinstance(converted, relax.Call) else converted
             if operator == "BatchNormalization":
                 # Inference reads only the first of its results; bind that one again, under its own name.
                 first = super()._convert_operator(operator, inputs, attributes, opset)[0]
@@ -98,20 +121,5 @@ def _importer_class() -> Any:
             if extents is not None and all(isinstance(extent, tvm.tirx.IntImm) for extent in extents):
                 self.tensor_shapes[name] = tuple(int(extent) for extent in extents)
             return variable
-
-    def _clip(builder: Any, inputs: Any, attributes: Any) -> Any:
-        # TVM converts Clip to isnan + where + call_tir for NaN bounds, which no pattern matches; and relax.clip has no
-        # layout rule, so that ConvertLayout would put transposes around it. maximum and minimum have neither fault.
-        # The bounds are inputs since opset 11, attributes before.
-        value, *bounds = inputs
-        low, high = [*bounds, None, None][:2]
-        if not bounds:
-            given = {key: relax.const(attributes[key], value.ty.dtype) for key in ("min", "max") if key in attributes}
-            low, high = given.get("min"), given.get("max")
-        if low is not None:
-            value = builder.emit(relax.op.maximum(value, low))
-        if high is not None:
-            value = builder.normalize(relax.op.minimum(value, high))
-        return value
 
     return Importer

@@ -26,27 +26,39 @@ def phases() -> tuple[Phase, ...]:
     """Return the phases in order (a function, because importing the passes imports TVM)."""
     from tvm import relax
 
+    from mnv2c.passes.add_biases import add_biases
     from mnv2c.passes.channels_last import channels_last
+    from mnv2c.passes.constants_last import constants_last
     from mnv2c.passes.fold_batch_norm import fold_batch_norm
     from mnv2c.passes.fold_constants import fold_constants
+    from mnv2c.passes.fold_padding import fold_padding
     from mnv2c.passes.fuse_bottleneck import fuse_bottleneck
     from mnv2c.passes.fuse_dense import fuse_dense
     from mnv2c.passes.fuse_head import fuse_head
+    from mnv2c.passes.fuse_inputs import fuse_inputs
     from mnv2c.passes.fuse_single import fuse_single
+    from mnv2c.passes.global_means import global_means
     from mnv2c.passes.lower_fallbacks import lower_fallbacks
+    from mnv2c.passes.plain_reshapes import plain_reshapes
 
     return (
         # What the network is.
         Phase("canonicalise", relax.transform.CanonicalizeBindings(), dump="20-relax.py"),
-        # Normalised: batch normalisation folded, channels last, constants in their final form.
+        # Normalised: one form for what exporters write in many, batch normalisation folded, channels last.
         Phase("fold_constants", fold_constants),
+        Phase("constants_last", constants_last),
+        Phase("plain_reshapes", plain_reshapes),
+        Phase("global_means", global_means),
+        Phase("fold_padding", fold_padding),
         Phase("fold_batch_norm", fold_batch_norm),
+        Phase("add_biases", add_biases),
         Phase("channels_last", channels_last, dump="25-normalised.py"),
         # Fused: every operator in a chain; what is left falls back to TVM's lowering and is reported.
         Phase("fuse_bottleneck", fuse_bottleneck),
         Phase("fuse_head", fuse_head),
         Phase("fuse_dense", fuse_dense),
         Phase("fuse_single", fuse_single),
+        Phase("fuse_inputs", fuse_inputs),
         Phase("lower_fallbacks", lower_fallbacks, dump="30-fused.py"),
     )
 

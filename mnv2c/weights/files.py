@@ -1,68 +1,72 @@
-"""Reading and writing weights as ``.safetensors``: names and shapes are checked before any tensor is read."""
+"""Reading and writing of tensors as ``.safetensors``; what is in a file is known before any tensor is read."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from mnv2c.errors import OutputError, WeightsError
-from mnv2c.spec import ModelSpec
-from mnv2c.weights.names import Weights, check_shapes, check_values, expected
+from mnv2c.weights.names import Shape, quoted
 
 DTYPES = ("F32", "F16")  # half precision is widened
 MAXIMUM_HEADER_BYTES = 16 << 20
 
 
-def read(path: str | Path, spec: ModelSpec) -> Weights:
-    """Read the model's tensors as float32 in execution order; raises WeightsError that names file and tensor."""
+@dataclass(frozen=True, eq=False)
+class TensorFile:
+    """An open file: shapes and dtypes (as safetensors calls them) by name, and how to read one tensor."""
+
+    path: str
+    shapes: Mapping[str, Shape]
+    dtypes: Mapping[str, str]
+    read: Callable[[str], np.ndarray]
+
+    def tensor(self, name: str) -> np.ndarray:
+        """Return one tensor as float32; raises WeightsError for a dtype that would lose or invent values."""
+        if self.dtypes[name] not in DTYPES:
+            raise WeightsError(
+                f"{self.path}: tensor {quoted(name)} is {self.dtypes[name]}; "
+                f"{' and '.join(DTYPES)} can be read: convert it"
+            )
+        return np.ascontiguousarray(self.read(name), dtype=np.float32).reshape(self.shapes[name])
+
+
+@contextmanager
+def open_safetensors(path: str) -> Iterator[TensorFile]:
+    """Open a safetensors file; raises WeightsError for what is not one, when it is opened or read."""
     from safetensors import SafetensorError, safe_open
 
-    source = str(path)
-    _check_frame(source)
+    _check_frame(path)
     try:
-        with safe_open(source, framework="numpy") as file:
-            _check_header(file, spec, source)
-            return {name: _tensor(file, name, source) for name in expected(spec)}
+        with safe_open(path, framework="numpy") as file:
+            views = {name: file.get_slice(name) for name in file.keys()}
+            shapes = {name: tuple(view.get_shape()) for name, view in views.items()}
+            dtypes = {name: view.get_dtype() for name, view in views.items()}
+            yield TensorFile(path, shapes, dtypes, file.get_tensor)
     except SafetensorError as error:
-        raise WeightsError(f"{source}: damaged safetensors file: {' '.join(str(error).split())}") from None
+        raise WeightsError(f"{path}: damaged safetensors file: {' '.join(str(error).split())}") from None
     except OSError as error:
-        raise WeightsError(f"{source}: cannot be read: {error.strerror or error}") from None
+        raise WeightsError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
-def _check_frame(source: str) -> None:
+def _check_frame(path: str) -> None:
     """Refuse what is not a safetensors file by its first nine bytes: the header's length, then JSON."""
     try:
-        size = os.path.getsize(source)
-        with open(source, "rb") as file:
+        size = os.path.getsize(path)
+        with open(path, "rb") as file:
             start = file.read(9)
     except OSError as error:
-        raise WeightsError(f"{source}: cannot be read: {error.strerror}") from None
+        raise WeightsError(f"{path}: cannot be read: {error.strerror}") from None
     length = int.from_bytes(start[:8], "little")
     if len(start) < 9 or start[8:] != b"{":
-        raise WeightsError(f"{source}: not a safetensors file")
+        raise WeightsError(f"{path}: not a safetensors file")
     if length > MAXIMUM_HEADER_BYTES or length + 8 > size:
-        raise WeightsError(f"{source}: damaged safetensors file: header of {length} bytes in a file of {size}")
-
-
-def _check_header(file: Any, spec: ModelSpec, source: str) -> None:
-    views = {name: file.get_slice(name) for name in file.keys()}
-    check_shapes({name: tuple(view.get_shape()) for name, view in views.items()}, spec, source)
-    for name, view in views.items():
-        if view.get_dtype() not in DTYPES:
-            raise WeightsError(
-                f'{source}: tensor "{name}" is {view.get_dtype()}; {" and ".join(DTYPES)} can be read: convert it'
-            )
-
-
-def _tensor(file: Any, name: str, source: str) -> np.ndarray:
-    tensor = np.ascontiguousarray(file.get_tensor(name), dtype=np.float32)
-    check_values(name, tensor, source)
-    return tensor
+        raise WeightsError(f"{path}: damaged safetensors file: header of {length} bytes in a file of {size}")
 
 
 def write(path: str | Path, weights: Mapping[str, np.ndarray]) -> None:

@@ -13,6 +13,7 @@ from mnv2c.spec import ModelSpec, layers
 
 BN_FIELDS = ("gamma", "beta", "mean", "variance")
 
+LISTED = 3  # tensors that a message names
 Shape = tuple[int, ...]
 Weights = dict[str, np.ndarray]
 
@@ -30,43 +31,49 @@ def expected(spec: ModelSpec) -> dict[str, Shape]:
     return shapes
 
 
-def check_shapes(found: Mapping[str, Shape], spec: ModelSpec, source: str) -> None:
-    """Raise WeightsError unless ``found`` has exactly the model's names and shapes."""
-    wanted = expected(spec)
+def check_shapes(found: Mapping[str, Shape], spec: ModelSpec, path: str, called: Mapping[str, str]) -> None:
+    """Raise WeightsError unless ``found`` has exactly the model's tensors; ``called`` is our name -> the file's."""
+    wanted = {called[name]: shape for name, shape in expected(spec).items()}
     missing = [name for name in wanted if name not in found]
     extra = [name for name in found if name not in wanted]
     if len(missing) == len(wanted):
-        raise WeightsError(f'{source}: no tensor of {spec.name} in it; names are like "{missing[0]}"')
+        raise WeightsError(f'{path}: no tensor of {spec.name} in it; names are like "{missing[0]}"')
+    wrong = [name for name, shape in wanted.items() if name in found and tuple(found[name]) != shape]
+    faults = []
     if extra:
-        hint = nearest(extra[0], missing or wanted)
-        raise WeightsError(f"{source}: tensor {_quoted(extra[0])}{_more(extra)} is not part of {spec.name}{hint}")
+        hint = nearest(extra[0], missing or wanted) if len(extra) == 1 else ""
+        faults.append(f"{_listed(extra)} not part of {spec.name}{hint}")
     if missing:
-        raise WeightsError(f'{source}: tensor "{missing[0]}"{_more(missing)} of {spec.name} is missing')
-    for name, shape in wanted.items():
-        if tuple(found[name]) != shape:
-            raise WeightsError(
-                f'{source}: tensor "{name}" is {_by(found[name])}, but {spec.name} (width {spec.width:g}, '
-                f"{spec.classes} classes) needs {_by(shape)}"
-            )
+        faults.append(f"{_listed(missing, f' of {spec.name}')} missing")
+    if wrong:
+        also = f"; {_listed(wrong[1:])} of another shape too" if wrong[1:] else ""
+        faults.append(
+            f'tensor "{wrong[0]}" is {_by(found[wrong[0]])}, but {spec.name} (width {spec.width:g}, '
+            f"{spec.classes} classes) needs {_by(wanted[wrong[0]])}{also}"
+        )
+    if faults:
+        raise WeightsError(f"{path}: {'; '.join(faults)}")
 
 
 def check(weights: Mapping[str, np.ndarray], spec: ModelSpec, source: str = "weights") -> None:
     """Raise WeightsError unless names, shapes and dtype (float32) fit and every value is usable."""
-    check_shapes({name: tensor.shape for name, tensor in weights.items()}, spec, source)
+    shapes = {name: tensor.shape for name, tensor in weights.items()}
+    check_shapes(shapes, spec, source, {name: name for name in expected(spec)})
     for name, tensor in weights.items():
         if tensor.dtype != np.float32:
             raise WeightsError(f'{source}: tensor "{name}" is {tensor.dtype}; float32 is needed')
         check_values(name, tensor, source)
 
 
-def check_values(name: str, tensor: np.ndarray, source: str) -> None:
-    """Raise WeightsError for a value that is not finite, or a negative variance."""
+def check_values(name: str, tensor: np.ndarray, source: str, called: str | None = None) -> None:
+    """Raise WeightsError for a value that is not finite, or a negative variance; ``called`` is the file's name."""
+    shown = called or name
     finite = np.isfinite(tensor)
     if not finite.all():
         bad = tensor.size - int(np.count_nonzero(finite))
-        raise WeightsError(f'{source}: tensor "{name}" has {bad} of {tensor.size} values that are NaN or infinite')
+        raise WeightsError(f'{source}: tensor "{shown}" has {bad} of {tensor.size} values that are NaN or infinite')
     if name.endswith(".bn.variance") and (tensor < 0).any():
-        raise WeightsError(f'{source}: tensor "{name}" has a negative variance')
+        raise WeightsError(f'{source}: tensor "{shown}" has a negative variance')
 
 
 def total_elements(spec: ModelSpec) -> int:
@@ -74,12 +81,16 @@ def total_elements(spec: ModelSpec) -> int:
     return sum(prod(shape) for shape in expected(spec).values())
 
 
-def _more(names: list[str]) -> str:
-    return f" (and {len(names) - 1} more)" if len(names) > 1 else ""
+def _listed(names: list[str], what: str = "") -> str:
+    """The first of some tensors, how many more there are, and the verb: ``tensors "a", "b" (and 4 more) are``."""
+    several = len(names) > 1
+    more = f" (and {len(names) - LISTED} more)" if len(names) > LISTED else ""
+    first = ", ".join(quoted(name) for name in names[:LISTED])
+    return f"tensor{'s' * several} {first}{more}{what} {'are' if several else 'is'}"
 
 
-def _quoted(name: str) -> str:
-    """A name from a file, on one line whatever it holds."""
+def quoted(name: str) -> str:
+    """Return a name from a file in quotes, on one line whatever it holds."""
     return json.dumps(name[:80])
 
 

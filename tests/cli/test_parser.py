@@ -108,8 +108,10 @@ def test_compile_passes_every_option_on(
     assert seen == {
         "model": "mobilenet_v2", "target": "cortex-a53", "libc": "musl", "weights": None, "seed": 3, "width": 0.35,
         "resolution": "96x160", "classes": 10, "name": "n", "cc": "gcc", "dtype": "float32", "batch": 1, "dump": "dump",
-        "output": "d",
+        "output": "d", "weights_source": None,
     }  # fmt: skip
+    assert run(*"compile m -o d --weights w.pth --weights-source timm --quiet".split())[0] == 0
+    assert (seen["weights"], seen["weights_source"]) == ("w.pth", "timm")
     assert run("compile", "m", "-o", "d", "--quiet") == (0, "", "")
 
 

@@ -20,6 +20,7 @@ from mnv2c.codegen.object import build_object
 from mnv2c.kernels.chain import emit_chain, pack_weights
 from mnv2c.kernels.layout import KernelLayout, kernel_layout
 from mnv2c.link import select_linker
+from mnv2c.plan.chain import input_name
 from tests.kernels.chains import Case
 
 Array = np.ndarray[Any, Any]
@@ -95,13 +96,17 @@ class Call:
     def __init__(self, case: Case) -> None:
         self.case, self.layout = case, kernel_layout(case.chain, case.schedule, case.provider)
         chain = self.layout.chain
-        self.inputs = [Guarded(value.size).fill(value) for value in case.inputs]
+        self.inputs = [Guarded(value.size).fill(self._stored(index, value)) for index, value in enumerate(case.inputs)]
         shared = self.inputs[:1] if chain.in_place else []
         shapes = [chain.stage(name).shape for name in chain.outputs]
         self.results = shared + [Guarded(shape.elements) for shape in shapes[len(shared) :]]
         self.weights = [Guarded(packed.size, 64).fill(packed) for packed in pack_weights(self.layout, case.weights)]
         self.rings = [Guarded(ring.elements, 64) for ring in self.layout.rings.values()]
         self.shapes = [(shape.rows, shape.columns, shape.channels) for shape in shapes]
+
+    def _stored(self, index: int, value: Array) -> Array:
+        """The value in the order its buffer has."""
+        return value.transpose(2, 0, 1) if self.layout.chain.is_planar(input_name(index)) else value
 
     @property
     def buffers(self) -> list[Guarded]:

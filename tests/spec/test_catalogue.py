@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mnv2c.errors import SpecError
-from mnv2c.spec import ModelSpec, available, load, to_toml
+from mnv2c.spec import ModelSpec, available, describe, load, to_toml
 
 
 def test_zoo() -> None:
@@ -18,6 +18,15 @@ def test_zoo() -> None:
 
 def test_named_file_spells_out_the_default() -> None:
     assert load("mobilenet_v2") == ModelSpec()
+
+
+def test_what_belongs_to_the_weights_is_stated_by_files_that_insist_on_it() -> None:
+    weights_own = {"classes", "padding", "bn_epsilon"}
+    assert describe("mobilenet_v2").stated == set(ModelSpec.__dataclass_fields__) - weights_own
+    assert describe("mobilenet_v2_slim").stated >= weights_own
+    found = describe("mobilenet_v2", classes=10, resolution=96)
+    assert found.spec == load("mobilenet_v2", classes=10, resolution=96)
+    assert found.stated & weights_own == {"classes"}
 
 
 def test_options_replace_the_file_s_values() -> None:

@@ -40,6 +40,23 @@ def test_published_parameters(width: float) -> None:
     assert cost(load("mobilenet_v2", width=width)).parameters == PARAMETERS[width]
 
 
+TIMM_PARAMETERS = {"050": 1_968_680, "100": 3_504_872, "110d": 4_516_520, "120d": 5_831_144, "140": 6_108_776}
+TIMM_CHANNELS = {"110d": (16, 24, 32, 72, 104, 176, 352), "120d": (24, 32, 40, 80, 112, 192, 384)}
+
+
+@pytest.mark.parametrize("variant", TIMM_PARAMETERS)
+def test_parameters_of_timm_s_variants(variant: str) -> None:
+    assert cost(load(f"mobilenetv2_{variant}")).parameters == TIMM_PARAMETERS[variant]
+
+
+@pytest.mark.parametrize("variant", TIMM_CHANNELS)
+def test_a_fixed_stem_and_head_around_scaled_blocks(variant: str) -> None:
+    spec = load(f"mobilenetv2_{variant}")
+    by_name = {layer.name: layer.output_shape[2] for layer in layers(spec)}
+    assert (by_name["stem"], by_name["head.pointwise"]) == (32, 1280)
+    assert tuple(dict.fromkeys(c for name, c in by_name.items() if name.endswith(".project"))) == TIMM_CHANNELS[variant]
+
+
 def test_counts_of_the_paper_s_network() -> None:
     total = cost(BASE)
     assert total.parameters_without_bn == 3_470_760
@@ -143,6 +160,7 @@ specs = st.builds(
     output_stride=st.sampled_from([32, 16, 8]),
     padding=st.sampled_from(["symmetric", "tf_same"]),
     shortcut=st.sampled_from(["bottleneck", "expansion", "none"]),
+    stem_head=st.sampled_from(["scaled", "fixed"]),
     bottleneck_activation=st.sampled_from(["linear", "relu6"]),
 )
 

@@ -24,6 +24,7 @@ specs = st.builds(
     bn_epsilon=st.floats(0, 0.1, exclude_min=True),
     bottleneck_activation=st.sampled_from(["linear", "relu6"]),
     shortcut=st.sampled_from(["bottleneck", "expansion", "none"]),
+    stem_head=st.sampled_from(["scaled", "fixed"]),
     rows=st.lists(
         st.builds(Row, st.integers(1, 32), st.integers(1, 8192), st.integers(1, 16), st.integers(1, 2)),
         min_size=1,

@@ -68,7 +68,19 @@ def without(*names: str) -> dict[str, np.ndarray]:
 
 WRONG_TENSORS = {
     "missing": (without("block_2.expand.weight"), 'tensor "block_2.expand.weight" of mobilenet_v2 is missing'),
-    "two missing": (without("stem.weight", "head.dense.bias"), 'tensor "stem.weight" (and 1 more) of'),
+    "two missing": (
+        without("stem.weight", "head.dense.bias"),
+        'tensors "stem.weight", "head.dense.bias" of mobilenet_v2 are missing',
+    ),
+    "many missing": (
+        {"stem.weight": WEIGHTS["stem.weight"]},
+        'tensors "stem.bn.gamma", "stem.bn.beta", "stem.bn.mean" (and 258 more) of mobilenet_v2 are missing',
+    ),
+    "several faults": (
+        without("stem.weight") | {"a": np.zeros(1, np.float32), "stem.bn.mean": np.zeros(2, np.float32)},
+        'tensor "a" is not part of mobilenet_v2; tensor "stem.weight" of mobilenet_v2 is missing; '
+        'tensor "stem.bn.mean" is 2, but mobilenet_v2 (width 0.35, 3 classes) needs 16',
+    ),
     "extra": (WEIGHTS | {"more": np.zeros(1, np.float32)}, 'tensor "more" is not part of mobilenet_v2'),
     "two lines": (WEIGHTS | {"a\nb": np.zeros(1, np.float32)}, 'tensor "a\\nb" is not part'),
     "misspelt": (

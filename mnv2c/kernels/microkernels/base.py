@@ -39,10 +39,10 @@ class Prefetch:
 class Provider:
     """One dtype on one instruction set.
 
-    ``lanes`` elements fill a vector register, of which there are ``registers``. ``line`` is a cache line in elements.
-    The analytic schedule asks for the rest: ``unroll`` values of K per iteration (``ring_unroll``
-    where pixels lie in a ring), ``depthwise_pixels`` outputs per
-    iteration of a depthwise row and ``depthwise_group`` of them interleaved.
+    ``lanes`` elements fill a vector register, of which there are ``registers``; ``line`` is a cache line in elements.
+    With ``bias_last`` sums begin at zero and take the bias at the end, which loses fewer bits than carrying it along.
+    The analytic schedule asks for the rest: ``unroll`` values of K per iteration (``ring_unroll`` where pixels lie in a
+    ring), ``depthwise_pixels`` outputs per iteration of a depthwise row and ``depthwise_group`` of them interleaved.
     """
 
     name: str
@@ -51,6 +51,7 @@ class Provider:
     registers: int
     unroll: int
     ring_unroll: int
+    bias_last: bool
     depthwise_pixels: int
     depthwise_group: int
     line: int = 16
@@ -109,6 +110,13 @@ class MatrixTile:
         for pixel, row in enumerate(self._registers):
             for register, offset, lanes in zip(row, self.offsets, self.widths, strict=True):
                 register.set(value(pixel, offset, lanes))
+
+    def add(self, value: Callable[[int, int], Value]) -> None:
+        """Add ``value(column offset, lanes)`` to the accumulators of every pixel."""
+        for offset, lanes, column in zip(self.offsets, self.widths, zip(*self._registers, strict=True), strict=True):
+            summand = self.k.bind(value(offset, lanes), "summand")
+            for register in column:
+                register.set(register.get() + summand)
 
     def load_weights(self, weights: Weights, k: int) -> list[Value]:
         """Read row ``k`` of the weights, one vector per column of the tile."""

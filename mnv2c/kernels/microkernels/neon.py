@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 from mnv2c.kernels.ir import Index, KernelBuilder, Value, constant
 from mnv2c.kernels.microkernels.base import MatrixTile, Operand, Provider, Weights
@@ -25,10 +26,13 @@ class ByElementProvider(Provider):
         """Clamp with FMAXNM and FMINNM; the IEEE intrinsics avoid a compare and select."""
         if activation is None:
             return value
-        low = constant(activation.low, self.dtype, lanes)
-        high = constant(activation.high, self.dtype, lanes)
-        raised = k.intrinsic("llvm.maxnum", self.dtype, lanes, value, low)
-        return k.intrinsic("llvm.minnum", self.dtype, lanes, raised, high)
+        if activation.low > -inf:
+            low = constant(activation.low, self.dtype, lanes)
+            value = k.intrinsic("llvm.maxnum", self.dtype, lanes, value, low)
+        if activation.high < inf:
+            high = constant(activation.high, self.dtype, lanes)
+            value = k.intrinsic("llvm.minnum", self.dtype, lanes, value, high)
+        return value
 
     def multiply(
         self, k: KernelBuilder, tile: MatrixTile, operand: Operand, first: Index, count: int, weights: Weights
@@ -52,5 +56,13 @@ class ByElementProvider(Provider):
 
 
 NEON_FLOAT32 = ByElementProvider(
-    "neon", "float32", lanes=4, registers=32, unroll=4, ring_unroll=8, depthwise_pixels=7, depthwise_group=2
+    "neon",
+    "float32",
+    lanes=4,
+    registers=32,
+    unroll=4,
+    ring_unroll=8,
+    bias_last=False,
+    depthwise_pixels=7,
+    depthwise_group=2,
 )

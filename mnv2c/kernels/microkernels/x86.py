@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 from tvm import tirx
 
@@ -27,9 +28,11 @@ class BroadcastProvider(Provider):
         """Clamp with max and min, one instruction each."""
         if activation is None:
             return value
-        low = constant(activation.low, self.dtype, lanes)
-        high = constant(activation.high, self.dtype, lanes)
-        return tirx.min(tirx.max(value, low), high)
+        if activation.low > -inf:
+            value = tirx.max(value, constant(activation.low, self.dtype, lanes))
+        if activation.high < inf:
+            value = tirx.min(value, constant(activation.high, self.dtype, lanes))
+        return value
 
     def multiply(
         self, k: KernelBuilder, tile: MatrixTile, operand: Operand, first: Index, count: int, weights: Weights
@@ -43,8 +46,24 @@ class BroadcastProvider(Provider):
 
 
 AVX2_FLOAT32 = BroadcastProvider(
-    "avx2", "float32", lanes=8, registers=16, unroll=4, ring_unroll=4, depthwise_pixels=4, depthwise_group=2
+    "avx2",
+    "float32",
+    lanes=8,
+    registers=16,
+    unroll=4,
+    ring_unroll=4,
+    bias_last=True,
+    depthwise_pixels=4,
+    depthwise_group=2,
 )
 AVX512_FLOAT32 = BroadcastProvider(
-    "avx512", "float32", lanes=16, registers=32, unroll=4, ring_unroll=4, depthwise_pixels=7, depthwise_group=4
+    "avx512",
+    "float32",
+    lanes=16,
+    registers=32,
+    unroll=4,
+    ring_unroll=4,
+    bias_last=True,
+    depthwise_pixels=7,
+    depthwise_group=4,
 )

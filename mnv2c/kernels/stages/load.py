@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mnv2c.kernels.ir import Index
@@ -10,34 +11,47 @@ from mnv2c.kernels.stages.base import Surroundings
 COPY_VECTORS = 4
 """Vectors copied per iteration; enough to hide the loop."""
 
+MOST_INTERLEAVED = 4
+"""Most planes that are interleaved in registers (AArch64 stores up to four at once, ST4); more are gathered singly."""
+
 
 @dataclass(frozen=True)
 class LoadStage:
-    """Emitter of a load: NHWC to pixel-major (one block) or to blocks of one vector."""
+    """Emitter of a load: NHWC or NCHW to pixel-major (one block) or to blocks of one vector."""
 
     at: Surroundings
 
     def emit_rows(self, row: Index, rows: int, chunk: Index | None) -> None:
         """Copy rows [row, row + rows)."""
-        k, (ring,) = self.at.k, self.at.results
+        k, (ring,), channels = self.at.k, self.at.results, self.at.stage.shape.channels
+        planar = self.at.sources[0].layout.block < channels
         with k.loop(rows, "row") as index:
             here = k.bind(row + index, "row")
             source, result = self.at.sources[0].row(k, here), ring.row(k, here)
-            if ring.layout.block == self.at.stage.shape.channels:
-                self._copy_contiguous(source, result, self.at.stage.shape.columns * self.at.stage.shape.channels)
+            if planar and ring.layout.block == channels <= MOST_INTERLEAVED:
+                self._interleave(source, result)
+            elif planar:
+                self._gather(source, result)
+            elif ring.layout.block == channels:
+                self._copy_contiguous(source, result, self.at.stage.shape.columns * channels)
             else:
                 self._copy_blocks(source, result)
 
-    def _copy_contiguous(self, source: Index, result: Index, elements: int) -> None:
-        k, lanes = self.at.k, self.at.provider.lanes
-        group = COPY_VECTORS * lanes
-        with k.loop(elements // group, "copy") as index:
-            for vector in range(COPY_VECTORS if elements >= group else 0):
-                self._copy(source, result, index * group + vector * lanes, index * group + vector * lanes, lanes)
-        done = elements // group * group
+    def _vectors(self, elements: int, group: int) -> Iterator[tuple[Index, int]]:
+        """Walk ``elements``, ``group`` full vectors per iteration of a loop: yields (element, lanes) inside it."""
+        lanes = self.at.provider.lanes
+        step = group * lanes
+        with self.at.k.loop(elements // step, "copy") as index:
+            for vector in range(group if elements >= step else 0):
+                yield index * step + vector * lanes, lanes
+        done = elements // step * step
         for width in self.at.provider.widths(elements - done):
-            self._copy(source, result, done, done, width)
+            yield done, width
             done += width
+
+    def _copy_contiguous(self, source: Index, result: Index, elements: int) -> None:
+        for element, lanes in self._vectors(elements, COPY_VECTORS):
+            self._copy(source, result, element, element, lanes)
 
     def _copy_blocks(self, source: Index, result: Index) -> None:
         k, shape, (ring,) = self.at.k, self.at.stage.shape, self.at.results
@@ -48,6 +62,26 @@ class LoadStage:
                     source, result, pixel * shape.channels + channel, ring.pixel(pixel) + ring.channel(channel), width
                 )
                 channel += width
+
+    def _interleave(self, source: Index, result: Index) -> None:
+        """Turn a vector of pixels of each of the few planes into whole pixels, in registers."""
+        k, plane, ring, channels = self.at.k, self.at.sources[0], self.at.results[0], self.at.stage.shape.channels
+        for pixel, lanes in self._vectors(self.at.stage.shape.columns, 1):
+            starts = [source + plane.channel(channel) + pixel for channel in range(channels)]
+            planes = [k.bind(k.load(plane.buffer, start, lanes), "plane") for start in starts]
+            k.store(ring.buffer, result + ring.pixel(pixel), k.interleave(planes, lanes), channels * lanes)
+
+    def _gather(self, source: Index, result: Index) -> None:
+        """Copy element by element, plane after plane."""
+        k, plane, ring, shape = self.at.k, self.at.sources[0], self.at.results[0], self.at.stage.shape
+        full, rest = divmod(shape.channels, ring.layout.block)
+        runs = [(0, full, ring.layout.block), (full * ring.layout.block, 1, rest)]
+        for first, blocks, channels in runs:
+            with k.loop(blocks if channels else 0, "block") as block, k.loop(channels, "channel") as channel:
+                start = k.bind(source + plane.channel(first + block * ring.layout.block + channel), "plane")
+                written = k.bind(result + ring.channel(first + block * ring.layout.block) + channel, "written")
+                with k.loop(shape.columns, "pixel") as pixel:
+                    k.store(ring.buffer, written + ring.pixel(pixel), k.load(plane.buffer, start + plane.pixel(pixel)))
 
     def _copy(self, source: Index, result: Index, read: Index, write: Index, lanes: int) -> None:
         k, plane, ring = self.at.k, self.at.sources[0], self.at.results[0]

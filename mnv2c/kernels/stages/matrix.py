@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from mnv2c.kernels.ir import INDEX, Index, Value
-from mnv2c.kernels.microkernels.base import MatrixTile, Operand, Prefetch, Weights
+from mnv2c.kernels.microkernels.base import MatrixTile, Operand, Prefetch, Weights, zero
 from mnv2c.kernels.packing import MatrixPacking
 from mnv2c.kernels.planes import Plane
 from mnv2c.kernels.stages.base import Surroundings, spans
@@ -172,10 +172,11 @@ class MatrixStage:
         def begin(pixel: int, offset: int, lanes: int) -> Value:
             if self.packing.chunks > 1:
                 return self._load(self.at.results[0], bases, first + pixel, columns.channel + offset, lanes)
+            early = self._early and self._load(self._early, bases, first + pixel, columns.channel + offset, lanes)
+            if self.at.provider.bias_last:
+                return zero(self.at.provider, lanes) if early is None else early
             bias = k.load(self.at.weights, columns.bias + offset, lanes)
-            if self._early is None:
-                return bias
-            return bias + self._load(self._early, bases, first + pixel, columns.channel + offset, lanes)
+            return bias if early is None else bias + early
 
         tile.start(begin)
         weights = Weights(self.at.weights, columns.weights, sum(columns.widths))
@@ -191,6 +192,8 @@ class MatrixStage:
                 operand = Operand(plane.buffer, lefts, plane.layout.block * run, plane.layout.block_stride)
                 tile.accumulate(operand, here, depth * run, self.tile.unroll, prefetch)
                 here = here.advance(depth * run)
+        if self.at.provider.bias_last and self.packing.chunks == 1:
+            tile.add(lambda offset, lanes: k.load(self.at.weights, columns.bias + offset, lanes))
         return tile
 
     def _run(self) -> int:

@@ -1,0 +1,98 @@
+"""Evaluate what a file computes from constants and shapes alone: exporters write sizes and pads as little programs.
+
+Only small values are computed, and only by operators whose results are as small; weights are never touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mnv2c.errors import OnnxError
+from mnv2c.from_onnx.naming import node_name, one_line
+
+if TYPE_CHECKING:
+    import onnx
+
+FOLDED = frozenset(
+    "Add Cast CastLike Ceil Clip Concat Constant ConstantOfShape Div Equal Floor Gather Identity Max Min Mod Mul Neg "
+    "Range Reshape Shape Size Slice Squeeze Sub Transpose Unsqueeze Where".split()
+)
+MAXIMUM_ELEMENTS = 4096
+"""Elements of a value that is folded."""
+
+Constants = dict[str, "np.ndarray[Any, Any]"]
+
+
+def fold_shapes(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    """Replace every node that computes from small constants by an initialiser; return whether there was one.
+
+    ``shapes`` are the static ones known.
+    """
+    from onnx import numpy_helper
+
+    graph = model.graph
+    constants: Constants = {
+        tensor.name: numpy_helper.to_array(tensor)
+        for tensor in graph.initializer
+        if prod(tensor.dims) <= MAXIMUM_ELEMENTS
+    }
+    needed = {value.name for value in graph.output}
+    kept = []
+    for node in graph.node:
+        value = _value(node, constants, shapes, model) if not needed & set(node.output) else None
+        if value is None:
+            kept.append(node)
+            continue
+        constants[node.output[0]] = value
+        graph.initializer.append(numpy_helper.from_array(value, node.output[0]))
+    folded = len(kept) < len(graph.node)
+    del graph.node[:]
+    graph.node.extend(kept)
+    return folded
+
+
+def _value(
+    node: onnx.NodeProto, constants: Constants, shapes: Mapping[str, tuple[int, ...]], model: onnx.ModelProto
+) -> np.ndarray[Any, Any] | None:
+    """Return the only result of a node that can be folded, else None."""
+    if node.op_type not in FOLDED or len(node.output) != 1:
+        return None
+    known = {name: constants[name] for name in node.input if name in constants}
+    if node.op_type in ("Shape", "Size") and node.input and node.input[0] in shapes:
+        # The extents are all that counts: a tensor of that shape which takes no memory stands for the real one.
+        known = {node.input[0]: np.broadcast_to(np.float32(0), shapes[node.input[0]])}
+    if any(name and name not in known for name in node.input) or not _is_small(node, known):
+        return None
+    return _evaluate(node, known, model)
+
+
+def _is_small(node: onnx.NodeProto, known: Constants) -> bool:
+    if node.op_type == "ConstantOfShape":
+        extents = [int(extent) for extent in known[node.input[0]].ravel()]
+        return all(extent >= 0 for extent in extents) and prod(extents) <= MAXIMUM_ELEMENTS
+    if node.op_type == "Range":
+        start, limit, delta = (float(known[name].reshape(-1)[0]) for name in node.input)
+        return delta != 0 and abs(limit - start) <= MAXIMUM_ELEMENTS * abs(delta)
+    if node.op_type == "Constant":
+        return all(prod(entry.t.dims) <= MAXIMUM_ELEMENTS for entry in node.attribute)
+    total = prod(value.size for value in known.values())  # more than any broadcast of them
+    return node.op_type in ("Shape", "Size") or total <= MAXIMUM_ELEMENTS**2
+
+
+def _evaluate(node: onnx.NodeProto, known: Constants, model: onnx.ModelProto) -> np.ndarray[Any, Any] | None:
+    from onnx import helper
+    from onnx.reference import ReferenceEvaluator
+
+    inputs = [helper.make_empty_tensor_value_info(name) for name in known]
+    graph = helper.make_graph([node], "fold", inputs, [helper.make_empty_tensor_value_info(node.output[0])])
+    single = helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
+    try:
+        (value,) = ReferenceEvaluator(single).run(None, known)
+    except Exception as error:  # whatever the evaluator of that operator raises
+        raise OnnxError(f"{node_name(node)} cannot be computed from its constants: {one_line(error)}") from error
+    array = np.asarray(value)
+    return array if array.dtype != object and array.size <= MAXIMUM_ELEMENTS else None

@@ -1,0 +1,31 @@
+"""How error messages quote what a foreign file calls its things: on one line, printable, of bounded length."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import onnx
+
+LONGEST = 80
+"""Characters of a name that a message shows."""
+
+
+def quoted(name: str | bytes) -> str:
+    """Return the name in quotes; what is not printable is escaped."""
+    text = name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else name
+    shown = "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+    return f'"{shown[:LONGEST]}…"' if len(shown) > LONGEST else f'"{shown}"'
+
+
+def node_name(node: onnx.NodeProto) -> str:
+    """Return ``node "name" (Operator)``; a node without a name is known by its first result."""
+    name = node.name or next((output for output in node.output if output), "")
+    operator = quoted(node.op_type)[1:-1]
+    return f"node {quoted(name)} ({operator})" if name else f"a node without name or result ({operator})"
+
+
+def one_line(error: BaseException) -> str:
+    """Return the first line that says something of an exception's message."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return quoted(lines[0][: 2 * LONGEST])[1:-1] if lines else type(error).__name__
