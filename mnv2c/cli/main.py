@@ -12,8 +12,8 @@ import traceback
 from collections.abc import Sequence
 
 from mnv2c import __version__
+from mnv2c.cli import bench, doctor, export, inspect, run, targets, verify
 from mnv2c.cli import compile as compile_verb
-from mnv2c.cli import doctor, export, inspect, run, targets, verify
 from mnv2c.cli.parser import Parser, check_words
 from mnv2c.errors import Mnv2cError
 
@@ -21,6 +21,7 @@ VERBS = {
     "compile": compile_verb,
     "run": run,
     "verify": verify,
+    "bench": bench,
     "inspect": inspect,
     "export": export,
     "targets": targets,

@@ -49,7 +49,7 @@ def _zig(triple: str) -> Linker:
     program = zig_program()
     if program is None:
         raise LinkerError(f"no linker: the Python package ziglang is missing; {INSTALL}")
-    environment = {"ZIG_GLOBAL_CACHE_DIR": str(_cache())}
+    environment = {"ZIG_GLOBAL_CACHE_DIR": str(cache_folder("zig"))}
     version = _output([str(program), "version"], environment)
     return Linker(
         compiler=(str(program), "cc", "-target", triple),
@@ -100,16 +100,19 @@ def _output(command: list[str], environment: dict[str, str]) -> str:
     return done.stdout.strip()
 
 
-def _cache() -> Path:
-    """Where zig keeps what it builds once per target (libc, start code): the user's cache, else a temporary folder."""
+def cache_folder(name: str) -> Path:
+    """A writable folder ``name`` of this user's own for what is built once: in the user's cache, else a temporary one.
+
+    LinkerError where neither can be written.
+    """
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    for folder in (Path(base) / "mnv2c" / "zig", Path(tempfile.gettempdir()) / f"mnv2c-zig-{os.getuid()}"):
+    for folder in (Path(base) / "mnv2c" / name, Path(tempfile.gettempdir()) / f"mnv2c-{name}-{os.getuid()}"):
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if folder.stat().st_uid != os.getuid():
-                continue  # somebody else's folder under our name: what lies in there is not to be linked
+                continue  # somebody else's folder under our name: what lies in there is not to be used
             with tempfile.NamedTemporaryFile(dir=folder):
                 return folder
         except OSError:
             continue
-    raise LinkerError(f"{base}: no folder for zig's cache can be written; set XDG_CACHE_HOME")
+    raise LinkerError(f"{base}: no folder for mnv2c's cache can be written; set XDG_CACHE_HOME")

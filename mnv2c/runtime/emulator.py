@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,25 +91,41 @@ def launcher(description: Description, cpu: str | None = None) -> tuple[str, ...
     return (qemu, "-cpu", model) if model else (qemu,)
 
 
-def build(description: Description) -> bytes:
-    """The harness linked with the static library: a program without any shared library, not even libc."""
+def build(description: Description, flags: Sequence[str] = ()) -> bytes:
+    """The harness linked with the static library: a program without any shared library, not even libc.
+
+    ``flags`` are added for the compiler.
+    """
     from mnv2c.link.select import static_linker
 
     sources = {name: (HERE / name).read_text(encoding="utf-8") for name in SOURCES} | {
         "table.h": _table(description),
         description.header.name: description.header.read_text(encoding="utf-8"),
     }
-    return static_linker(description.arch).executable(sources, [description.archive], FLAGS)
+    return static_linker(description.arch).executable(sources, [description.archive], (*FLAGS, *flags))
 
 
-def _execute(description: Description, mode: str, folder: Path, cpu: str | None) -> None:
-    command = launcher(description, cpu)
+def execute(
+    description: Description,
+    mode: str,
+    folder: Path,
+    command: Sequence[str],
+    flags: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+) -> None:
+    """Build the harness with compiler ``flags`` and run it with ``folder`` as working directory and for its files.
+
+    ``mode`` is one of those in ``c/harness.c``, ``command`` what goes in front of the program. LibraryError if the
+    program fails or crashes.
+    """
     program = folder / "harness"
-    program.write_bytes(build(description))
+    program.write_bytes(build(description, flags))
     program.chmod(0o755)
     try:
         done = subprocess.run(
-            [*command, str(program), mode, str(folder)],
+            [*command, "./harness", mode, "."],
+            cwd=folder,
+            env=environment,
             capture_output=True,
             text=True,
             errors="replace",
@@ -119,6 +135,10 @@ def _execute(description: Description, mode: str, folder: Path, cpu: str | None)
         raise LibraryError(f"{description.name}: cannot be run: {error}") from error
     if done.returncode != 0:
         raise LibraryError(f"{description.name}: {_failure(done.returncode, done.stderr)}")
+
+
+def _execute(description: Description, mode: str, folder: Path, cpu: str | None) -> None:
+    execute(description, mode, folder, launcher(description, cpu))
 
 
 def _failure(code: int, message: str) -> str:

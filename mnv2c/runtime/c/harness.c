@@ -1,12 +1,14 @@
 /*
  * Runs a library once, as a static program without any libc: under an emulator, or natively.
  *
- *   harness run|steps|selftest FOLDER
+ *   harness run|steps|selftest|count|count-steps FOLDER
  *
  * reads FOLDER/input_N.bin, writes FOLDER/output_N.bin and, for `steps`, FOLDER/dump_N.bin for every entry of DUMPS in
- * the generated table.h. Arena, inputs and outputs get exactly the bytes the header asks for, end at a page that must
- * not be touched, and lie behind bytes that are checked afterwards. The arena begins as NaN, so that a value read
- * before it is written shows.
+ * the generated table.h. `count` runs twice, with a marker before each run and one at the end, `count-steps` with one
+ * before each step instead; both need COUNTED to be defined.
+ *
+ * Arena, inputs and outputs get exactly the bytes the header asks for, end at a page that must not be touched, and lie
+ * behind bytes that are checked afterwards. The arena begins as NaN, so that a value read before it is written shows.
  *
  * Exit: 0 done; 1 a file failed; 2 the library returned a status (printed); 3 bytes outside a buffer were written.
  */
@@ -120,6 +122,25 @@ static int failed(LIBRARY(status) status)
     return status != 0;
 }
 
+#ifdef COUNTED
+
+/* Twice the same, with a marker before every interval and one at the end: the first run fills the caches. */
+static int count(const char *mode, LIBRARY(ctx) *context, void **inputs, void **outputs)
+{
+    const unsigned each = strcmp(mode, "count") == 0 ? STEPS : 1;
+    unsigned step;
+    for (step = 0; step < 2 * STEPS; step += each) {
+        marker();
+        if (failed(LIBRARY(run_steps)(context, (const void *const *)inputs, outputs, step % STEPS, each))) {
+            return 2;
+        }
+    }
+    marker();
+    return 0;
+}
+
+#endif
+
 static int run(const char *mode, const char *folder, unsigned char *arena, void **inputs, void **outputs)
 {
     LIBRARY(ctx) context;
@@ -130,6 +151,11 @@ static int run(const char *mode, const char *folder, unsigned char *arena, void 
     if (strcmp(mode, "selftest") == 0) {
         return failed(LIBRARY(selftest)(&context, inputs, outputs)) ? 2 : 0;
     }
+#ifdef COUNTED
+    if (strcmp(mode, "count") == 0 || strcmp(mode, "count-steps") == 0) {
+        return count(mode, &context, inputs, outputs);
+    }
+#endif
     if (strcmp(mode, "steps") != 0) {
         return failed(LIBRARY(run)(&context, (const void *const *)inputs, outputs)) ? 2 : 0;
     }
@@ -177,7 +203,7 @@ int program(int argc, char **argv)
     unsigned i;
     int result;
     if (argc != 3) {
-        print("usage: harness run|steps|selftest FOLDER\n");
+        print("usage: harness run|steps|selftest|count|count-steps FOLDER\n");
         return 1;
     }
     for (i = 0; i < INPUTS; ++i) {

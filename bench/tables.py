@@ -1,0 +1,169 @@
+"""Prints the tables of the README's section "Performance", as Markdown, from measurements on this machine.
+
+    python bench/tables.py [arm|sizes|host ...] [--against PEERS] [--repeat N] [--output DIR]
+
+Networks are compiled into DIR, where figures.json also receives all that was measured. Weights are random from seed 0:
+they do not change the work. Times are medians over ``--repeat`` whole runs of ``mnv2c bench``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import mnv2c
+from mnv2c import api
+from mnv2c.benchmark.peers import PEERS
+from mnv2c.progress import progress
+
+
+@dataclass(frozen=True)
+class Network:
+    """A width and a resolution of MobileNetV2."""
+
+    width: float
+    resolution: int
+
+    @property
+    def title(self) -> str:
+        """As the paper writes it."""
+        return f"{self.width}, {self.resolution}"
+
+
+LARGE = Network(1.0, 224)
+HOST = (LARGE, Network(0.35, 224), Network(1.0, 96))
+ARM = ((LARGE, "cortex-a76"), (LARGE, "cortex-a72"), (LARGE, "cortex-a53"), *((net, "cortex-a76") for net in HOST[1:]))
+SIZES = (*HOST, Network(1.4, 224))
+COUNTS = ("instructions", "loads", "stores", "l1_misses", "l2_misses")
+
+
+def compiled(network: Network, target: str, output: Path) -> Path:
+    """Compile a network, once per folder."""
+    folder = output / f"{network.width:g}-{network.resolution}-{target}"
+    if not list(folder.glob("*.json")):
+        with progress() as report:
+            mnv2c.compile(
+                "mobilenet_v2",
+                target,
+                output=folder,
+                width=network.width,
+                resolution=network.resolution,
+                progress=report,
+            )
+    return folder
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """Markdown; all columns but the first are right-aligned."""
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def ranged(values: list[float]) -> str:
+    """The median, and how far the runs lie apart."""
+    if not values:
+        return ""
+    return f"{median(values):.2f} ({min(values):.2f}-{max(values):.2f})"
+
+
+def host(output: Path, against: str, repeat: int, figures: dict[str, Any]) -> str:
+    """Time and share of the peak, and our time divided by each peer's."""
+    results = {}
+    for network in HOST:
+        folder = compiled(network, "host", output)
+        with progress() as report:
+            results[network] = [mnv2c.bench(folder, against=against, progress=report).as_dict() for _ in range(repeat)]
+    figures["host"] = {network.title: found for network, found in results.items()}
+    peers = list(dict.fromkeys(name for found in results.values() for run in found for name in run["peers"]))
+    rows = []
+    for network, found in results.items():
+        ratios = [[run["peers"][name]["ratio"] for run in found if name in run["peers"]] for name in peers]
+        rows.append(
+            [
+                network.title,
+                f"{median(run['median_ms'] for run in found):.2f} ms",
+                f"{median(run['peak_share'] for run in found):.0%}",
+                *(ranged(values) for values in ratios),
+            ]
+        )
+    first = next(iter(results.values()))[0]
+    versions = ", ".join(peer["version"] for peer in first["peers"].values())
+    missing = "".join(f"{name}: {reason}\n" for name, reason in first["missing"].items())
+    machine, spread = first["machine"], max(run["spread"] for found in results.values() for run in found)
+    return (
+        table(["network", "median", "of FMA peak", *(f"/ {name}" for name in peers)], rows)
+        + f"\n{machine['cpu']}, {machine['cores']} cores usable, {first['target']}, {first['threads']} thread; "
+        + f"{repeat} runs of {first['rounds']} rounds; slowest round up to {spread:.0%} over the fastest.\n{versions}\n"
+        + missing
+    )
+
+
+def arm(output: Path, figures: dict[str, Any]) -> str:
+    """Executed instructions, accesses and simulated misses, in millions."""
+    rows = []
+    figures["arm"] = []
+    for network, target in ARM:
+        found = mnv2c.bench(compiled(network, target, output), device="emulator").as_dict()
+        figures["arm"].append({"network": network.title, **found})
+        rows.append([network.title, f"`{target}`", *(f"{found[key] / 1e6:.2f}" for key in COUNTS)])
+    models = dict.fromkeys(f"`{found['target']}`: {found['cache_model']}" for found in figures["arm"])
+    header = ["network", "target", *(key.replace("_", " ").replace("l1", "L1").replace("l2", "L2") for key in COUNTS)]
+    return table(header, rows) + "\n" + "\n".join(models) + "\n"
+
+
+def sizes(output: Path, figures: dict[str, Any]) -> str:
+    """Arena, weights and the shared library, for the ARM target and this machine."""
+    rows = []
+    figures["sizes"] = []
+    for network in SIZES:
+        arm_folder, host_folder = (api.describe(compiled(network, name, output)) for name in ("cortex-a76", "host"))
+        both = (arm_folder, host_folder)
+        figures["sizes"].append({"network": network.title, "cortex-a76": arm_folder, "host": host_folder})
+        shared = [next(size for file, size in item["files"].items() if ".so" in file) for item in both]
+        arenas = [item["arena_bytes"] for item in both]
+        code = shared[0] - arm_folder["weights_bytes"]
+        rows.append(
+            [
+                network.title,
+                *(f"{arena / 1e3:,.0f} kB" for arena in arenas),
+                f"{arm_folder['weights_bytes'] / 1e6:.2f} MB",
+                f"{shared[0] / 1e6:.2f} MB",
+                f"{code / 1e3:,.0f} kB",
+                f"{shared[1] / 1e6:.2f} MB",
+            ]
+        )
+    header = ["network", "arena, `cortex-a76`", f"arena, `host` ({platform.machine()})", "weights",
+              "`.so`, `cortex-a76`", "of it code", "`.so`, `host`"]  # fmt: skip
+    return table(header, rows)
+
+
+def main() -> int:
+    """Measure what was asked for and print it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tables", nargs="*", metavar="TABLE", help="arm, sizes, host (default: all three)")
+    parser.add_argument("--against", default=",".join(PEERS), help="peers of the host table (default: all)")
+    parser.add_argument("--repeat", type=int, default=3, help="whole runs of the benchmark per network (default: 3)")
+    parser.add_argument("--output", type=Path, default=Path("build/bench"), help="default: build/bench")
+    options = parser.parse_args()
+    figures: dict[str, Any] = {}
+    makers = {
+        "arm": lambda: arm(options.output, figures),
+        "sizes": lambda: sizes(options.output, figures),
+        "host": lambda: host(options.output, options.against, options.repeat, figures),
+    }
+    if unknown := [name for name in options.tables if name not in makers]:
+        parser.error(f"unknown table {unknown[0]!r}; tables: {', '.join(makers)}")
+    for name in options.tables or makers:
+        print(f"### {name}\n\n{makers[name]()}", flush=True)
+    (options.output / "figures.json").write_text(json.dumps(figures, indent=1), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

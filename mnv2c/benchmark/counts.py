@@ -1,0 +1,90 @@
+"""Executed instructions, memory accesses and simulated cache misses of one inference, under qemu's user mode."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mnv2c.benchmark import plugin
+from mnv2c.errors import LibraryError
+from mnv2c.runtime import emulator
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mnv2c.runtime import Description
+
+LINE_BYTES = 64
+WAYS = (4, 8)
+"""Associativity of the two levels, for every CPU: target files know sizes only."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What qemu executed between two markers; misses are of lines, in the model of ``c/cache.h``."""
+
+    instructions: int
+    loads: int
+    stores: int
+    l1_misses: int
+    l2_misses: int
+
+    def as_dict(self) -> dict[str, int]:
+        """Plain data for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """The counts of a whole run and, if asked for, of its steps by name; ``where`` names emulator and CPU."""
+
+    whole: Counts
+    steps: tuple[tuple[str, Counts], ...]
+    where: str
+    l1_bytes: int
+    l2_bytes: int
+
+    @property
+    def model(self) -> str:
+        """The cache model, for people."""
+        sizes = zip(("L1D", "L2"), (self.l1_bytes, self.l2_bytes), WAYS, strict=True)
+        levels = ", ".join(f"{name} {size // 1024} KB {ways}-way" for name, size, ways in sizes)
+        return f"{levels}, {LINE_BYTES}-byte lines, LRU, no prefetch"
+
+
+def count(description: Description, inputs: Sequence[NDArray[Any]], *, steps: bool = False) -> Counted:
+    """Count one run after a first one that filled the caches; ``steps`` counts once more, step by step.
+
+    Equal libraries give equal counts. LibraryError where qemu is missing, cannot load plugins, or the run fails.
+    """
+    target = description.metadata["target"]
+    qemu = plugin.find_qemu(description.arch)
+    sizes = (int(target["l1d_bytes"]), int(target["l2_bytes"]))
+    for size, ways, level in zip(sizes, WAYS, ("l1d_bytes", "l2_bytes"), strict=True):
+        if size < LINE_BYTES * ways:
+            raise LibraryError(f"{description.name}: target {target['name']}: {level} is {size}, too small to simulate")
+    cpu = description.emulator_cpu or "max"
+    options = f"l1={sizes[0]},ways1={WAYS[0]},l2={sizes[1]},ways2={WAYS[1]}"
+    command = (qemu, "-cpu", cpu, "-plugin", f"./count.so,{options}")
+    (whole,) = _run(description, inputs, command, "count")
+    each = _run(description, inputs, command, "count-steps") if steps else []
+    names = [step.name for step in description.steps] if steps else []
+    where = f"{Path(qemu).name} -cpu {cpu}"
+    return Counted(whole, tuple(zip(names, each, strict=True)), where, *sizes)
+
+
+def _run(description: Description, inputs: Sequence[NDArray[Any]], command: Sequence[str], mode: str) -> list[Counts]:
+    """Start the harness with the plugin; the counts of the second run come back: one, or one per step."""
+    with tempfile.TemporaryDirectory(prefix="mnv2c-count-") as name:
+        folder = Path(name)
+        for index, value in enumerate(description.checked(tuple(inputs))):
+            value.tofile(folder / f"input_{index}.bin")
+        shutil.copy(plugin.build(command[0]), folder / "count.so")
+        # Environment and arguments lie on the stack: with none, and relative names, its addresses are always the same.
+        emulator.execute(description, mode, folder, command, flags=("-DCOUNTED",), environment={})
+        lines = (folder / "counts.txt").read_text(encoding="ascii").splitlines()
+        return [Counts(*map(int, line.split())) for line in lines[len(lines) // 2 :]]

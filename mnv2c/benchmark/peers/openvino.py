@@ -1,0 +1,28 @@
+"""OpenVINO: the ONNX file, float32, one stream for latency."""
+
+from __future__ import annotations
+
+from mnv2c.benchmark.job import Job
+from mnv2c.benchmark.peers.base import Prepared, version
+
+
+def prepare(job: Job) -> Prepared:
+    """Compile the model for the CPU."""
+    import openvino
+
+    settings = {
+        "INFERENCE_NUM_THREADS": job.threads,
+        "NUM_STREAMS": 1,
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_PRECISION_HINT": "f32",
+    }
+    core = openvino.Core()
+    request = core.compile_model(core.read_model(str(job.model)), "CPU", settings).create_infer_request()
+    picture = job.picture()
+    request.set_input_tensor(openvino.Tensor(picture, shared_memory=True))
+    return Prepared(
+        run=request.infer,
+        output=lambda: request.get_output_tensor().data,
+        version=version("openvino"),
+        keep=picture,
+    )

@@ -1,0 +1,20 @@
+"""The compiled library itself."""
+
+from __future__ import annotations
+
+from mnv2c import __version__, runtime
+from mnv2c.benchmark.job import Job
+from mnv2c.benchmark.peers.base import Prepared
+
+
+def prepare(job: Job) -> Prepared:
+    """Load the library into this process; LibraryError if it cannot run here."""
+    library = runtime.load(job.library, threads=job.threads)
+    inputs, outputs = job.library_inputs(), library.outputs()
+    steps = len(library.description.steps)
+    return Prepared(
+        run=lambda: library.run_steps(inputs, outputs, 0, steps),
+        output=lambda: outputs[0],
+        version=f"mnv2c {__version__}",
+        macs=job.macs,
+    )

@@ -1,0 +1,96 @@
+"""``mnv2c bench``: times a compiled library, alone or against other libraries, or counts its instructions."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from mnv2c import api
+from mnv2c.cli.options import add_json
+from mnv2c.cli.output import print_json, print_table
+from mnv2c.progress import progress
+
+HELP = "time a compiled library, also against others, or count its instructions under emulation"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the verb."""
+    parser.add_argument("directory", metavar="DIR", help="folder that `mnv2c compile` wrote")
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads, for everyone (default: 1)")
+    parser.add_argument("--rounds", type=int, default=9, metavar="N", help="interleaved rounds (default: 9)")
+    parser.add_argument("--runs", type=int, metavar="N", help="runs per turn (default: as many as take 50 ms)")
+    parser.add_argument(
+        "--against",
+        default="",
+        metavar="PEERS",
+        help="peers, with commas: onnxruntime, litert, ncnn, mnn, openvino, torch; one that is missing is named",
+    )
+    parser.add_argument(
+        "--device", default="local", metavar="D", help="local: time it here (default); emulator: count under qemu-user"
+    )
+    parser.add_argument("--steps", action="store_true", help="with --device emulator: also count every step")
+    parser.add_argument("-q", "--quiet", action="store_true", help="show no progress")
+    add_json(parser)
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Print the figures, ratios first."""
+    with progress(options.quiet or options.json) as report:
+        result = api.bench(
+            options.directory,
+            threads=options.threads,
+            rounds=options.rounds,
+            runs=options.runs,
+            against=options.against,
+            device=options.device,
+            steps=options.steps,
+            progress=report,
+        )
+    figures = result.as_dict()
+    if options.json:
+        print_json(figures)
+    elif figures["device"] == "emulator":
+        _print_counts(figures)
+    else:
+        _print_times(figures)
+    return 0
+
+
+def _print_times(figures: dict[str, Any]) -> None:
+    machine = figures["machine"]
+    rows = [(name, peer, f"{peer['ratio']:.3f}", peer["version"]) for name, peer in figures["peers"].items()]
+    ours = ("this library", figures, "", f"mnv2c {machine['versions']['mnv2c']}")
+    print_table(
+        ("", "ours / theirs", "median ms", "min ms", "90 % below", "version"),
+        [
+            (name, ratio, *(f"{item[key]:.3f}" for key in ("median_ms", "min_ms", "p90_ms")), version)
+            for name, item, ratio, version in [*rows, ours]
+        ],
+        right=frozenset({1, 2, 3, 4}),
+    )
+    for name, reason in figures["missing"].items():
+        print(f"{name}: not measured: {reason}")
+    print(
+        f"{figures['peak_share']:.0%} of the peak of {figures['peak_gmacs']:.1f} GMAdds/s, measured in the same run; "
+        f"{figures['madds'] / 1e6:.1f} million MAdds"
+    )
+    print(
+        f"{figures['name']} for {figures['target']} on {machine['cpu']}, {machine['cores']} cores usable, "
+        f"load {machine['load']}; {figures['threads']} thread(s)"
+    )
+    print(
+        f"{figures['rounds']} interleaved rounds of {figures['runs']} runs; the slowest round took "
+        f"{figures['spread']:.0%} longer than the fastest"
+    )
+
+
+def _print_counts(figures: dict[str, Any]) -> None:
+    keys = ("instructions", "loads", "stores", "l1_misses", "l2_misses")
+    lines = [*figures["steps"], {**figures, "step": "whole run"}]
+    print_table(
+        ("step", *(key.replace("_", " ") for key in keys)),
+        [(line["step"], *(f"{line[key]:,}" for key in keys)) for line in lines],
+        right=frozenset(range(1, 6)),
+    )
+    print(f"emulated, not timed: {figures['where']}; {figures['cache_model']}")
+    print(f"{figures['name']} for {figures['target']}, {figures['madds'] / 1e6:.1f} million MAdds")
