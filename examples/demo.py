@@ -41,9 +41,7 @@ def compile_for(target: str, folder: Path) -> dict[str, Any]:
     print(f"\n== Compiling {MODEL} 1.0/{RESOLUTION} for {target}", flush=True)
     start = time.perf_counter()
     with progress() as report:
-        api.compile_model(
-            MODEL, target, output=folder, resolution=RESOLUTION, seed=SEED, name=NAME, progress=report
-        )
+        api.compile_model(MODEL, target, output=folder, resolution=RESOLUTION, seed=SEED, name=NAME, progress=report)
     summary = api.describe(folder)
     print(
         f"   {time.perf_counter() - start:.1f} s: {summary['chains']} kernels, {len(summary['fallbacks'])} fallbacks, "

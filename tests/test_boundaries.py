@@ -61,8 +61,9 @@ def imports(tree: ast.AST, module: str) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module}: relative import; write the whole name"
             assert node.module is not None
-            found.update(f"{node.module}.{a.name}" if is_module(f"{node.module}.{a.name}") else node.module
-                         for a in node.names)
+            found.update(
+                f"{node.module}.{a.name}" if is_module(f"{node.module}.{a.name}") else node.module for a in node.names
+            )
     return found
 
 
@@ -136,16 +137,31 @@ def test_every_package_is_under_a_rule() -> None:
 def test_only_the_compiler_half_imports_tvm() -> None:
     allowed = {"to_relax", "passes", "plan", "kernels", "codegen", "compiler", "tune", "dump"}
     users = {
-        name_of(path)
-        for path in MODULES
-        if any(is_within(name, {"tvm", "tvm_ffi"}) for name in foreign_imports(path))
+        name_of(path) for path in MODULES if any(is_within(name, {"tvm", "tvm_ffi"}) for name in foreign_imports(path))
     }
     assert {name for name in users if name.split(".")[1] not in allowed} == set()
 
 
 def test_cheap_modules_import_heavy_packages_lazily() -> None:
-    cheap = {"", "api", "cli", "spec", "targets", "package", "link", "progress", "image", "doctor", "verification",
-             "prediction", "benchmark", "tolerance", "errors", "data", "compiler"}
+    cheap = {
+        "",
+        "api",
+        "cli",
+        "spec",
+        "targets",
+        "package",
+        "link",
+        "progress",
+        "image",
+        "doctor",
+        "verification",
+        "prediction",
+        "benchmark",
+        "tolerance",
+        "errors",
+        "data",
+        "compiler",
+    }
     for path in MODULES:
         module = name_of(path)
         if [*module.split("."), ""][1] in cheap:

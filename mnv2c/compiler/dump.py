@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mnv2c.compiler.stages import Kernels
+    from mnv2c.compiler.artefacts import Kernels
     from mnv2c.plan.program import Program
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from mnv2c.codegen.fallback import lower_fallback
 from mnv2c.codegen.object import build_object, tvm_target
+from mnv2c.compiler.artefacts import Kernels
 from mnv2c.errors import OnnxError
 from mnv2c.kernels.chain import emit_chain, pack_weights
 from mnv2c.kernels.layout import KernelLayout, kernel_layout
@@ -37,15 +37,6 @@ if TYPE_CHECKING:
     from mnv2c.targets import Target
 
 DTYPE = "float32"
-
-
-@dataclass(frozen=True, eq=False)
-class Kernels:
-    """The scheduled network: how each node is called, and the TIR function of every distinct kernel by its symbol."""
-
-    nodes: tuple[NodeKernel, ...]
-    functions: Mapping[str, Any]
-    layouts: Mapping[str, KernelLayout]
 
 
 def fuse(model: onnx.ModelProto, dump: Callable[[str, str], None]) -> Network:

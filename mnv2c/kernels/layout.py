@@ -85,7 +85,7 @@ def _folds(chain: Chain, unit: Unit, stage: Stage) -> bool:
 
 def kernel_layout(chain: Chain, schedule: ChainSchedule, provider: Provider) -> KernelLayout:
     """Lay out the kernel of ``chain``; raises ScheduleError when the schedule does not fit the chain."""
-    chain = with_loads(chain)
+    chain = with_loads(chain, provider.gathers)
     plan = flow(chain, schedule.rows)
     parts = units(chain)
     if schedule.rows and any(unit.pool or unit.stage.kind is StageKind.POOL for unit in parts):

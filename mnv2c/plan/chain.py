@@ -176,12 +176,16 @@ def stage_madds(chain: Chain, stage: Stage) -> int:
     return 0
 
 
-def with_loads(chain: Chain) -> Chain:
+GATHERED = frozenset({StageKind.EXPAND, StageKind.POINTWISE})
+"""Stages that read each input pixel often enough to pay for a copy into blocks of one vector."""
+
+
+def with_loads(chain: Chain, gather: bool = False) -> Chain:
     """Put a ``load`` stage before every windowed stage that reads an input of the chain, and every planar input.
 
     The load copies each input row once into a ring whose columns carry the padding, so no window ever tests for the
     border and any padding convention costs the same. From an NCHW input it gathers the channels of each pixel, so
-    that all other stages read NHWC.
+    that all other stages read NHWC. With ``gather`` expansions and pointwise convolutions read through a ring too.
     """
     loads: dict[str, Stage] = {}
     stages: list[Stage] = []
@@ -196,7 +200,8 @@ def with_loads(chain: Chain) -> Chain:
     for stage in chain.stages:
         sources = list(stage.sources)
         for index, source in enumerate(sources):
-            windowed = index == 0 and stage.window.needs_margin and source.startswith("input_")
+            through_ring = stage.window.needs_margin or (gather and stage.kind in GATHERED)
+            windowed = index == 0 and through_ring and source.startswith("input_")
             if stage.kind is not StageKind.LOAD and (windowed or chain.is_planar(source)):
                 sources[index] = loaded(source)
         stages.append(replace(stage, sources=tuple(sources)))

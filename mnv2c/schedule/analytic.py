@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Protocol
 
-from mnv2c.plan.chain import MATRIX_KINDS, Chain, Shape, Stage, StageKind
+from mnv2c.plan.chain import GATHERED, MATRIX_KINDS, Chain, Shape, Stage, StageKind
 from mnv2c.schedule.record import ChainSchedule, Tile
 
 FMA_LATENCY = 4
@@ -36,6 +36,10 @@ class VectorUnit(Protocol):
     def depthwise_pixels(self) -> int: ...  # noqa: D102
     @property
     def depthwise_group(self) -> int: ...  # noqa: D102
+    @property
+    def strided_group(self) -> int: ...  # noqa: D102
+    @property
+    def gathers(self) -> bool: ...  # noqa: D102
     def fits(self, pixels: int, vectors: int) -> bool: ...  # noqa: D102
     def loads(self, pixels: int, vectors: int) -> float: ...  # noqa: D102
 
@@ -53,9 +57,14 @@ def analytic_schedule(chain: Chain, unit: VectorUnit, l2_bytes: int, element_byt
         chunk=chunk,
         tiles=tuple(tiles),
         depthwise_pixels=unit.depthwise_pixels,
-        depthwise_group=unit.depthwise_group,
+        depthwise_group=unit.strided_group if _is_strided(chain) else unit.depthwise_group,
         prefetch=rows == 0,
     )
+
+
+def _is_strided(chain: Chain) -> bool:
+    """Whether a depthwise stage skips columns, so that neighbouring outputs share fewer of the pixels they read."""
+    return any(stage.kind is StageKind.DEPTHWISE and stage.window.stride[1] > 1 for stage in chain.stages)
 
 
 def _matrix_stages(chain: Chain) -> list[Stage]:
@@ -112,7 +121,7 @@ def _best_tile(chain: Chain, stage: Stage, rows: int, unit: VectorUnit) -> Tile:
     depth = stage.window.taps * chain.shape(stage.sources[0]).channels
     pixels = _span(chain, stage, rows)
     best = min(_tiles(unit), key=lambda tile: _cycles(tile, pixels, stage.shape.channels, unit, depth))
-    in_ring = not stage.sources[0].startswith("input_")
+    in_ring = not stage.sources[0].startswith("input_") or (unit.gathers and stage.kind in GATHERED)
     return replace(best, unroll=_unroll(depth, unit.ring_unroll if in_ring else unit.unroll))
 
 

@@ -81,9 +81,7 @@ def test_no_words_make_a_traceback(words: list[str]) -> None:
     assert main(words) in (0, 2)
 
 
-def test_compile_passes_every_option_on(
-    monkeypatch: pytest.MonkeyPatch, run: Run, tmp_path: Path
-) -> None:
+def test_compile_passes_every_option_on(monkeypatch: pytest.MonkeyPatch, run: Run, tmp_path: Path) -> None:
     seen: dict[str, Any] = {}
 
     def compile_model(model: str, target: str, **options: Any) -> SimpleNamespace:

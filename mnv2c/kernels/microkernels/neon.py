@@ -63,6 +63,8 @@ NEON_FLOAT32 = ByElementProvider(
     unroll=4,
     ring_unroll=8,
     bias_last=False,
+    gathers=True,
     depthwise_pixels=7,
     depthwise_group=2,
+    strided_group=1,
 )

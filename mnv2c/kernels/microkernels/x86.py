@@ -53,8 +53,10 @@ AVX2_FLOAT32 = BroadcastProvider(
     unroll=4,
     ring_unroll=4,
     bias_last=True,
+    gathers=False,
     depthwise_pixels=4,
     depthwise_group=2,
+    strided_group=2,
 )
 AVX512_FLOAT32 = BroadcastProvider(
     "avx512",
@@ -64,6 +66,8 @@ AVX512_FLOAT32 = BroadcastProvider(
     unroll=4,
     ring_unroll=4,
     bias_last=True,
+    gathers=False,
     depthwise_pixels=7,
     depthwise_group=4,
+    strided_group=4,
 )

@@ -1,0 +1,20 @@
+"""What the stages of the compiler hand to each other, where no package of its own defines it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mnv2c.kernels.layout import KernelLayout
+    from mnv2c.plan.assemble import NodeKernel
+
+
+@dataclass(frozen=True, eq=False)
+class Kernels:
+    """The scheduled network: how each node is called, and the TIR function of every distinct kernel by its symbol."""
+
+    nodes: tuple[NodeKernel, ...]
+    functions: Mapping[str, Any]
+    layouts: Mapping[str, KernelLayout]
