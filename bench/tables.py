@@ -13,6 +13,7 @@ import json
 import platform
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -43,19 +44,19 @@ SIZES = (*HOST, Network(1.4, 224))
 COUNTS = ("instructions", "loads", "stores", "l1_misses", "l2_misses")
 
 
+@cache
 def compiled(network: Network, target: str, output: Path) -> Path:
-    """Compile a network, once per folder."""
+    """Compile a network, once per run: a library left by an earlier one may be of older code."""
     folder = output / f"{network.width:g}-{network.resolution}-{target}"
-    if not list(folder.glob("*.json")):
-        with progress() as report:
-            mnv2c.compile(
-                "mobilenet_v2",
-                target,
-                output=folder,
-                width=network.width,
-                resolution=network.resolution,
-                progress=report,
-            )
+    with progress() as report:
+        mnv2c.compile(
+            "mobilenet_v2",
+            target,
+            output=folder,
+            width=network.width,
+            resolution=network.resolution,
+            progress=report,
+        )
     return folder
 
 
