@@ -40,7 +40,6 @@ class Provider:
     """One dtype on one instruction set.
 
     ``lanes`` elements fill a vector register, of which there are ``registers``; ``line`` is a cache line in elements.
-    With ``bias_last`` sums begin at zero and take the bias at the end, which loses fewer bits than carrying it along.
     One that ``gathers`` reads the pixels of every expansion from a ring of one-vector blocks, where neighbours are
     adjacent. The analytic schedule asks for the rest: ``unroll`` values of K per iteration (``ring_unroll`` where
     pixels lie in a ring), ``depthwise_pixels`` outputs per iteration of a depthwise row and ``depthwise_group`` of
@@ -53,7 +52,6 @@ class Provider:
     registers: int
     unroll: int
     ring_unroll: int
-    bias_last: bool
     gathers: bool
     depthwise_pixels: int
     depthwise_group: int

@@ -62,7 +62,6 @@ NEON_FLOAT32 = ByElementProvider(
     registers=32,
     unroll=4,
     ring_unroll=8,
-    bias_last=True,
     gathers=True,
     depthwise_pixels=7,
     depthwise_group=2,

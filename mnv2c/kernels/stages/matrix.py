@@ -165,18 +165,16 @@ class MatrixStage:
         chunk: Index | None,
         prefetch: Prefetch | None,
     ) -> MatrixTile:
-        """Fill one register tile: bias, residual or partial sums, then the products of the whole window."""
+        """Fill one register tile: zero, residual or partial sums, the products of the whole window, then the bias."""
         k, window, plane = self.at.k, self.at.stage.window, self.at.sources[0]
         tile = MatrixTile(k, self.at.provider, size, columns.widths)
 
         def begin(pixel: int, offset: int, lanes: int) -> Value:
             if self.packing.chunks > 1:
                 return self._load(self.at.results[0], bases, first + pixel, columns.channel + offset, lanes)
-            early = self._early and self._load(self._early, bases, first + pixel, columns.channel + offset, lanes)
-            if self.at.provider.bias_last:
-                return zero(self.at.provider, lanes) if early is None else early
-            bias = k.load(self.at.weights, columns.bias + offset, lanes)
-            return bias if early is None else bias + early
+            if self._early is None:
+                return zero(self.at.provider, lanes)
+            return self._load(self._early, bases, first + pixel, columns.channel + offset, lanes)
 
         tile.start(begin)
         weights = Weights(self.at.weights, columns.weights, sum(columns.widths))
@@ -192,7 +190,7 @@ class MatrixStage:
                 operand = Operand(plane.buffer, lefts, plane.layout.block * run, plane.layout.block_stride)
                 tile.accumulate(operand, here, depth * run, self.tile.unroll, prefetch)
                 here = here.advance(depth * run)
-        if self.at.provider.bias_last and self.packing.chunks == 1:
+        if self.packing.chunks == 1:  # last, because a large bias carried through the sum costs bits of it
             tile.add(lambda offset, lanes: k.load(self.at.weights, columns.bias + offset, lanes))
         return tile
 
