@@ -28,35 +28,33 @@ def bench(
     """Measure the library in ``directory``; UserError for impossible options, LibraryError where it cannot run.
 
     On "local": ``rounds`` interleaved rounds of ``runs`` runs each (by default as many as take 50 ms), the peers named
-    by ``against`` in the same rounds. On "emulator": counts, with ``steps`` also per step.
+    by ``against`` in the same rounds. On "emulator": counts of one thread, with ``steps`` also per step; peers as
+    ``make arm-peers`` prepares them.
     """
-    from mnv2c.benchmark import compare, counts, peers, result
+    from mnv2c.benchmark import compare, counts, emulated, peers, result
     from mnv2c.runtime.description import read
     from mnv2c.verification import random_inputs
 
     names = peers.chosen(against)
-    _check(device, names, rounds=rounds, runs=runs, threads=threads, steps=steps)
+    _check(device, rounds=rounds, runs=runs, threads=threads, steps=steps)
     description, machine = read(directory), result.machine()
     inputs = tuple(random_inputs(description, SEED).values())
     if device == "emulator":
         progress("counting", 0.0)
         counted = counts.count(description, inputs, steps=steps)
-        meta = description.metadata
-        return Emulated(
-            description.name, description.folder, meta["target"]["name"], int(meta["madds"]), counted, machine
-        )
+        found, missing = emulated.count(description, inputs, names, counted, progress)
+        target, madds = str(description.metadata["target"]["name"]), int(description.metadata["madds"])
+        return Emulated(description.name, description.folder, target, madds, counted, found, missing, machine)
     return compare.compare(
         description, inputs, names, threads=threads, rounds=rounds, runs=runs, machine=machine, progress=progress
     )
 
 
-def _check(device: str, peers: tuple[str, ...], *, rounds: int, runs: int | None, threads: int, steps: bool) -> None:
+def _check(device: str, *, rounds: int, runs: int | None, threads: int, steps: bool) -> None:
     if device not in DEVICES:
         raise UserError(f'--device "{device}": unknown; use {" or ".join(DEVICES)}{nearest(device, DEVICES)}')
     for flag, value in (("--rounds", rounds), ("--runs", runs), ("--threads", threads)):
         if value is not None and value < 1:
             raise UserError(f"{flag} is {value}; it must be at least 1")
-    if device == "emulator" and peers:
-        raise UserError("--against: peers are timed on this machine only; leave --device emulator out")
     if device == "local" and steps:
         raise UserError("--steps: counts per step need --device emulator")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import platform
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -13,31 +11,24 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from mnv2c import tolerance
 from mnv2c.benchmark import network, timing
-from mnv2c.benchmark.contestant import Contestant
+from mnv2c.benchmark.agreement import difference
+from mnv2c.benchmark.contestant import Contestant, interpreter
 from mnv2c.benchmark.job import Job, UnavailableError
-from mnv2c.benchmark.peers import OWN, PEERS
+from mnv2c.benchmark.peers import OWN
 from mnv2c.benchmark.result import Machine, PeerResult, Timed
 from mnv2c.benchmark.timing import Rounds
-from mnv2c.data import PACKAGE
 from mnv2c.errors import LibraryError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from mnv2c.runtime import Description
 
     Progress = Callable[[str, float], None]
 
 SOURCE = Path(__file__).parent / "c" / "peak.c"
 ISAS = {"avx2": "ISA_AVX2", "avx512": "ISA_AVX512", "neon": "ISA_NEON"}
-
-PEERS_PYTHON = "MNV2C_PEERS_PYTHON"
-"""Environment variable: the interpreter of the second environment, which ``make peers`` makes as .venv-peers."""
-
-SAME = 1e-3
-"""A peer whose output differs by more, relative to the largest value, does not compute the same network."""
 
 
 @dataclass(frozen=True)
@@ -67,22 +58,10 @@ def compare(
             f"its instructions can be counted with --device emulator"
         )
     with tempfile.TemporaryDirectory(prefix="mnv2c-bench-") as name, ExitStack() as stack:
-        job = _job(description, Path(name), threads)
-        for index, value in enumerate(description.checked(tuple(inputs))):
-            np.save(job.folder / f"input_{index}.npy", value)
+        job = network.lay_out(description, inputs, Path(name), threads=threads, peers=bool(peers))
         (job.folder / "peak.so").write_bytes(_peak(description))
-        if peers:
-            network.prepare(job, description.folder / f"{description.name}.onnx", inputs[0])
-        job.write()
         field = _enter(job, peers, stack, progress)
         return _time(description, field, threads=threads, rounds=rounds, runs=runs, machine=machine, progress=progress)
-
-
-def _job(description: Description, folder: Path, threads: int) -> Job:
-    meta = description.metadata
-    library = (description.folder / f"{description.name}.json").resolve()
-    spec = str(meta["model"].get("toml", ""))
-    return Job(folder, library, len(description.inputs), threads, spec, int(meta["madds"]))
 
 
 def _peak(description: Description) -> bytes:
@@ -110,37 +89,15 @@ def _enter(job: Job, peers: Sequence[str], stack: ExitStack, progress: Progress)
     for name in (*OWN, *peers):
         progress(f"preparing {name}", 0.0)
         try:
-            contestant = stack.enter_context(Contestant(name, job.folder, _python(name)))
+            contestant = stack.enter_context(Contestant(name, job.folder, interpreter(name)))
             if name not in OWN:
-                differences[name] = _difference(job.folder, name)
+                differences[name] = difference(job.folder, name)
             contestants[name] = contestant
         except UnavailableError as error:
             if name in OWN:
                 raise LibraryError(f"{name}: {error}") from error
             missing[name] = str(error)
     return Field(contestants, differences, missing)
-
-
-def _python(name: str) -> str:
-    """The interpreter for a contestant: that of the second environment if there is one and it belongs there."""
-    if name not in PEERS or not PEERS[name].apart:
-        return sys.executable
-    beside = PACKAGE.parent / ".venv-peers" / "bin" / "python"
-    given = os.environ.get(PEERS_PYTHON)
-    if given and not os.access(given, os.X_OK):
-        raise UnavailableError(f"{PEERS_PYTHON} is {given}, which cannot be run")
-    return given or (str(beside) if beside.is_file() else sys.executable)
-
-
-def _difference(folder: Path, name: str) -> float:
-    """How far a contestant's output is from the library's; UnavailableError where that is too far."""
-    ours, theirs = np.load(folder / "ours.npy"), np.load(folder / f"{name}.npy")
-    if ours.size != theirs.size:
-        raise UnavailableError(f"returns {theirs.size} values, the library {ours.size}")
-    difference = tolerance.relative_error(theirs.reshape(ours.shape), ours)
-    if not difference <= SAME:
-        raise UnavailableError(f"computes something else: its output differs by {difference:.1e} of the largest value")
-    return difference
 
 
 def _time(

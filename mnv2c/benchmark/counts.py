@@ -22,6 +22,8 @@ LINE_BYTES = 64
 WAYS = (4, 8)
 """Associativity of the two levels, for every CPU: target files know sizes only."""
 
+PLUGIN = "count.so"
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -39,14 +41,18 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class Counted:
-    """The counts of a whole run and, if asked for, of its steps by name; ``where`` names emulator and CPU."""
+class Simulator:
+    """qemu with the plugin, and the caches that it simulates, for one target."""
 
-    whole: Counts
-    steps: tuple[tuple[str, Counts], ...]
-    where: str
+    qemu: str
+    cpu: str
     l1_bytes: int
     l2_bytes: int
+
+    @property
+    def where(self) -> str:
+        """Emulator and CPU, for people."""
+        return f"{Path(self.qemu).name} -cpu {self.cpu}"
 
     @property
     def model(self) -> str:
@@ -55,36 +61,63 @@ class Counted:
         levels = ", ".join(f"{name} {size // 1024} KB {ways}-way" for name, size, ways in sizes)
         return f"{levels}, {LINE_BYTES}-byte lines, LRU, no prefetch"
 
+    @property
+    def command(self) -> tuple[str, ...]:
+        """What goes in front of a program in whose working directory ``install`` has put the plugin."""
+        options = f"l1={self.l1_bytes},ways1={WAYS[0]},l2={self.l2_bytes},ways2={WAYS[1]}"
+        return (self.qemu, "-cpu", self.cpu, "-plugin", f"./{PLUGIN},{options}")
 
-def count(description: Description, inputs: Sequence[NDArray[Any]], *, steps: bool = False) -> Counted:
-    """Count one run after a first one that filled the caches; ``steps`` counts once more, step by step.
+    def install(self, folder: Path) -> None:
+        """Put the plugin into ``folder``; LinkerError where it cannot be built."""
+        shutil.copy(plugin.build(self.qemu), folder / PLUGIN)
 
-    Equal libraries give equal counts. LibraryError where qemu is missing, cannot load plugins, or the run fails.
-    """
+
+@dataclass(frozen=True)
+class Counted:
+    """The counts of a whole run and, if asked for, of its steps by name."""
+
+    whole: Counts
+    steps: tuple[tuple[str, Counts], ...]
+    simulator: Simulator
+
+
+def simulator(description: Description) -> Simulator:
+    """What counts for the library's target; LibraryError where qemu is missing or cannot load plugins."""
     target = description.metadata["target"]
     qemu = plugin.find_qemu(description.arch)
     sizes = (int(target["l1d_bytes"]), int(target["l2_bytes"]))
     for size, ways, level in zip(sizes, WAYS, ("l1d_bytes", "l2_bytes"), strict=True):
         if size < LINE_BYTES * ways:
             raise LibraryError(f"{description.name}: target {target['name']}: {level} is {size}, too small to simulate")
-    cpu = description.emulator_cpu or "max"
-    options = f"l1={sizes[0]},ways1={WAYS[0]},l2={sizes[1]},ways2={WAYS[1]}"
-    command = (qemu, "-cpu", cpu, "-plugin", f"./count.so,{options}")
-    (whole,) = _run(description, inputs, command, "count")
-    each = _run(description, inputs, command, "count-steps") if steps else []
+    return Simulator(qemu, description.emulator_cpu or "max", *sizes)
+
+
+def count(description: Description, inputs: Sequence[NDArray[Any]], *, steps: bool = False) -> Counted:
+    """Count one run after a first one that filled the caches; ``steps`` counts once more, step by step.
+
+    Equal libraries give equal counts. LibraryError where qemu is missing, cannot load plugins, or the run fails.
+    """
+    simulated = simulator(description)
+    (whole,) = _run(description, inputs, simulated, "count")
+    each = _run(description, inputs, simulated, "count-steps") if steps else []
     names = [step.name for step in description.steps] if steps else []
-    where = f"{Path(qemu).name} -cpu {cpu}"
-    return Counted(whole, tuple(zip(names, each, strict=True)), where, *sizes)
+    return Counted(whole, tuple(zip(names, each, strict=True)), simulated)
 
 
-def _run(description: Description, inputs: Sequence[NDArray[Any]], command: Sequence[str], mode: str) -> list[Counts]:
+def read_counts(folder: Path) -> list[Counts]:
+    """What the plugin counted between each two markers, from the folder that qemu ran in."""
+    lines = (folder / "counts.txt").read_text(encoding="ascii").splitlines()
+    return [Counts(*map(int, line.split())) for line in lines]
+
+
+def _run(description: Description, inputs: Sequence[NDArray[Any]], simulated: Simulator, mode: str) -> list[Counts]:
     """Start the harness with the plugin; the counts of the second run come back: one, or one per step."""
     with tempfile.TemporaryDirectory(prefix="mnv2c-count-") as name:
         folder = Path(name)
         for index, value in enumerate(description.checked(tuple(inputs))):
             value.tofile(folder / f"input_{index}.bin")
-        shutil.copy(plugin.build(command[0]), folder / "count.so")
+        simulated.install(folder)
         # Environment and arguments lie on the stack: with none, and relative names, its addresses are always the same.
-        emulator.execute(description, mode, folder, command, flags=("-DCOUNTED",), environment={})
-        lines = (folder / "counts.txt").read_text(encoding="ascii").splitlines()
-        return [Counts(*map(int, line.split())) for line in lines[len(lines) // 2 :]]
+        emulator.execute(description, mode, folder, simulated.command, flags=("-DCOUNTED",), environment={})
+        found = read_counts(folder)
+        return found[len(found) // 2 :]

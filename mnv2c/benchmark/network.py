@@ -7,15 +7,34 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mnv2c.benchmark.job import Job
 from mnv2c.errors import LibraryError, UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import onnx
     from numpy.typing import NDArray
 
-    from mnv2c.benchmark.job import Job
+    from mnv2c.runtime import Description
 
 TO_CHANNELS_FIRST = (0, 3, 1, 2)
+
+
+def lay_out(
+    description: Description, inputs: Sequence[NDArray[Any]], folder: Path, *, threads: int, peers: bool
+) -> Job:
+    """Fill ``folder`` with what contestants need: the library's inputs, and for ``peers`` what ``prepare`` writes."""
+    meta = description.metadata
+    library = (description.folder / f"{description.name}.json").resolve()
+    spec = str(meta["model"].get("toml", ""))
+    job = Job(folder, library, len(description.inputs), threads, spec, int(meta["madds"]))
+    for index, value in enumerate(description.checked(tuple(inputs))):
+        np.save(folder / f"input_{index}.npy", value)
+    if peers:
+        prepare(job, description.folder / f"{description.name}.onnx", inputs[0])
+    job.write()
+    return job
 
 
 def prepare(job: Job, path: Path, picture: NDArray[Any]) -> None:

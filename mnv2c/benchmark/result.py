@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mnv2c import __version__
-from mnv2c.benchmark.counts import Counted
+from mnv2c.benchmark.counts import Counted, Counts
 from mnv2c.benchmark.timing import Timing
 
 
@@ -107,14 +107,44 @@ class Timed:
 
 
 @dataclass(frozen=True)
+class PeerCounts:
+    """A peer's counts of the same inference: ``ratio`` is our instructions divided by its (below 1: we execute fewer).
+
+    ``marking`` is what an interval with an empty function in it costs; ``counts`` includes as much. ``difference`` is
+    max |its output - ours| / max |ours|.
+    """
+
+    version: str
+    counts: Counts
+    marking: Counts
+    ratio: float
+    difference: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return {
+            **self.counts.as_dict(),
+            "ratio": round(self.ratio, 4),
+            "version": self.version,
+            "difference": float(f"{self.difference:.2e}"),
+            "marking": self.marking.as_dict(),
+        }
+
+
+@dataclass(frozen=True)
 class Emulated:
-    """Counts of a library under emulation: exact and repeatable, and no times."""
+    """Counts of a library and its peers under emulation, and no times; the library's are exact and repeatable.
+
+    ``missing`` tells of each absent peer why it is absent.
+    """
 
     name: str
     directory: Path
     target: str
     madds: int
     counted: Counted
+    peers: Mapping[str, PeerCounts]
+    missing: Mapping[str, str]
     machine: Machine
 
     def as_dict(self) -> dict[str, Any]:
@@ -124,10 +154,12 @@ class Emulated:
             "directory": str(self.directory),
             "target": self.target,
             "device": "emulator",
-            "where": self.counted.where,
-            "cache_model": self.counted.model,
+            "where": self.counted.simulator.where,
+            "cache_model": self.counted.simulator.model,
             "madds": self.madds,
             **self.counted.whole.as_dict(),
             "steps": [{"step": name, **counts.as_dict()} for name, counts in self.counted.steps],
+            "peers": {name: peer.as_dict() for name, peer in self.peers.items()},
+            "missing": dict(self.missing),
             "machine": asdict(self.machine),
         }

@@ -1,44 +1,66 @@
-"""A contestant's process, started by ``contestant.py`` with NAME and FOLDER and driven over stdin and stdout.
+"""A contestant's process, started by ``contestant.py`` with TASK, NAME and FOLDER, the folder of a job.
 
-It prepares the job in FOLDER, warms up, writes ``NAME.npy`` (its output) and prints a line of JSON: ``version``, or
-``unavailable`` with the reason. Then every line with a number N makes it run once and N times more, and print the list
-of the latter's milliseconds. A process per contestant keeps their thread pools and allocators apart.
+It prints a line of JSON: ``version``, or ``unavailable`` with the reason. The tasks:
+
+- ``time``: prepare the contestant, warm up, write ``NAME.npy`` (its output) and answer. Then every line of stdin with a
+  number N makes it run once and N times more, and print the list of the latter's milliseconds.
+- ``convert``: write the peer's own form of the model, which may then be run elsewhere.
+- ``count``: load what was converted and run it between the marker system calls of ``c/count.c``; write ``NAME.npy``.
+
+A process per contestant keeps their thread pools and allocators apart.
 """
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
 import numpy as np
 
 from mnv2c.benchmark import job as jobs
-from mnv2c.benchmark.peers import prepare
+from mnv2c.benchmark import peers
 from mnv2c.benchmark.peers.base import Prepared
 
 WARM_UP = 3
+MARKER = 28014
+"""The system call that ``c/count.c`` waits for; Linux has none of that number."""
+
+COUNTED_RUNS = 2
+"""Inferences between markers: the first fills the caches, the last is the one that counts."""
 
 
 def main() -> int:
-    """Serve until stdin ends."""
-    name, folder = sys.argv[1], Path(sys.argv[2])
+    """Do the task; 1 if the contestant cannot take part."""
+    task, name, folder = sys.argv[1], sys.argv[2], Path(sys.argv[3])
     answers = _own_stdout()
     try:
-        prepared = prepare(name, jobs.read(folder))
-        for _ in range(WARM_UP):
-            prepared.run()
+        job = jobs.read(folder)
+        if task == "convert":
+            peers.convert(name, job)
+            _say(answers, {})
+            return 0
+        prepared = peers.prepare(name, job) if task == "time" else peers.load(name, job)
+        if task == "time":
+            for _ in range(WARM_UP):
+                prepared.run()
+        else:
+            count(prepared)
         np.save(folder / f"{name}.npy", prepared.output())
     except Exception as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         _say(answers, {"unavailable": str(error) if isinstance(error, jobs.UnavailableError) else reason})
         return 1
     _say(answers, {"version": prepared.version, "macs": prepared.macs})
-    for line in sys.stdin:
-        _say(answers, turn(prepared, int(line)))
+    if task == "time":
+        for line in sys.stdin:
+            _say(answers, turn(prepared, int(line)))
     return 0
 
 
@@ -51,6 +73,26 @@ def turn(prepared: Prepared, runs: int) -> list[float]:
         prepared.run()
         times.append((time.perf_counter_ns() - start) / 1e6)
     return times
+
+
+def count(prepared: Prepared) -> None:
+    """Run with a marker before every interval and one at the end: ``COUNTED_RUNS`` inferences, then nothing.
+
+    The last interval shows what the marking itself costs, and Python's call of a function.
+    """
+    mark, number = ctypes.CDLL(None).syscall, ctypes.c_long(MARKER)
+
+    def nothing() -> None: ...
+
+    runs: list[Callable[[], object]] = [*[prepared.run] * COUNTED_RUNS, nothing]
+    gc.disable()
+    try:
+        for run in runs:
+            mark(number)
+            run()
+        mark(number)
+    finally:
+        gc.enable()
 
 
 def _own_stdout() -> TextIO:

@@ -12,6 +12,9 @@ from mnv2c.progress import progress
 
 HELP = "time a compiled library, also against others, or count its instructions under emulation"
 
+_COUNTS = ("instructions", "loads", "stores", "l1_misses", "l2_misses")
+_COUNT_TITLES = tuple(key.replace("_", " ") for key in _COUNTS)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the verb."""
@@ -23,7 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--against",
         default="",
         metavar="PEERS",
-        help="peers, with commas: onnxruntime, litert, ncnn, mnn, openvino, torch; one that is missing is named",
+        help="peers, with commas: onnxruntime, litert, ncnn, mnn, openvino, torch; one that is missing is named; "
+        "with --device emulator the first four, prepared by `make arm-peers`",
     )
     parser.add_argument(
         "--device", default="local", metavar="D", help="local: time it here (default); emulator: count under qemu-user"
@@ -85,12 +89,29 @@ def _print_times(figures: dict[str, Any]) -> None:
 
 
 def _print_counts(figures: dict[str, Any]) -> None:
-    keys = ("instructions", "loads", "stores", "l1_misses", "l2_misses")
     lines = [*figures["steps"], {**figures, "step": "whole run"}]
     print_table(
-        ("step", *(key.replace("_", " ") for key in keys)),
-        [(line["step"], *(f"{line[key]:,}" for key in keys)) for line in lines],
+        ("step", *_COUNT_TITLES),
+        [(line["step"], *_counts(line)) for line in lines],
         right=frozenset(range(1, 6)),
     )
+    if figures["peers"]:
+        print()
+        _print_peer_counts(figures)
+    for name, reason in figures["missing"].items():
+        print(f"{name}: not counted: {reason}")
     print(f"emulated, not timed: {figures['where']}; {figures['cache_model']}")
     print(f"{figures['name']} for {figures['target']}, {figures['madds'] / 1e6:.1f} million MAdds")
+
+
+def _print_peer_counts(figures: dict[str, Any]) -> None:
+    peers = figures["peers"]
+    rows = [(name, f"{peer['ratio']:.3f}", *_counts(peer), peer["version"]) for name, peer in peers.items()]
+    ours = ("this library", "", *_counts(figures), f"mnv2c {figures['machine']['versions']['mnv2c']}")
+    print_table(("", "ours / theirs", *_COUNT_TITLES, "version"), [*rows, ours], right=frozenset(range(1, 7)))
+    marking = max(peer["marking"]["instructions"] for peer in peers.values())
+    print(f"up to {marking:,} instructions of a peer are Python's, around its call; the ratio is of instructions")
+
+
+def _counts(line: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(f"{line[key]:,}" for key in _COUNTS)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import mnv2c
-from mnv2c.benchmark import Timed, compare, peers
-from mnv2c.benchmark.contestant import Contestant
+from mnv2c.benchmark import Timed, agreement, peers
+from mnv2c.benchmark.contestant import PEERS_PYTHON, Contestant, once
 from mnv2c.benchmark.job import UnavailableError
 from mnv2c.cli.main import main
 from mnv2c.compiler import Compiled
@@ -71,7 +71,7 @@ def test_json_and_text(compiled: Compiled, capsys: pytest.CaptureFixture[str]) -
 def test_missing_peers_are_named_with_their_remedy(
     compiled: Compiled, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(compare.PEERS_PYTHON, "no/such/python")
+    monkeypatch.setenv(PEERS_PYTHON, "no/such/python")
     absent = [name for name in ("ncnn", "mnn", "openvino") if find_spec(peers.PEERS[name].modules[0]) is None]
     words = [
         "bench",
@@ -99,10 +99,10 @@ def test_a_peer_that_computes_something_else_does_not_count(tmp_path: Path) -> N
     np.save(tmp_path / "other.npy", np.array([1.0, 2.1], np.float32))
     np.save(tmp_path / "short.npy", np.array([1.0], np.float32))
     np.save(tmp_path / "nan.npy", np.array([1.0, np.nan], np.float32))
-    assert compare._difference(tmp_path, "same") == pytest.approx(2.5e-4, rel=1e-2)
+    assert agreement.difference(tmp_path, "same") == pytest.approx(2.5e-4, rel=1e-2)
     for name, message in (("other", "something else"), ("nan", "something else"), ("short", "returns 1 values")):
         with pytest.raises(UnavailableError, match=message):
-            compare._difference(tmp_path, name)
+            agreement.difference(tmp_path, name)
 
 
 def test_a_process_that_dies_says_why(tmp_path: Path) -> None:
@@ -110,6 +110,14 @@ def test_a_process_that_dies_says_why(tmp_path: Path) -> None:
         Contestant("ours", tmp_path)
     with pytest.raises(UnavailableError, match="its process ended with 1"):
         Contestant("ours", tmp_path, "/bin/false")
+    with pytest.raises(UnavailableError, match="its process ended with 1: no message"):
+        once("convert", "ncnn", tmp_path, command=("/bin/false",))
+    with pytest.raises(UnavailableError, match="cannot be started"):
+        once("convert", "ncnn", tmp_path, command=("/no/such/python",))
+    with pytest.raises(UnavailableError, match=r"did not finish within 0\.2 seconds"):
+        once("convert", "ncnn", tmp_path, command=("/bin/sh", "-c", "exec sleep 9"), timeout=0.2)
+    with pytest.raises(UnavailableError, match=r"job\.json"):
+        once("convert", "ncnn", tmp_path)
 
 
 def test_our_own_failure_is_an_error(tmp_path: Path) -> None:
@@ -124,7 +132,7 @@ def test_our_own_failure_is_an_error(tmp_path: Path) -> None:
     [
         ({"against": "onnxruntime,nccn"}, r'unknown peer "nccn" \(did you mean "ncnn"\?\); peers: onnxruntime, litert'),
         ({"device": "emulater"}, r'--device "emulater": unknown.*did you mean "emulator"'),
-        ({"device": "emulator", "against": ["ncnn"]}, "leave --device emulator out"),
+        ({"device": "emulator", "against": ["nccn"]}, 'unknown peer "nccn"'),
         ({"steps": True}, "need --device emulator"),
         ({"rounds": 0}, "--rounds is 0"),
         ({"runs": 0}, "--runs is 0"),
@@ -137,7 +145,7 @@ def test_mistakes(options: dict[str, object], message: str, compiled: Compiled) 
 
 
 def test_more_threads_than_compiled_for(compiled: Compiled) -> None:
-    with pytest.raises(LibraryError, match="compiled for 1 thread"):
+    with pytest.raises(LibraryError, match="compiled for at most 1 thread"):
         mnv2c.bench(compiled.directory, threads=2, rounds=1, runs=3)
 
 

@@ -24,14 +24,6 @@ needs_plugins = pytest.mark.skipif(
 KEYS = ("instructions", "loads", "stores", "l1_misses", "l2_misses")
 
 
-@pytest.fixture(scope="module")
-def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The smallest network for an ARM CPU."""
-    folder = tmp_path_factory.mktemp("counted")
-    mnv2c.compile("mobilenet_v2", "cortex-a76", output=folder, width=0.35, resolution=32, seed=1)
-    return folder
-
-
 @needs_plugins
 def test_counts_repeat_exactly_and_are_sane(network: Path, tmp_path: Path) -> None:
     first = mnv2c.bench(network, device="emulator", steps=True)

@@ -8,12 +8,9 @@ from mnv2c.benchmark.job import Job, UnavailableError
 from mnv2c.benchmark.peers.base import Prepared, version
 
 
-def prepare(job: Job) -> Prepared:
-    """Convert and load the model."""
+def convert(job: Job) -> None:
+    """Write MODEL.mnn."""
     import _tools  # the converter, a module of the MNN wheel
-    import MNN
-    from MNN import expr, nn
-    from onnx import load_model
 
     converted = job.model.with_suffix(".mnn")
     _tools.mnnconvert(
@@ -21,12 +18,17 @@ def prepare(job: Job) -> Prepared:
     )
     if not converted.is_file():
         raise UnavailableError("its converter cannot convert the model")
-    graph = load_model(job.model, load_external_data=False).graph
+
+
+def load(job: Job) -> Prepared:
+    """Load the converted model."""
+    import MNN
+    from MNN import expr, nn
+
     picture = job.picture()
     manager = nn.create_runtime_manager(({"backend": 0, "numThread": job.threads, "precision": "high"},))
-    module = nn.load_module_from_file(
-        str(converted), [graph.input[0].name], [graph.output[0].name], runtime_manager=manager
-    )
+    # Without names of inputs and outputs it takes those of the model.
+    module = nn.load_module_from_file(str(job.model.with_suffix(".mnn")), [], [], runtime_manager=manager)
     source = expr.const(picture, list(picture.shape), expr.data_format.NCHW)
 
     def run() -> object:

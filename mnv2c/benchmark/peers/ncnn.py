@@ -12,11 +12,24 @@ from mnv2c.benchmark.job import Job, UnavailableError
 from mnv2c.benchmark.peers.base import Prepared, version
 
 
-def prepare(job: Job) -> Prepared:
-    """Convert and load the model."""
+def convert(job: Job) -> None:
+    """Write MODEL.ncnn.param and MODEL.ncnn.bin; pnnx itself is not imported, for that would need torch."""
+    package = find_spec("pnnx")
+    if package is None or not package.submodule_search_locations:
+        raise UnavailableError("not installed: pnnx; pip install pnnx")
+    model = job.model
+    program = Path(package.submodule_search_locations[0]) / "pnnx"
+    done = subprocess.run(
+        [str(program), model.name, "fp16=0"], cwd=model.parent, capture_output=True, text=True, check=False
+    )
+    if not model.with_suffix(".ncnn.bin").is_file():
+        raise UnavailableError(f"pnnx cannot convert the model: {(done.stderr.splitlines() or ['no message'])[-1]}")
+
+
+def load(job: Job) -> Prepared:
+    """Load the converted model."""
     import ncnn
 
-    convert(job.model)
     network = ncnn.Net()
     network.opt.num_threads = job.threads
     network.opt.use_fp16_packed = network.opt.use_fp16_storage = network.opt.use_fp16_arithmetic = False
@@ -32,17 +45,4 @@ def prepare(job: Job) -> Prepared:
         extractor.input(source, picture)
         return extractor.extract(result)[1]
 
-    return Prepared(run, lambda: np.array(run(), np.float32)[None], version("ncnn", "pnnx"), keep=array)
-
-
-def convert(model: Path) -> None:
-    """Write MODEL.ncnn.param and MODEL.ncnn.bin; the package itself is not imported, for that would need torch."""
-    package = find_spec("pnnx")
-    if package is None or not package.submodule_search_locations:
-        raise UnavailableError("not installed: pnnx; pip install pnnx")
-    program = Path(package.submodule_search_locations[0]) / "pnnx"
-    done = subprocess.run(
-        [str(program), model.name, "fp16=0"], cwd=model.parent, capture_output=True, text=True, check=False
-    )
-    if not model.with_suffix(".ncnn.bin").is_file():
-        raise UnavailableError(f"pnnx cannot convert the model: {(done.stderr.splitlines() or ['no message'])[-1]}")
+    return Prepared(run, lambda: np.array(run(), np.float32)[None], version("ncnn"), keep=array)

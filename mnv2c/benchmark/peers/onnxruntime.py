@@ -6,7 +6,7 @@ from mnv2c.benchmark.job import Job
 from mnv2c.benchmark.peers.base import Prepared, version
 
 
-def prepare(job: Job) -> Prepared:
+def load(job: Job) -> Prepared:
     """Open a session on the CPU provider."""
     import onnxruntime
 

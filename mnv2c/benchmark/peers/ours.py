@@ -7,7 +7,7 @@ from mnv2c.benchmark.job import Job
 from mnv2c.benchmark.peers.base import Prepared
 
 
-def prepare(job: Job) -> Prepared:
+def load(job: Job) -> Prepared:
     """Load the library into this process; LibraryError if it cannot run here."""
     library = runtime.load(job.library, threads=job.threads)
     inputs, outputs = job.library_inputs(), library.outputs()

@@ -13,7 +13,7 @@ ROUNDS = 400_000
 """Passes over all accumulators in a run: about a millisecond."""
 
 
-def prepare(job: Job) -> Prepared:
+def load(job: Job) -> Prepared:
     """Load the loop of ``c/peak.c``."""
     function = ctypes.CDLL(str(job.folder / "peak.so")).peak_run
     function.restype = ctypes.c_uint64

@@ -6,7 +6,7 @@ from mnv2c.benchmark.job import Job
 from mnv2c.benchmark.peers.base import Prepared, version
 
 
-def prepare(job: Job) -> Prepared:
+def load(job: Job) -> Prepared:
     """Build the module from the library's spec and weights; UnavailableError where there is no spec."""
     weights = job.weights()
     import torch
