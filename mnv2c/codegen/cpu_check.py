@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnv2c.data import fill
-from mnv2c.targets.features import AARCH64, X86_64
+from mnv2c.targets.features import HWCAP, X86_64, HwcapBit
 
 if TYPE_CHECKING:
     from mnv2c.targets import Target
 
 HERE = Path(__file__).parent
 
-INCLUDES = {"x86_64": "#include <cpuid.h>\n", "aarch64": "#include <sys/auxv.h>\n"}
-"""The system headers that the check needs, by architecture."""
+TEMPLATES = {"x86_64": "cpu_x86_64.c.in", "aarch64": "cpu_hwcap.c.in", "arm": "cpu_hwcap.c.in"}
+
+ANDROID_INCLUDES = """\
+/* As in <sys/auxv.h>, which is not at hand where the library is made without Android's development kit. */
+#define AT_HWCAP 16
+extern unsigned long getauxval(unsigned long type);
+"""
 
 AUXILIARY = {1: "AT_HWCAP", 2: "26 /* AT_HWCAP2, which old headers lack */"}
 """The type of each capability word in Linux' auxiliary vector."""
@@ -23,11 +28,26 @@ AUXILIARY = {1: "AT_HWCAP", 2: "26 /* AT_HWCAP2, which old headers lack */"}
 
 def cpu_check(target: Target) -> tuple[str, str]:
     """``(includes, definitions)`` in C99 for the features in ``target.requires``."""
-    conditions = {"x86_64": _x86_64, "aarch64": _aarch64}[target.arch](target.requires)
+    system = target.platform.system.name
+    if system == "macOS":
+        return "", _always("every Mac with such a CPU will do")
+    conditions = _x86_64(target.requires) if target.arch == "x86_64" else _hwcap(HWCAP[target.arch], target.requires)
     if not conditions:
-        return "", "static int cpu_has_features(void)\n{\n    return 1; /* any CPU of this architecture will do */\n}"
-    template = HERE / f"cpu_{target.arch}.c.in"
-    return INCLUDES[target.arch], fill(template, conditions="\n".join(conditions)).rstrip()
+        return "", _always("any CPU of this architecture will do")
+    return _includes(target.arch, system), fill(
+        HERE / TEMPLATES[target.arch], conditions="\n".join(conditions)
+    ).rstrip()
+
+
+def _includes(arch: str, system: str) -> str:
+    """What the check needs of the system."""
+    if arch == "x86_64":
+        return "#include <cpuid.h>\n"
+    return ANDROID_INCLUDES if system == "Android" else "#include <sys/auxv.h>\n"
+
+
+def _always(why: str) -> str:
+    return f"static int cpu_has_features(void)\n{{\n    return 1; /* {why} */\n}}"
 
 
 def _x86_64(requires: Sequence[str]) -> list[str]:
@@ -48,13 +68,13 @@ def _x86_64(requires: Sequence[str]) -> list[str]:
     return conditions
 
 
-def _aarch64(requires: Sequence[str]) -> list[str]:
+def _hwcap(known: Mapping[str, HwcapBit], requires: Sequence[str]) -> list[str]:
     """One condition per word of capabilities."""
     words: dict[int, list[str]] = {}
     for name in requires:
-        words.setdefault(AARCH64[name].word, []).append(name)
+        words.setdefault(known[name].word, []).append(name)
     return [
-        _condition(f"getauxval({AUXILIARY[word]})", [AARCH64[name].bit for name in names], "ul", ", ".join(names))
+        _condition(f"getauxval({AUXILIARY[word]})", [known[name].bit for name in names], "ul", ", ".join(names))
         for word, names in words.items()
     ]
 

@@ -12,35 +12,18 @@ from hashlib import sha256
 from pathlib import Path
 
 from mnv2c.errors import LinkerError
+from mnv2c.link.formats import FORMATS
+from mnv2c.link.macho import hide_definitions
+from mnv2c.link.stubs import Stub
+from mnv2c.targets.systems import LINUX, System
 
 COMPILE_FLAGS = (
     "-std=c99", "-O2", "-Wall", "-Wextra", "-fPIC", "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections",
-    "-fno-sanitize=undefined", "-fno-asynchronous-unwind-tables", "-U_FORTIFY_SOURCE", "-g0",
+    "-fno-sanitize=undefined", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables", "-U_FORTIFY_SOURCE", "-g0",
 )  # fmt: skip
 """For generated C. No CPU is named: the CPU check has to run on the baseline of the architecture.
 
 Without debug information, which would name the temporary folder, equal inputs give equal bytes."""
-
-SHARED_FLAGS = (
-    "-shared", "-Wl,--gc-sections", "-Wl,--as-needed", "-Wl,--no-undefined", "-Wl,--hash-style=gnu",
-    "-Wl,--build-id=none", "-Wl,-z,relro", "-Wl,-z,now", "-Wl,-z,noexecstack", "-Wl,-z,max-page-size=16384",
-    "-Wl,-Bsymbolic", "-Wl,-S",
-)  # fmt: skip
-"""For the shared library: hardened, reproducible, and loadable on Android's and Apple's 16 KB pages."""
-
-BLOB = """\
-/* {name}: read-only data. sha256 {digest} */
-    .section .rodata.{symbol},"a",%progbits
-    .balign {alignment}
-    .globl {symbol}
-    .hidden {symbol}
-    .type {symbol}, %object
-{symbol}:
-    .incbin "{file}"
-    .size {symbol}, . - {symbol}
-    .section .note.GNU-stack,"",%progbits
-"""
-"""Assembly that embeds a file. The digest is there because compiler caches do not see through .incbin."""
 
 BLOB_ALIGNMENT = 64
 
@@ -57,7 +40,9 @@ class Linked:
 class Linker:
     """A C compiler driver for one target: its command, its archiver, and what it calls itself.
 
-    ``libraries`` ends the command that links a shared library; ``environment`` is added to that of this process.
+    ``libraries`` ends the command that links a shared library, together with ``stubs``, which are made for it, and
+    ``thread_libraries`` where it uses threads; ``environment`` is added to that of this process; ``system`` is what the
+    libraries are for.
     """
 
     compiler: tuple[str, ...]
@@ -65,6 +50,9 @@ class Linker:
     version: str
     libraries: tuple[str, ...]
     environment: tuple[tuple[str, str], ...] = ()
+    system: System = LINUX
+    stubs: tuple[Stub, ...] = ()
+    thread_libraries: tuple[str, ...] = ()
 
     def link(
         self,
@@ -75,27 +63,44 @@ class Linker:
         blobs: Mapping[str, bytes],
         exports: Sequence[str],
         abi: int,
+        threads: bool = False,
     ) -> Linked:
-        """Build ``libNAME.so`` (SONAME ``libNAME.so.ABI``) and ``libNAME.a``.
+        """Build the shared library, which calls itself ``system.shared_file(name, abi)``, and ``libNAME.a``.
 
         ``sources`` are C files and headers by file name, ``objects`` object files, ``blobs`` read-only data by symbol
-        (hidden, 64-byte aligned); ``exports`` is all that the shared library exports. LinkerError if a tool fails.
+        (hidden, 64-byte aligned); ``exports`` is all that the shared library exports. With ``threads`` it may use POSIX
+        threads. LinkerError if a tool fails.
         """
         with self._folder() as folder:
             for file, text in sources.items():
                 (folder / file).write_text(text, encoding="utf-8")
             for file, content in objects.items():
-                (folder / file).write_bytes(content)
+                private = self.system.object_format == "Mach-O"
+                (folder / file).write_bytes(hide_definitions(content) if private else content)
             members = [self._compile(folder, file) for file in sources if file.endswith(".c")]
             members += [self._embed(folder, symbol, content) for symbol, content in blobs.items()]
             members += list(objects)
             archive = f"lib{name}.a"
             self._run(folder, archive, (*self.archiver, "rcsD", archive, *members))
-            (folder / "exports.map").write_text(_version_script(exports), encoding="ascii")
-            shared = f"lib{name}.so.{abi}"
-            script = ("-Wl,--version-script=exports.map", f"-Wl,-soname,{shared}")
-            self._run(folder, shared, (*self.compiler, *SHARED_FLAGS, *script, *members, *self.libraries, "-o", shared))
-            return Linked((folder / shared).read_bytes(), (folder / archive).read_bytes())
+            shared = self._shared(folder, name, members, exports, abi, self.thread_libraries if threads else ())
+            return Linked(shared.read_bytes(), (folder / archive).read_bytes())
+
+    def _shared(
+        self, folder: Path, name: str, members: Sequence[str], exports: Sequence[str], abi: int, more: Sequence[str]
+    ) -> Path:
+        form, file = FORMATS[self.system.object_format], self.system.shared_file(name, abi)
+        (folder / "exports").write_text(form.export_list(exports), encoding="ascii")
+        libraries = [*self.libraries, *more, *(self._stub(folder, stub) for stub in self.stubs)]
+        flags = form.flags(self.system.own_name(name, abi), abi, "exports")
+        self._run(folder, file, (*self.compiler, *flags, *members, *libraries, "-o", file))
+        return folder / file
+
+    def _stub(self, folder: Path, stub: Stub) -> str:
+        """Make a stand-in for a library; it never leaves the folder."""
+        (folder / f"{stub.file}.S").write_text(stub.assembly, encoding="ascii")
+        flags = ("-shared", "-nostdlib", "-g0", f"-Wl,-soname,{stub.file}")
+        self._run(folder, stub.file, (*self.compiler, *flags, f"{stub.file}.S", "-o", stub.file))
+        return stub.file
 
     def executable(self, sources: Mapping[str, str], archives: Sequence[Path], flags: Sequence[str]) -> bytes:
         """Build a program from C files, headers and archives; LinkerError if the compiler fails."""
@@ -115,7 +120,7 @@ class Linker:
     def _embed(self, folder: Path, symbol: str, content: bytes) -> str:
         data = f"{symbol}.bin"
         (folder / data).write_bytes(content)
-        text = BLOB.format(
+        text = FORMATS[self.system.object_format].blob.format(
             name=symbol, symbol=symbol, file=data, alignment=BLOB_ALIGNMENT, digest=sha256(content).hexdigest()
         )
         (folder / f"{symbol}.S").write_text(text, encoding="ascii")
@@ -150,7 +155,3 @@ def first_error(output: str) -> str:
             if sign in line.lower() and not line.startswith("collect2:"):
                 return line
     return lines[0] if lines else "no message"
-
-
-def _version_script(exports: Sequence[str]) -> str:
-    return "{ global: " + " ".join(f"{symbol};" for symbol in exports) + " local: *; };\n"

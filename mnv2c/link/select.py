@@ -12,28 +12,53 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnv2c.errors import LinkerError
+from mnv2c.link import stubs
 from mnv2c.link.linker import Linker, first_error
+from mnv2c.link.ndk import find_ndk, ndk_linker
+from mnv2c.targets.systems import PLATFORMS, Platform
 
 if TYPE_CHECKING:
     from mnv2c.targets import Target
 
-ZIG_LIBRARIES = ("-nostdlib", "-lc", "-lm")
+ZIG_LIBRARIES = {
+    "Linux": ("-nostdlib", "-lc", "-lm"),
+    "Android": ("-nostdlib",),  # zig has nothing of it
+    "macOS": ("-nostdlib", "-lSystem"),
+}
 """Only the stubs of libc: start files and zig's run-time library are not needed, and take ten seconds to build."""
 
-CC_LIBRARIES = ("-nostartfiles", "-lm")
+THREADS = ("-lpthread",)
+"""Threads were a library of their own up to glibc 2.33; elsewhere they are in the C library."""
+
+ZIG_STUBS = {"Android": stubs.ANDROID}
+"""What is made where zig has no stubs."""
+
+CC_LIBRARIES = {"Linux": ("-nostartfiles", "-lm"), "Android": ("-nostartfiles", "-lm"), "macOS": ()}
 """Nor are a compiler's start files, whose hooks for C++ would show among the library's symbols."""
+
+ARCHITECTURE_NAMES = {"arm64": "aarch64", "armv7l": "arm", "armv7a": "arm", "armv7": "arm"}
+"""What compilers call an architecture otherwise."""
+
+LIBC_MARKS = {"musl": "musl", "android": "bionic", "darwin": "libsystem", "macos": "libsystem"}
+"""The C library of a compiler by a part of its triple; glibc where there is none of them."""
 
 INSTALL = "install one with `pip install ziglang==0.17.*`, or name a C compiler with --cc"
 
 
-def select_linker(target: Target, cc: str | None = None) -> Linker:
-    """The linker for ``target``: ``cc`` (a command, e.g. "aarch64-linux-gnu-gcc") or zig; LinkerError if unusable."""
-    return _own(target, cc) if cc else _zig(target.zig_triple)
+def select_linker(target: Target, cc: str | None = None, ndk: str | Path | None = None) -> Linker:
+    """The linker for ``target``: ``cc`` (a command, e.g. "aarch64-linux-gnu-gcc"), Android's development kit, or zig.
+
+    The kit is the folder ``ndk``, or that of $ANDROID_NDK_HOME for a target on Android. LinkerError if unusable.
+    """
+    if cc:
+        return _own(target, cc)
+    kit = find_ndk(target, ndk)
+    return ndk_linker(target, kit, CC_LIBRARIES["Android"]) if kit else _zig(target.platform, target.glibc)
 
 
 def static_linker(arch: str) -> Linker:
     """Zig for static programs of an architecture, which run on any Linux; LinkerError without zig."""
-    return _zig(f"{arch}-linux-musl")
+    return _zig(PLATFORMS[arch, "musl"])
 
 
 def zig_program() -> Path | None:
@@ -45,18 +70,21 @@ def zig_program() -> Path | None:
     return program if os.access(program, os.X_OK) else None
 
 
-def _zig(triple: str) -> Linker:
+def _zig(platform: Platform, glibc: str = "") -> Linker:
     program = zig_program()
     if program is None:
         raise LinkerError(f"no linker: the Python package ziglang is missing; {INSTALL}")
     environment = {"ZIG_GLOBAL_CACHE_DIR": str(cache_folder("zig"))}
-    version = _output([str(program), "version"], environment)
+    version = tool_output([str(program), "version"], environment)
     return Linker(
-        compiler=(str(program), "cc", "-target", triple),
+        compiler=(str(program), "cc", "-target", platform.zig.format(glibc=glibc), *platform.zig_flags),
         archiver=(str(program), "ar"),
         version=f"zig {version}",
-        libraries=ZIG_LIBRARIES,
+        libraries=ZIG_LIBRARIES[platform.system.name],
         environment=tuple(environment.items()),
+        system=platform.system,
+        stubs=ZIG_STUBS.get(platform.system.name, ()),
+        thread_libraries=THREADS if "gnu" in platform.triple else (),
     )
 
 
@@ -66,11 +94,23 @@ def _own(target: Target, cc: str) -> Linker:
     if program is None:
         raise LinkerError(f'--cc "{cc}": not found; install it, or leave --cc out to use zig')
     compiler = (program, *command[1:])
-    machine = _output([*compiler, "-dumpmachine"], {})
-    if machine.split("-")[0] != target.arch or ("musl" in machine) != (target.libc == "musl"):
+    machine = tool_output([*compiler, "-dumpmachine"], {})
+    if not _fits(machine, target):
         raise LinkerError(f'--cc "{cc}": compiles for {machine}, but the target {target.name} is {target.triple}')
-    version = _output([*compiler, "--version"], {}).splitlines()[0]
-    return Linker(compiler=compiler, archiver=_archiver(Path(program)), version=version, libraries=CC_LIBRARIES)
+    version = tool_output([*compiler, "--version"], {}).splitlines()[0]
+    system = target.platform.system
+    threads = THREADS if target.libc == "gnu" else ()
+    return Linker(
+        compiler, _archiver(Path(program)), version, CC_LIBRARIES[system.name], system=system, thread_libraries=threads
+    )
+
+
+def _fits(machine: str, target: Target) -> bool:
+    """Whether a compiler for ``machine`` makes code for the target: architecture, C library, how floats are passed."""
+    arch = machine.split("-")[0]
+    libc = next((libc for mark, libc in LIBC_MARKS.items() if mark in machine), "gnu")
+    hard = target.arch != "arm" or machine.endswith("hf")
+    return ARCHITECTURE_NAMES.get(arch, arch) == target.arch and libc == target.libc and hard
 
 
 def _archiver(compiler: Path) -> tuple[str, ...]:
@@ -87,7 +127,7 @@ def _archiver(compiler: Path) -> tuple[str, ...]:
     return (str(zig), "ar")
 
 
-def _output(command: list[str], environment: dict[str, str]) -> str:
+def tool_output(command: list[str], environment: dict[str, str]) -> str:
     """What a tool prints about itself; LinkerError if it does not run."""
     try:
         done = subprocess.run(

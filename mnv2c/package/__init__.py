@@ -1,13 +1,17 @@
-"""Packaging: header, example, metadata and the output folder of a library. Knows the program, no compiler."""
+"""Packaging: header, example, metadata, build files and the output folder of a library. Knows no compiler."""
 
+from mnv2c.package.build_files import build_files
 from mnv2c.package.header import ABI, example_source, header_source
 from mnv2c.package.metadata import metadata, to_json
 from mnv2c.package.names import check_name, exports, identifier
-from mnv2c.package.write import Symlink, check_writable, write
+from mnv2c.package.sbom import bill_of_materials
+from mnv2c.package.write import Symlink, check_writable, shared_files, write
 
 __all__ = [
     "ABI",
     "Symlink",
+    "bill_of_materials",
+    "build_files",
     "check_name",
     "check_writable",
     "example_source",
@@ -15,6 +19,7 @@ __all__ = [
     "header_source",
     "identifier",
     "metadata",
+    "shared_files",
     "to_json",
     "write",
 ]

@@ -12,6 +12,9 @@ from mnv2c.plan.program import Port, Program
 ABI = 1
 """Version of the C interface; also the number at the end of the SONAME."""
 
+THREADS_NOTE = """Threads share the work only on
+ * request: the caller's, or some that NAME_init starts and NAME_deinit ends. The results do not depend on it."""
+
 HEADER = Path(__file__).parent / "library.h.in"
 EXAMPLE = Path(__file__).parent / "main.c.in"
 
@@ -31,6 +34,7 @@ def header_source(program: Program, name: str, meta: Mapping[str, object]) -> st
         arena_bytes=program.arena_bytes,
         arena_align=program.arena_alignment,
         threads=program.threads,
+        threads_note=THREADS_NOTE.replace("NAME", name) if program.threads > 1 else "It starts no threads.",
         port_macros=_macros(name.upper(), "INPUT", program.inputs)
         + "\n\n"
         + _macros(name.upper(), "OUTPUT", program.outputs),

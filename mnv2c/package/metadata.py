@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mnv2c import __version__
 from mnv2c.errors import CompilerError
 from mnv2c.package.header import ABI
-from mnv2c.plan.program import Port, Program, Result, Step
+from mnv2c.plan.program import ArenaBuffer, Port, Program, Result, Step
 
 if TYPE_CHECKING:
     from mnv2c.targets import Target
@@ -38,7 +38,7 @@ def metadata(
     """The description as plain data. ``chains`` and ``fallbacks`` have ``name`` = the label of their step.
 
     ``preprocessing`` is the first input's, where anything is known of it.
-    Step number, kernel and results are added to each; CompilerError where a step belongs to none of them.
+    Step number, kernel, what it reads and results are added to each; CompilerError where a step belongs to none.
     """
     rest = dict(enumerate(program.steps))
     inputs = [_port(port) for port in program.inputs]
@@ -50,6 +50,7 @@ def metadata(
         "version": __version__,
         "target": target.as_dict(),
         "dtype": dtype,
+        "files": {"shared": target.platform.system.shared_file(name, ABI), "static": f"lib{name}.a"},
         "threads": program.threads,
         "inputs": inputs,
         "outputs": [_port(port) for port in program.outputs],
@@ -63,6 +64,7 @@ def metadata(
         "toolchain": dict(toolchain),
         "chains": [_with_step(chain, rest) for chain in chains],
         "fallbacks": [_with_step(fallback, rest) for fallback in fallbacks],
+        "buffers": [_buffer(buffer) for buffer in program.buffers],
         "selftest": dict(selftest or {"pattern": "lcg", "outputs": len(program.outputs)}),
     }
     if preprocessing:
@@ -100,11 +102,30 @@ def _with_step(entry: Mapping[str, object], rest: dict[int, Step]) -> dict[str, 
     if index is None:
         raise CompilerError(f"metadata: no step is called {entry['name']!r}")
     step = rest.pop(index)
-    return {**entry, "step": index, "kernel": step.kernel, "results": [_result(item) for item in step.results]}
+    return {
+        **entry,
+        "step": index,
+        "kernel": step.kernel,
+        "reads": list(step.reads),
+        "weights_bytes": step.weights_bytes,
+        "results": [_result(item) for item in step.results],
+    }
+
+
+def _buffer(buffer: ArenaBuffer) -> dict[str, object]:
+    return {
+        "name": buffer.name,
+        "offset": buffer.offset,
+        "bytes": buffer.bytes,
+        "first": buffer.first,
+        "last": buffer.last,
+        "tensors": list(buffer.tensors),
+    }
 
 
 def _result(result: Result) -> dict[str, object]:
     return {
+        "name": result.name,
         "space": str(result.location.space),
         "offset": result.location.offset,
         "index": result.location.index,

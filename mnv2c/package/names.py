@@ -18,8 +18,8 @@ RESERVED = frozenset(
 """Keywords of C and C++, and what a program already has."""
 
 PUBLIC = (
-    "abi", "version", "arena_bytes", "arena_align", "init", "run", "run_steps", "step_name", "selftest", "strerror",
-    "metadata",
+    "abi", "version", "arena_bytes", "arena_align", "init", "deinit", "run", "run_steps", "step_name", "selftest",
+    "strerror", "metadata",
 )  # fmt: skip
 """The functions of a library, without the prefix."""
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mnv2c.errors import OutputError
+from mnv2c.package.header import ABI
+from mnv2c.targets.systems import System
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,12 @@ class Symlink:
 
 Content = bytes | str | Path | Symlink
 """What a file is made of: bytes, text (UTF-8), a copy of another file, or a link."""
+
+
+def shared_files(system: System, name: str, content: bytes) -> dict[str, Content]:
+    """The shared library under the name that ``system`` looks for, and the link to it where there is one."""
+    file, link = system.shared_file(name, ABI), system.link_file(name)
+    return {file: content, link: Symlink(file)} if link else {file: content}
 
 
 def check_writable(directory: str | Path) -> None:

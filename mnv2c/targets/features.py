@@ -1,6 +1,7 @@
 """CPU features a library may require: Linux' name and where the CPU or the kernel reports it at run time.
 
-Sources: Intel SDM volume 2A "CPUID" and AMD APM volume 3 appendix E; Linux ``arch/arm64/include/uapi/asm/hwcap.h``.
+Sources: Intel SDM volume 2A "CPUID" and AMD APM volume 3 appendix E; Linux ``arch/arm64/include/uapi/asm/hwcap.h`` and
+``arch/arm/include/uapi/asm/hwcap.h``.
 """
 
 from __future__ import annotations
@@ -62,12 +63,30 @@ AARCH64: dict[str, HwcapBit] = {
     "fphp": HwcapBit(1, 9),
     "asimdhp": HwcapBit(1, 10),
     "asimdrdm": HwcapBit(1, 12),
+    "jscvt": HwcapBit(1, 13),
+    "fcma": HwcapBit(1, 14),
     "lrcpc": HwcapBit(1, 15),
+    "sha3": HwcapBit(1, 17),
     "asimddp": HwcapBit(1, 20),
     "asimdfhm": HwcapBit(1, 23),
+    "ilrcpc": HwcapBit(1, 26),
+    "flagm": HwcapBit(1, 27),
+    "frint": HwcapBit(2, 8),
     "i8mm": HwcapBit(2, 13),
     "bf16": HwcapBit(2, 14),
 }
 
-KNOWN: dict[str, tuple[str, ...]] = {"x86_64": tuple(X86_64), "aarch64": tuple(AARCH64)}
+ARM: dict[str, HwcapBit] = {
+    "neon": HwcapBit(1, 12),
+    "vfpv3": HwcapBit(1, 13),
+    "vfpv4": HwcapBit(1, 16),
+    "idiva": HwcapBit(1, 17),
+    "idivt": HwcapBit(1, 18),
+    "vfpd32": HwcapBit(1, 19),
+}
+
+HWCAP: dict[str, dict[str, HwcapBit]] = {"aarch64": AARCH64, "arm": ARM}
+"""The features that Linux reports, by architecture."""
+
+KNOWN: dict[str, tuple[str, ...]] = {"x86_64": tuple(X86_64), **{arch: tuple(bits) for arch, bits in HWCAP.items()}}
 """The feature names of each architecture."""

@@ -11,7 +11,8 @@ from mnv2c import data
 from mnv2c.errors import TargetError, nearest
 from mnv2c.targets import features
 from mnv2c.targets.host import Machine, detect
-from mnv2c.targets.target import ARCHITECTURES, ISA_ARCHITECTURE, LIBCS, Target
+from mnv2c.targets.systems import ARCHITECTURES, PLATFORMS, libcs
+from mnv2c.targets.target import ISA_ARCHITECTURE, Target
 
 HOST = "host"
 HOST_KEYS = ("name", "description", "by_part", "by_features")
@@ -132,10 +133,11 @@ def _strings(value: object, path: Path, name: str) -> tuple[str, ...]:
 def _check(target: Target, path: Path) -> None:
     """Refuse values that no later stage could use."""
     _one_of(target.arch, ARCHITECTURES, path, "triple: architecture")
-    _one_of(target.libc, LIBCS, path, "libc")
+    _one_of(target.libc, libcs(target.arch), path, "libc")
     _one_of(target.isa, tuple(ISA_ARCHITECTURE), path, "isa")
-    if target.triple != f"{target.arch}-linux-{target.libc}":
-        raise TargetError(f'{path}: triple must be "{target.arch}-linux-{target.libc}", not "{target.triple}"')
+    wanted = PLATFORMS[target.arch, target.libc].triple
+    if target.triple != wanted:
+        raise TargetError(f'{path}: triple must be "{wanted}", not "{target.triple}"')
     if ISA_ARCHITECTURE[target.isa] != target.arch:
         raise TargetError(f'{path}: isa "{target.isa}" does not exist on {target.arch}')
     if not target.glibc.startswith("2.") or not target.glibc[2:].isdigit():

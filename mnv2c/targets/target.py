@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 
 from mnv2c.errors import TargetError, nearest
+from mnv2c.targets.systems import PLATFORMS, Platform, libcs
 
-LIBCS = ("gnu", "musl")
-ARCHITECTURES = ("aarch64", "x86_64")
-
-ISA_ARCHITECTURE = {"neon": "aarch64", "avx2": "x86_64", "avx512": "x86_64"}
+ISA_ARCHITECTURE = {"neon": "aarch64", "neon32": "arm", "avx2": "x86_64", "avx512": "x86_64"}
 """The instruction sets with microkernels, and the architecture of each."""
 
 
@@ -17,8 +15,9 @@ ISA_ARCHITECTURE = {"neon": "aarch64", "avx2": "x86_64", "avx512": "x86_64"}
 class Target:
     """A CPU, its vector unit and caches (bytes), its C library, and the features a library checks at run time.
 
-    ``triple``, ``mcpu`` and ``features`` are LLVM's (``features`` like "+dotprod"); ``requires`` and ``cpu_parts`` use
-    the names of Linux' ``/proc/cpuinfo``; ``emulator_cpu`` is qemu's ``-cpu`` name or empty. ``l3_bytes`` may be 0.
+    ``triple`` is that of ``systems.PLATFORMS``; ``mcpu`` and ``features`` are LLVM's (``features`` like "+dotprod");
+    ``requires`` and ``cpu_parts`` use the names of Linux' ``/proc/cpuinfo``; ``glibc`` is the lowest to run on where
+    ``libc`` is "gnu"; ``emulator_cpu`` is qemu's ``-cpu`` name or empty. ``l3_bytes`` may be 0.
     ``entry`` is the target file this comes from: it differs from ``name`` for ``host``.
     """
 
@@ -44,19 +43,30 @@ class Target:
 
     @property
     def arch(self) -> str:
-        """``aarch64`` or ``x86_64``."""
+        """``aarch64``, ``arm`` or ``x86_64``."""
         return self.triple.split("-")[0]
+
+    @property
+    def platform(self) -> Platform:
+        """The system it is for."""
+        return PLATFORMS[self.arch, self.libc]
 
     @property
     def zig_triple(self) -> str:
         """What ``zig cc -target`` wants; carries the lowest glibc the library is to run on."""
-        return f"{self.arch}-linux-gnu.{self.glibc}" if self.libc == "gnu" else f"{self.arch}-linux-musl"
+        return self.platform.zig.format(glibc=self.glibc)
+
+    @property
+    def llvm_triple(self) -> str:
+        """What LLVM calls the platform."""
+        return self.platform.llvm
 
     def with_libc(self, libc: str) -> Target:
-        """The same CPU with the C library ``gnu`` or ``musl``; TargetError for any other."""
-        if libc not in LIBCS:
-            raise TargetError(f'libc "{libc}": unknown; use {" or ".join(LIBCS)}{nearest(libc, LIBCS)}')
-        return replace(self, libc=libc, triple=f"{self.arch}-linux-{libc}")
+        """The same CPU with another C library, one of ``systems.libcs``; TargetError where there is no such system."""
+        known = libcs(self.arch)
+        if libc not in known:
+            raise TargetError(f'libc "{libc}": unknown for {self.arch}; use {" or ".join(known)}{nearest(libc, known)}')
+        return replace(self, libc=libc, triple=PLATFORMS[self.arch, libc].triple)
 
     def as_dict(self) -> dict[str, object]:
         """Plain data for JSON."""

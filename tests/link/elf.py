@@ -1,4 +1,4 @@
-"""Reads what the tests ask about 64-bit little-endian ELF shared libraries (System V ABI, chapters 4 and 5)."""
+"""Reads what the tests ask about little-endian ELF shared libraries (System V ABI, chapters 4 and 5)."""
 
 from __future__ import annotations
 
@@ -27,18 +27,49 @@ class Elf:
     glibc_minors: frozenset[int]
 
 
+@dataclass(frozen=True)
+class Layout:
+    """The records that differ between 32 and 64 bits, as struct formats.
+
+    ``headers`` and ``counts`` come with their offset in the file; ``order`` puts a segment's fields into that of 64
+    bits: type, flags, offset, address, physical address, file size, memory size, alignment; ``symbol_fields`` are the
+    places of a symbol's name and section.
+    """
+
+    headers: tuple[str, int]
+    counts: tuple[str, int]
+    segment: str
+    order: tuple[int, ...]
+    section: str
+    entry: str
+    symbol: str
+    symbol_fields: tuple[int, int]
+
+
+LAYOUTS = {
+    2: Layout(
+        ("<QQ", 32), ("<HHH", 56), "<IIQQQQQQ", (0, 1, 2, 3, 4, 5, 6, 7), "<IIQQQQIIQQ", "<QQ", "<IBBHQQ", (0, 3)
+    ),
+    1: Layout(
+        ("<II", 28), ("<HHH", 44), "<IIIIIIII", (0, 6, 1, 2, 3, 4, 5, 7), "<IIIIIIIIII", "<II", "<IIIBBH", (0, 5)
+    ),
+}
+
+
 def parse(data: bytes) -> Elf:
-    assert data[:6] == b"\x7fELF\x02\x01"
+    assert data[:4] == b"\x7fELF" and data[5] == 1
+    layout = LAYOUTS[data[4]]
     machine = struct.unpack_from("<H", data, 18)[0]
-    program_headers, section_headers = struct.unpack_from("<QQ", data, 32)
-    header_count, _, section_count = struct.unpack_from("<HHH", data, 56)
-    # Per segment: type, flags, offset, virtual address, physical address, file size, memory size, alignment.
-    segments = [struct.unpack_from("<IIQQQQQQ", data, program_headers + 56 * i) for i in range(header_count)]
+    program_headers, section_headers = struct.unpack_from(layout.headers[0], data, layout.headers[1])
+    header_count, _, section_count = struct.unpack_from(layout.counts[0], data, layout.counts[1])
+    raw = [_record(layout.segment, data, program_headers, i) for i in range(header_count)]
+    segments = [tuple(segment[i] for i in layout.order) for segment in raw]
     # Per section: name, type, flags, address, offset, size, link, info, alignment, entry size.
-    sections = [struct.unpack_from("<IIQQQQIIQQ", data, section_headers + 64 * i) for i in range(section_count)]
+    sections = [_record(layout.section, data, section_headers, i) for i in range(section_count)]
     kinds = {segment[0]: segment for segment in segments}
     dynamic = kinds[DYNAMIC]
-    entries = [struct.unpack_from("<QQ", data, dynamic[2] + 16 * i) for i in range(dynamic[5] // 16)]
+    size = struct.calcsize(layout.entry)
+    entries = [_record(layout.entry, data, dynamic[2], i) for i in range(dynamic[5] // size)]
     values = dict(reversed(entries))
     symbols = next(section for section in sections if section[1] == 11)  # SHT_DYNSYM
     strings = sections[symbols[6]][4]
@@ -47,8 +78,9 @@ def parse(data: bytes) -> Elf:
         return data[strings + offset : data.index(b"\0", strings + offset)].decode()
 
     exports, undefined = set(), set()
-    for i in range(1, symbols[5] // 24):
-        name, _, _, section = struct.unpack_from("<IBBH", data, symbols[4] + 24 * i)
+    for i in range(1, symbols[5] // struct.calcsize(layout.symbol)):
+        record = _record(layout.symbol, data, symbols[4], i)
+        name, section = (record[field] for field in layout.symbol_fields)
         (undefined if section == 0 else exports).add(text(name))
     return Elf(
         machine,
@@ -62,3 +94,7 @@ def parse(data: bytes) -> Elf:
         tuple(segment[7] for segment in segments if segment[0] == LOAD),
         frozenset(int(minor) for minor in re.findall(rb"GLIBC_2\.(\d+)", data)),
     )
+
+
+def _record(form: str, data: bytes, table: int, index: int) -> tuple[int, ...]:
+    return struct.unpack_from(form, data, table + struct.calcsize(form) * index)

@@ -47,7 +47,7 @@ def test_gcc_finds_nothing_to_warn_about(target: str, tmp_path: Path) -> None:
     run(tmp_path, str(GCC), *STRICT, "-c", "fake.c", "-o", "fake.o")
 
 
-@pytest.mark.parametrize("target", ["x86-64-v3", "cortex-a53", "cortex-a76"])
+@pytest.mark.parametrize("target", ["x86-64-v3", "cortex-a53", "cortex-a76", "cortex-a7", "android-arm64", "apple-m1"])
 def test_zig_finds_nothing_to_warn_about(target: str, tmp_path: Path) -> None:
     made, linker = fake.parts(targets.load(target)), select_linker(targets.load(target))
     (tmp_path / "fake.c").write_text(made.entry)

@@ -11,7 +11,7 @@ from tests.runtime import fake
 
 LIBC_FUNCTIONS = {"memcpy", "memset", "memmove", "getauxval"}
 LIBC_FILES = {"libc.so.6", "libm.so.6", "libpthread.so.0", "libc.so"}
-MACHINES = {"x86_64": 62, "aarch64": 183}
+MACHINES = {"x86_64": 62, "aarch64": 183, "arm": 40}
 
 needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is missing")
 
@@ -24,6 +24,10 @@ needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is missi
         ("cortex-a53", None, None),
         ("cortex-a76", None, None),
         ("cortex-a76", None, "musl"),
+        ("cortex-a7", None, None),
+        ("cortex-a7", None, "musl"),
+        ("android-arm64", None, None),
+        ("neoverse-n1", None, "bionic"),
         pytest.param(("host", "gcc", None), marks=needs_gcc),
     ],
     ids=lambda param: "-".join(filter(None, param)),
@@ -48,21 +52,24 @@ def test_it_is_for_its_target(library: tuple[targets.Target, elf.Elf]) -> None:
     target, found = library
     assert found.machine == MACHINES[target.arch]
     assert all(minor <= int(target.glibc[2:]) for minor in found.glibc_minors)
-    if target.libc == "musl":
+    if target.libc != "gnu":
         assert not found.glibc_minors
+    if target.libc == "bionic":
+        assert set(found.needed) <= {"libc.so"}
 
 
 def test_it_is_hardened_and_fits_large_pages(library: tuple[targets.Target, elf.Elf]) -> None:
     found = library[1]
-    assert found.soname == f"libfake.so.{package.ABI}"
+    assert found.soname == ("libfake.so" if library[0].libc == "bionic" else f"libfake.so.{package.ABI}")
     assert found.binds_now
     assert found.relro
     assert not found.executable_stack
     assert all(alignment == 16384 for alignment in found.load_alignments)
 
 
-def test_equal_input_gives_equal_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    target = targets.load("cortex-a76")
+@pytest.mark.parametrize("name", ["cortex-a76", "cortex-a7", "android-arm64", "apple-m1"])
+def test_equal_input_gives_equal_bytes(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = targets.load(name)
     first = fake.link(fake.parts(target), target)
     (tmp_path / "a rather long folder").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "a rather long folder"))

@@ -26,7 +26,10 @@ V82 = V80 | frozenset(targets.load("cortex-a76").requires)
         ("aarch64", V80, ("0xd07",), "aarch64"),  # a Cortex-A57
         ("aarch64", V82, ("0xd05",), "cortex-a55"),
         ("aarch64", V82, ("0xd05", "0xd0b"), "cortex-a76"),  # big.LITTLE: RK3588
-        ("aarch64", V82, ("0xd41",), "cortex-a76"),  # a Cortex-A78
+        ("aarch64", V82, ("0xd05", "0xd41"), "cortex-a78"),
+        ("aarch64", V82, ("0xd05", "0xd41", "0xd44"), "cortex-x1"),  # three kinds of core: Snapdragon 888
+        ("aarch64", V82, ("0xd0c",), "neoverse-n1"),
+        ("aarch64", V82, ("0xd47",), "cortex-a76"),  # a Cortex-A710
         ("aarch64", V82, (), "cortex-a76"),
     ],
 )

@@ -10,7 +10,18 @@ from mnv2c.errors import TargetError
 from mnv2c.targets import Target, features
 from mnv2c.targets.registry import names
 
-NAMES = ("aarch64", "cortex-a53", "cortex-a55", "cortex-a72", "cortex-a76", "host", "x86-64-v3", "x86-64-v4")
+NAMES = (
+    "aarch64", "android-arm64", "apple-m1", "cortex-a53", "cortex-a55", "cortex-a7", "cortex-a72", "cortex-a76",
+    "cortex-a78", "cortex-x1", "host", "neoverse-n1", "x86-64-v3", "x86-64-v4",
+)  # fmt: skip
+ZIG = {
+    "android-arm64": "aarch64-linux-android",
+    "apple-m1": "aarch64-macos.11.0",
+    "cortex-a7": "arm-linux-gnueabihf.2.17",
+    "x86-64-v3": "x86_64-linux-gnu.2.17",
+    "x86-64-v4": "x86_64-linux-gnu.2.17",
+}
+"""What zig calls the platform; all others are Linux with glibc on 64-bit ARM."""
 MINE = (data.folder("targets") / "cortex-a76.toml").read_text(encoding="utf-8")
 
 
@@ -29,11 +40,11 @@ def test_all_are_there() -> None:
 def test_each_is_sound(name: str) -> None:
     target = targets.load(name)
     assert target.name == target.entry == name
-    assert target.libc == "gnu"
+    assert target.libc == {"android-arm64": "bionic", "apple-m1": "libsystem"}.get(name, "gnu")
     assert target.glibc == "2.17"
-    assert target.zig_triple == f"{target.arch}-linux-gnu.2.17"
+    assert target.zig_triple == ZIG.get(name, "aarch64-linux-gnu.2.17")
     assert (target.vector_registers, target.vector_bits) == {
-        "neon": (32, 128), "avx2": (16, 256), "avx512": (32, 512)
+        "neon": (32, 128), "neon32": (16, 128), "avx2": (16, 256), "avx512": (32, 512)
     }[target.isa]  # fmt: skip
     assert target.l1d_bytes < target.l2_bytes
     assert set(target.requires) <= set(features.KNOWN[target.arch])
@@ -53,10 +64,26 @@ def test_the_cortex_a53_says_why_it_is_compiled_as_another() -> None:
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "host"])
 def test_libc_can_be_chosen(name: str) -> None:
-    target = targets.load(name, libc="musl")
-    assert target.zig_triple == target.triple == f"{target.arch}-linux-musl"
-    assert dataclasses.replace(targets.load(name), libc="musl", triple=target.triple) == target
-    assert targets.load(name, libc="gnu") == targets.load(name)
+    target, own = targets.load(name, libc="musl"), targets.load(name)
+    abi = "musleabihf" if target.arch == "arm" else "musl"
+    assert target.zig_triple == target.llvm_triple == target.triple == f"{target.arch}-linux-{abi}"
+    assert dataclasses.replace(own, libc="musl", triple=target.triple) == target
+    assert targets.load(name, libc=own.libc) == own
+
+
+def test_the_libc_chooses_the_system() -> None:
+    android, linux = targets.load("cortex-a78", libc="bionic"), targets.load("apple-m1", libc="gnu")
+    assert (android.triple, android.llvm_triple) == ("aarch64-linux-android", "aarch64-linux-android21")
+    assert android.platform.system.shared_file("net", 1) == "libnet.so"
+    assert android.platform.system.link_file("net") == ""
+    assert (linux.zig_triple, linux.mcpu) == ("aarch64-linux-gnu.2.17", "apple-m1")
+    macos = targets.load("apple-m1")
+    assert (macos.triple, macos.llvm_triple) == ("aarch64-macos", "arm64-apple-macosx11.0.0")
+    assert macos.platform.system.own_name("net", 1) == "@rpath/libnet.1.dylib"
+    with pytest.raises(TargetError, match=r'libc "bionic": unknown for x86_64; use gnu or musl'):
+        targets.load("x86-64-v3", libc="bionic")
+    with pytest.raises(TargetError, match=r'libc "libsystem": unknown for arm; use gnu or musl'):
+        targets.load("cortex-a7", libc="libsystem")
 
 
 def test_an_own_file(tmp_path: Path) -> None:
@@ -79,6 +106,7 @@ def test_an_own_file(tmp_path: Path) -> None:
         ('isa = "neon"', 'isa = "avx2"', 'isa "avx2" does not exist on aarch64'),
         ('"asimddp"', '"asimddpp"', r'requires "asimddpp" is unknown \(did you mean "asimddp"\?\)'),
         ("aarch64-linux-gnu", "aarch64-macos", 'triple must be "aarch64-linux-gnu", not "aarch64-macos"'),
+        ('isa = "neon"', 'isa = "neon32"', 'isa "neon32" does not exist on aarch64'),
         ("aarch64-linux-gnu", "mips-linux-gnu", 'triple: architecture "mips" is unknown'),
         ('glibc = "2.17"', 'glibc = "new"', 'glibc must be a version like "2.17"'),
         ('features = ["+neon"]', 'features = ["neon"]', r'features: "neon" must begin with \+ or -'),
@@ -96,13 +124,15 @@ def test_mistakes_are_named(old: str, new: str, message: str, tmp_path: Path) ->
 
 
 def test_unknown_names() -> None:
-    with pytest.raises(TargetError, match=r'target "cortex-a67": unknown \(did you mean "cortex-a76"\?\)'):
-        targets.load("cortex-a67")
-    with pytest.raises(TargetError, match=r"known: aarch64, cortex-a53, .*; or a \.toml file"):
+    with pytest.raises(TargetError, match=r'target "cortx-a76": unknown \(did you mean "cortex-a76"\?\)'):
+        targets.load("cortx-a76")
+    with pytest.raises(TargetError, match=r"known: aarch64, android-arm64, .*; or a \.toml file"):
         targets.load("?")
     with pytest.raises(TargetError, match=r"absent\.toml: cannot be read: No such file"):
         targets.load("absent.toml")
-    with pytest.raises(TargetError, match=r'libc "mussl": unknown; use gnu or musl \(did you mean "musl"\?\)'):
+    with pytest.raises(
+        TargetError, match=r'libc "mussl": unknown for aarch64; use gnu or musl or .* \(did you mean "musl"\?\)'
+    ):
         targets.load("aarch64", libc="mussl")
 
 

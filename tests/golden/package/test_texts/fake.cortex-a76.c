@@ -142,7 +142,7 @@ const char *fake_metadata(void)
 
 size_t fake_arena_bytes(unsigned threads)
 {
-    return threads == FAKE_THREADS ? FAKE_ARENA_BYTES : 0;
+    return threads >= 1 && threads <= FAKE_THREADS ? FAKE_ARENA_BYTES : 0;
 }
 
 size_t fake_arena_align(void)
@@ -163,8 +163,7 @@ fake_status fake_init(
     if (!cpu_has_features()) {
         return FAKE_E_CPU;
     }
-    if (threads != NULL
-        && (threads->count != FAKE_THREADS || (threads->count > 1 && threads->parallel_for == NULL))) {
+    if (threads != NULL && (threads->count == 0 || threads->count > FAKE_THREADS)) {
         return FAKE_E_THREADS;
     }
     if (arena == NULL) {
@@ -176,9 +175,23 @@ fake_status fake_init(
     if (bytes < fake_arena_bytes(FAKE_THREADS)) {
         return FAKE_E_ARENA_SIZE;
     }
+
     context->opaque[SLOT_ARENA] = (uintptr_t)arena;
     context->opaque[SLOT_CHECK] = (uintptr_t)arena ^ MARK;
     context->opaque[SLOT_MARK] = MARK;
+    return FAKE_OK;
+}
+
+fake_status fake_deinit(fake_ctx *context)
+{
+    if (context == NULL) {
+        return FAKE_E_NULL_CONTEXT;
+    }
+    if (!initialised(context)) {
+        return FAKE_E_NOT_INITIALISED;
+    }
+
+    context->opaque[SLOT_MARK] = 0;
     return FAKE_OK;
 }
 
@@ -239,6 +252,8 @@ const char *fake_strerror(fake_status status)
         return "a kernel reported a failure";
     case FAKE_E_SELFTEST:
         return "the self-test computed other values than the reference";
+    case FAKE_E_NO_THREAD:
+        return "a thread could not be started";
     }
     return "unknown status";
 }

@@ -6,8 +6,8 @@
  *   1. get an arena of FAKE_ARENA_BYTES bytes, aligned to FAKE_ARENA_ALIGN;
  *   2. fake_init(&context, arena, FAKE_ARENA_BYTES, NULL, FAKE_ABI);
  *   3. fake_run(&context, inputs, outputs), as often as you like.
- * The library never allocates, prints, starts threads or keeps anything outside context and arena. Use one context
- * with one arena per thread; different contexts may run at the same time.
+ * The library never allocates, prints or keeps anything outside context and arena. It starts no threads.
+ * Use one context with one arena per thread; different contexts may run at the same time.
  *
  * Input 0, "input": float32 NHWC [1, 4, 5, 3]
  * Output 0, "mean": float32 NC [1, 3]
@@ -39,7 +39,7 @@ extern "C" {
 #define FAKE_ARENA_BYTES 560u
 #define FAKE_ARENA_ALIGN 64u
 
-/* How many threads share the work of one run. */
+/* At most so many threads can share the work of one run. */
 #define FAKE_THREADS 1u
 
 #define FAKE_INPUT_COUNT 1u
@@ -64,7 +64,8 @@ typedef enum fake_status {
     FAKE_E_NOT_INITIALISED = 8, /* fake_init was not called, or failed */
     FAKE_E_THREADS = 9,         /* not compiled for that number of threads */
     FAKE_E_KERNEL = 10,         /* a kernel failed */
-    FAKE_E_SELFTEST = 11        /* the self-test computed other values than the reference */
+    FAKE_E_SELFTEST = 11,       /* the self-test computed other values than the reference */
+    FAKE_E_NO_THREAD = 12       /* a thread could not be started */
 } fake_status;
 
 /* State of one user of the library, allocated by the caller, who does not look inside. */
@@ -72,10 +73,14 @@ typedef struct fake_ctx {
     uintptr_t opaque[8];
 } fake_ctx;
 
-/* A thread pool of the caller: parallel_for runs task(arg, 0) ... task(arg, tasks - 1) and returns when all are done. */
+/*
+ * Who shares the work: `count` threads, the calling one among them, 1 to FAKE_THREADS. With parallel_for they are
+ * the caller's own: it runs task(arg, 0) ... task(arg, tasks - 1), in any order and at the same time, and returns when
+ * all are done. With NULL instead the library starts count - 1 threads.
+ */
 typedef struct fake_threads {
-    void *pool;
-    unsigned count; /* FAKE_THREADS */
+    void *pool; /* handed to parallel_for */
+    unsigned count;
     void (*parallel_for)(void *pool, void (*task)(void *arg, unsigned index), void *arg, unsigned tasks);
 } fake_threads;
 
@@ -83,16 +88,22 @@ typedef struct fake_threads {
 FAKE_API unsigned fake_abi(void);
 FAKE_API const char *fake_version(void);
 
-/* Size of the arena in bytes for so many threads, 0 where not compiled for that number; and its alignment. */
+/* Size of the arena in bytes for so many threads, 0 where not compiled for so many; and its alignment. */
 FAKE_API size_t fake_arena_bytes(unsigned threads);
 FAKE_API size_t fake_arena_align(void);
 
 /*
  * Prepares a context to run in `arena`, of which nothing is read. `threads` is NULL for the calling thread alone;
- * `abi` is FAKE_ABI. On failure the context stays uninitialised. There is nothing to release.
+ * `abi` is FAKE_ABI. On failure the context stays uninitialised, and no thread of the library runs.
  */
 FAKE_API fake_status fake_init(
     fake_ctx *context, void *arena, size_t bytes, const fake_threads *threads, unsigned abi);
+
+/*
+ * Ends the threads that fake_init started and waits for them; before the arena is given up, or the context
+ * initialised anew. Where it started none there is nothing to release, and no need to call this.
+ */
+FAKE_API fake_status fake_deinit(fake_ctx *context);
 
 /* Runs the network once: reads FAKE_INPUT_COUNT inputs, writes FAKE_OUTPUT_COUNT outputs. */
 FAKE_API fake_status fake_run(fake_ctx *context, const void *const inputs[], void *const outputs[]);

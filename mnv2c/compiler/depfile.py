@@ -1,0 +1,54 @@
+"""``--depfile FILE``: what a library was made from, as a rule for make and ninja."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import mnv2c
+from mnv2c import data
+from mnv2c.errors import OutputError
+
+
+def inputs(model: str | Path, weights: str | Path | None, entry: str, target: str | Path) -> list[Path]:
+    """The files that decide what a compile makes: model, weights, target, and mnv2c's version; absolute, sorted.
+
+    ``entry`` is the target file that ``target``, its name or path, came to.
+    """
+    named = Path(target)
+    used = [
+        *_model_files(Path(model)),
+        *([Path(weights)] if weights is not None else []),
+        named if named.suffix == ".toml" else data.folder("targets") / f"{entry}.toml",
+        Path(mnv2c.__file__),
+    ]
+    return sorted({path.resolve() for path in used})
+
+
+def _model_files(model: Path) -> list[Path]:
+    """The model's own file, and the files that an ONNX file keeps its weights in."""
+    if model.suffix == ".toml":
+        return [model]
+    if model.suffix != ".onnx":
+        return [data.PACKAGE / "spec" / "zoo" / f"{model.name}.toml"]
+    import onnx
+    from onnx.external_data_helper import uses_external_data
+
+    graph = onnx.load(str(model), load_external_data=False).graph
+    outside = [tensor for tensor in graph.initializer if uses_external_data(tensor)]
+    names = {entry.value for tensor in outside for entry in tensor.external_data if entry.key == "location"}
+    return [model, *(model.parent / name for name in names)]
+
+
+def write_depfile(path: Path, made: Path, used: list[Path]) -> None:
+    """Write the rule "``made`` depends on ``used``" to ``path``, all at once; OutputError."""
+    from mnv2c.package import write
+
+    if path.is_dir():
+        raise OutputError(f"{path}: is a folder; give a file with --depfile")
+    lines = [f"{_escaped(made.absolute())}:", *(f"  {_escaped(file)}" for file in used)]
+    write(path.parent, {path.name: " \\\n".join(lines) + "\n"})
+
+
+def _escaped(path: Path) -> str:
+    """As make reads it."""
+    return str(path).replace(" ", "\\ ").replace("#", "\\#").replace("$", "$$")
