@@ -12,6 +12,9 @@ from typing import Any
 
 from mnv2c.errors import UserError
 
+MOST_THREADS = 16
+"""More than the rows of the smallest strips or the column tiles of the last blocks would keep busy."""
+
 Progress = Callable[[str, float], None]
 """Receives the name of the phase that begins and the fraction of the work done before it."""
 
@@ -39,48 +42,64 @@ def compile_model(
     name: str | None = None,
     dtype: str = "float32",
     batch: int = 1,
+    threads: int = 1,
     cc: str | None = None,
     libc: str | None = None,
+    ndk: str | Path | None = None,
+    arena_limit: int | None = None,
+    join: bool = True,
     dump: str | Path | None = None,
+    depfile: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Compiled:
     """Compile a zoo model, a TOML spec or an ONNX file into ``output``; the README lists the files written there.
 
     Without ``weights`` the weights are random, from ``seed``; ``weights_source`` names their source (one of
     ``mnv2c.weights.SOURCES``) where the tensor names do not tell. ``width``, ``resolution`` (height x width) and
-    ``classes`` override the spec. ``dump`` is a folder for the artefact of every phase. Raises UserError, before
-    anything is written, when an input is at fault.
+    ``classes`` override the spec. Up to ``threads`` threads can share the work of a run. ``arena_limit`` is the most
+    memory, in bytes, that a run may take beside inputs and outputs; without, the fastest plan is taken. Without
+    ``join`` every bottleneck has a kernel and a result of its own. ``dump`` is a folder for the artefact of every
+    phase; ``depfile`` is a file for the names of all that was read, as make and ninja take them. Raises UserError,
+    before anything is written, when an input is at fault.
     """
     from mnv2c import targets
+    from mnv2c.compiler.depfile import inputs, write_depfile
     from mnv2c.compiler.dump import Dump
+    from mnv2c.compiler.front import front
     from mnv2c.compiler.guard import one_line_errors
-    from mnv2c.compiler.source import library_name, read_source
     from mnv2c.link import select_linker
     from mnv2c.package import check_writable
 
     tell = progress or (lambda phase, fraction: None)
-    _refuse_unsupported(dtype, batch)
+    _refuse_unsupported(dtype, batch, threads)
     chosen = targets.load(target, libc=libc)
     check_writable(output)
-    linker = select_linker(chosen, cc)
+    if depfile is not None:
+        check_writable(Path(depfile).parent)
+    linker = select_linker(chosen, cc, ndk)
     dumped = Dump(dump)
 
-    tell("spec to ONNX", 0.0)
-    source = read_source(
-        model, weights, seed, width=width, resolution=resolution, classes=classes, weights_source=weights_source
+    begun = front(
+        model,
+        width=width,
+        resolution=resolution,
+        classes=classes,
+        weights=weights,
+        weights_source=weights_source,
+        seed=seed,
+        name=name,
+        dumped=dumped,
+        tell=tell,
     )
-    library = library_name(source, name)
-    dumped.onnx(source.serialized)
-    tell("ONNX to Relax, fusion", 0.05)
-    from mnv2c.compiler.stages import build, expected_outputs, fuse, publish, schedule
+    source, library = begun.source, begun.library
+    from mnv2c.compiler.stages import build, expected_outputs, publish, schedule
     from mnv2c.plan.assemble import assemble
 
-    with one_line_errors(source.title, "understood"):
-        network = fuse(source.model, dumped.text)
     tell("schedules, plan, kernels", 0.3)
     with one_line_errors(source.title, "planned"):
-        kernels = schedule(network, library, chosen)
-        program = assemble(network, kernels.nodes)
+        kernels = schedule(begun.network, library, chosen, arena_limit, threads, join)
+        network = kernels.network
+        program = assemble(network, kernels.nodes, threads)
     dumped.plan(program, kernels)
     tell("machine code", 0.5)
     with one_line_errors(source.title, "compiled"):
@@ -92,12 +111,21 @@ def compile_model(
     metadata = publish(
         Path(output), library, chosen, source, network, kernels, program, kernel_object, expected, linker
     )
+    if depfile is not None:
+        write_depfile(Path(depfile), Path(output) / f"lib{library}.a", inputs(model, weights, chosen.entry, target))
     tell("done", 1.0)
     return Compiled(Path(output), library, metadata)
 
 
-def _refuse_unsupported(dtype: str, batch: int) -> None:
+def _refuse_unsupported(dtype: str, batch: int, threads: int) -> None:
     if dtype != "float32":
         raise UserError(f'dtype "{dtype}": only float32 is supported so far')
     if batch != 1:
         raise UserError(f"batch {batch}: only 1 is supported; call the library once per image")
+    check_threads(threads)
+
+
+def check_threads(threads: int) -> None:
+    """Raise UserError for a number of threads that no library is made for."""
+    if not 1 <= threads <= MOST_THREADS:
+        raise UserError(f"threads {threads}: give 1 to {MOST_THREADS}")

@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mnv2c.kernels.layout import KernelLayout
     from mnv2c.plan.assemble import NodeKernel
+    from mnv2c.plan.network import Network
 
 
 @dataclass(frozen=True, eq=False)
 class Kernels:
-    """The scheduled network: how each node is called, and the TIR function of every distinct kernel by its symbol."""
+    """The scheduled network: how each node is called, and the TIR function of every distinct kernel by its symbol.
 
+    ``network`` is the one whose nodes they are: chains as the planner cut them.
+    """
+
+    network: Network
     nodes: tuple[NodeKernel, ...]
     functions: Mapping[str, Any]
     layouts: Mapping[str, KernelLayout]

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import re
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mnv2c.codegen.fallback import lower_fallback
-from mnv2c.codegen.object import build_object, tvm_target
+from mnv2c.codegen.fallback import LoweredFallback
+from mnv2c.codegen.object import build_object, llvm_version
+from mnv2c.compiler import planning
 from mnv2c.compiler.artefacts import Kernels
 from mnv2c.errors import OnnxError
 from mnv2c.kernels.chain import emit_chain, pack_weights
-from mnv2c.kernels.layout import KernelLayout, kernel_layout
-from mnv2c.kernels.microkernels import provider
-from mnv2c.kernels.microkernels.base import Provider
-from mnv2c.plan.assemble import NodeKernel, runs_in_place
+from mnv2c.kernels.layout import KernelLayout
+from mnv2c.plan.assemble import NodeKernel
 from mnv2c.plan.chain import Chain
 from mnv2c.plan.network import ChainNode, FallbackNode, Network
+from mnv2c.plan.parts import Parts
 from mnv2c.plan.read import read_network
-from mnv2c.schedule.analytic import analytic_schedule
 from mnv2c.schedule.record import ChainSchedule
 from mnv2c.to_relax.importer import import_onnx
 from mnv2c.to_relax.phases import run_phases
@@ -36,8 +35,6 @@ if TYPE_CHECKING:
     from mnv2c.plan.program import Program
     from mnv2c.targets import Target
 
-DTYPE = "float32"
-
 
 def fuse(model: onnx.ModelProto, dump: Callable[[str, str], None]) -> Network:
     """ONNX → Relax → normalised → fused, read into a network of chains and fallbacks."""
@@ -46,52 +43,55 @@ def fuse(model: onnx.ModelProto, dump: Callable[[str, str], None]) -> Network:
     return read_network(module, imported.names, imported.shapes, imported.inputs, imported.outputs, imported.orders)
 
 
-def schedule(network: Network, library: str, target: Target) -> Kernels:
-    """Choose every chain's schedule and emit its kernel; equal chains with equal schedules share one."""
-    scheduler = _Scheduler(network, library, target)
-    nodes = tuple(scheduler.node(index) for index in range(len(network.nodes)))
-    return Kernels(nodes, scheduler.functions, scheduler.layouts)
+def schedule(
+    network: Network, library: str, target: Target, arena_limit: int | None = None, threads: int = 1, join: bool = True
+) -> Kernels:
+    """Cut the network into chains, choose their schedules and emit kernels; equal chains that run alike share one.
+
+    Kernels are cut for ``threads`` threads where that helps; without ``join`` no chains are joined. PlanError where
+    nothing fits ``arena_limit`` bytes.
+    """
+    prepared = planning.prepare(network, library, target, threads, join)
+    cuts = planning.choose(prepared.planner, arena_limit, threads)
+    nodes: list[NodeKernel] = []
+    emitter = _Emitter(library)
+    cut = planning.cut(network, cuts)
+    for node, piece in zip(cut.nodes, cuts.pieces, strict=True):
+        if isinstance(node, ChainNode):
+            nodes.append(emitter.chain(node, *piece.option.choice))
+        else:
+            nodes.append(emitter.fallback(node, prepared.fallbacks[piece.first]))
+    return Kernels(cut, tuple(nodes), emitter.functions, emitter.layouts)
 
 
-class _Scheduler:
-    def __init__(self, network: Network, library: str, target: Target) -> None:
-        self.network, self.library, self.target = network, library, target
-        self.unit: Provider = provider(DTYPE, target.isa)
+class _Emitter:
+    def __init__(self, library: str) -> None:
+        self.library = library
         self.functions: dict[str, Any] = {}
         self.layouts: dict[str, KernelLayout] = {}
-        self._symbols: dict[tuple[Chain, ChainSchedule], str] = {}
+        self._symbols: dict[tuple[Chain, ChainSchedule, Parts | None], str] = {}
 
-    def node(self, index: int) -> NodeKernel:
-        """Return the kernel of one node."""
-        node = self.network.nodes[index]
-        return self._chain(index, node) if isinstance(node, ChainNode) else self._fallback(node)
-
-    def _chain(self, index: int, node: ChainNode) -> NodeKernel:
-        chosen = analytic_schedule(node.chain, self.unit, self.target.l2_bytes)
-        chain = node.chain if chosen.chunk else runs_in_place(self.network, index) or node.chain
-        symbol = self._symbols.setdefault((chain, chosen), f"{self.library}_{_identifier(node.label)}")
+    def chain(self, node: ChainNode, layout: KernelLayout, parts: Parts | None) -> NodeKernel:
+        symbol = planning.symbol(self.library, node.label)
+        symbol = self._symbols.setdefault((layout.chain, layout.schedule, parts), symbol)
         if symbol not in self.functions:
-            self.layouts[symbol] = kernel_layout(chain, chosen, self.unit)
-            self.functions[symbol] = emit_chain(self.layouts[symbol], symbol)
-        layout = self.layouts[symbol]
-        itemsize = 4
+            self.layouts[symbol] = layout
+            self.functions[symbol] = emit_chain(layout, symbol, parts)
+        in_place = layout.chain.in_place
         return NodeKernel(
             symbol=symbol,
             weights=pack_weights(layout, node.weights),
-            scratch=tuple(ring.elements * itemsize for ring in layout.rings.values()),
-            in_place=chain.in_place,
-            comment=" -> ".join(stage.kind for stage in node.chain.stages) + (", in place" if chain.in_place else ""),
+            scratch=planning.scratch_bytes(layout),
+            in_place=in_place,
+            comment=" -> ".join(stage.kind for stage in node.chain.stages) + (", in place" if in_place else ""),
+            scratch_names=tuple(region.name.removeprefix("ring_") for region in layout.regions),
+            parts=parts,
         )
 
-    def _fallback(self, node: FallbackNode) -> NodeKernel:
-        symbol = f"{self.library}_{_identifier(node.label)}"
-        lowered = lower_fallback(node.function, symbol, tvm_target(self.target))
+    def fallback(self, node: FallbackNode, lowered: LoweredFallback) -> NodeKernel:
+        symbol = planning.symbol(self.library, node.label)
         self.functions[symbol] = lowered.function
         return NodeKernel(symbol, (), lowered.scratch, comment=f"fallback: {node.operator}")
-
-
-def _identifier(label: str) -> str:
-    return re.sub(r"\W", "_", label)
 
 
 def build(kernels: Kernels, target: Target, dump: Dump) -> bytes:
@@ -133,33 +133,35 @@ def publish(
     """Link the library and write everything into ``folder`` at once; return the metadata."""
     from mnv2c import package
     from mnv2c.codegen.entry import entry_source
+    from mnv2c.codegen.parallel import threads_source
 
     metadata = _metadata(library, target, source, network, kernels, program, linker)
     header = package.header_source(program, library, metadata)
     entry = entry_source(program, library, target, expected)
+    threads = threads_source(program, library, target)
     text = package.to_json(metadata)
     linked = linker.link(
         library,
-        sources={f"{library}.c": entry, f"{library}.h": header},
+        sources={f"{library}.c": entry, f"{library}.h": header, **threads},
         objects={f"{library}_kernels.o": kernel_object},
         blobs={f"{library}_weights": program.weights, f"{library}_json": text.encode() + b"\0"},
         exports=package.exports(library),
         abi=package.ABI,
+        threads=program.threads > 1,
     )
-    shared = f"lib{library}.so.{package.ABI}"
-    package.write(
-        folder,
-        {
-            shared: linked.shared,
-            f"lib{library}.so": package.Symlink(shared),
-            f"lib{library}.a": linked.archive,
-            f"{library}.h": header,
-            f"{library}.c": entry,
-            f"{library}.json": text,
-            f"{library}.onnx": source.serialized,
-            "main.c": package.example_source(program, library),
-        },
-    )
+    files = {
+        **package.shared_files(target.platform.system, library, linked.shared),
+        f"lib{library}.a": linked.archive,
+        f"{library}.h": header,
+        f"{library}.c": entry,
+        **threads,
+        f"{library}.json": text,
+        f"{library}.onnx": source.serialized,
+        "main.c": package.example_source(program, library),
+        **package.build_files(library, target, source.summary, program.threads),
+    }
+    files[f"{library}.spdx.json"] = json.dumps(package.bill_of_materials(files, metadata), indent=1) + "\n"
+    package.write(folder, files)
     return metadata
 
 
@@ -183,6 +185,7 @@ def _metadata(
             "scratch_bytes": sum(kernel.scratch),
             "schedule": kernels.layouts[kernel.symbol].schedule.to_dict(),
             "in_place": kernel.in_place,
+            "parts": {"cut": kernel.parts.cut, "count": kernel.parts.count} if kernel.parts else None,
             "madds": node.chain.madds,
         }
         for node, kernel in zip(network.nodes, kernels.nodes, strict=True)
@@ -194,7 +197,7 @@ def _metadata(
         library,
         target,
         summary=source.summary,
-        dtype=DTYPE,
+        dtype=planning.DTYPE,
         params=source.params if source.params is not None else folded,
         madds=sum(node.chain.madds for node in network.chains),
         model=source.description,
@@ -203,6 +206,7 @@ def _metadata(
         toolchain={
             "apache-tvm": version("apache-tvm"),
             "apache-tvm-ffi": version("apache-tvm-ffi"),
+            "llvm": llvm_version(),
             "onnx": version("onnx"),
             "linker": linker.version,
         },

@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mnv2c.errors import CompilerError
-from mnv2c.kernels.ir import Buffer, Index, KernelBuilder, both, outside
+from mnv2c.kernels.columns import Placed, placed_units
+from mnv2c.kernels.ir import Buffer, Index, KernelBuilder, both, divided, equal, maximum, negated, outside
 from mnv2c.kernels.layout import KernelLayout, Unit
 from mnv2c.kernels.microkernels.base import zero
 from mnv2c.kernels.packing import DepthwisePacking, MatrixPacking
 from mnv2c.kernels.planes import Layout, Plane, Rows
-from mnv2c.kernels.stages.base import StageEmitter, Surroundings
+from mnv2c.kernels.share import Share
+from mnv2c.kernels.stages.base import Surroundings
+from mnv2c.kernels.stages.carried import CarriedDepthwise
 from mnv2c.kernels.stages.depthwise import DepthwiseStage
 from mnv2c.kernels.stages.load import LoadStage
 from mnv2c.kernels.stages.matrix import MatrixStage
 from mnv2c.kernels.stages.pool import PoolStage
 from mnv2c.plan.chain import MATRIX_KINDS, Shape, StageKind, input_name
+from mnv2c.plan.parts import Cut, Parts, first_rows, warm_up
+from mnv2c.plan.rows import Nest, nest
+from mnv2c.schedule.record import DepthwiseTile, Tile
 
 Array = npt.NDArray[np.float32]
+Emitter = MatrixStage | DepthwiseStage | LoadStage | PoolStage
 
 
-def emit_chain(layout: KernelLayout, name: str) -> Any:
-    """Return the PrimFunc of a chain; parameters: inputs, outputs (none for one in place), weights by stage, rings."""
-    return _ChainEmitter(layout, name).emit()
+def emit_chain(layout: KernelLayout, name: str, parts: Parts | None = None) -> Any:
+    """Return the PrimFunc of a chain; parameters: inputs, outputs (none for one in place), weights by stage, rings.
+
+    With ``parts`` a call computes only one: two int32 follow, the steps [begin, end) of a strip, or phase and part.
+    """
+    return _ChainEmitter(layout, name, parts).emit()
 
 
 def pack_weights(layout: KernelLayout, weights: Mapping[str, tuple[Array, Array]]) -> tuple[Array, ...]:
@@ -35,18 +46,25 @@ def pack_weights(layout: KernelLayout, weights: Mapping[str, tuple[Array, Array]
 
 
 class _ChainEmitter:
-    def __init__(self, layout: KernelLayout, name: str) -> None:
-        self.layout, self.k = layout, KernelBuilder(name)
+    def __init__(self, layout: KernelLayout, name: str, parts: Parts | None) -> None:
+        self.layout, self.k, self.parts = layout, KernelBuilder(name), parts
         self._planes: dict[str, list[Plane]] = {}
+        self._sums: dict[str, Plane] = {}
         self._declare_tensors()
         # A pointer per stage: as one block, LLVM folds each stage's offset into its loads, too far for LDP to reach.
         self._weights = {
             name: self.k.parameter(f"weights_{name}", packing.elements, layout.provider.dtype)
             for name, packing in layout.packings.items()
         }
-        self._declare_rings()
-        tiles = iter(layout.schedule.tiles)
-        self._emitters = {unit.result: self._emitter(unit, tiles) for unit in layout.units}
+        self._declare_scratch()
+        self._begin: Index = 0
+        self._end: Index = layout.flow.last_step
+        self._low: dict[str, Index] = {}
+        if parts is not None and parts.cut is Cut.STRIPS:
+            self._begin, self._end = self.k.scalar("begin"), self.k.scalar("end")
+        tiles, rows = iter(layout.schedule.tiles), iter(layout.schedule.depthwise)
+        self._carried: dict[str, CarriedDepthwise] = {}
+        self._emitters = {unit.result: self._emitter(unit, tiles, rows) for unit in layout.units}
 
     def _declare_tensors(self) -> None:
         chain = self.layout.chain
@@ -72,19 +90,25 @@ class _ChainEmitter:
         self._planes[name] = [Plane(buffer, layout, Rows.ALL)]
         return buffer
 
-    def _declare_rings(self) -> None:
-        for name, ring in self.layout.rings.items():
-            buffer = self.k.parameter(f"ring_{name}", ring.elements, self.layout.provider.dtype)
-            # Readers prefer the ring, which carries the padding, to a side output of the same rows.
-            self._planes.setdefault(name, []).insert(0, Plane(buffer, ring, self._rows(name)))
+    def _declare_scratch(self) -> None:
+        for region, elements in zip(self.layout.regions, self.layout.scratch, strict=True):
+            buffer = self.k.parameter(region.name, elements, self.layout.provider.dtype)
+            for name in region.planes:
+                if name in self.layout.rings:
+                    # Readers prefer the ring, which carries the padding, to a side output of the same rows.
+                    plane = Plane(buffer, self.layout.rings[name], self._rows(name))
+                    self._planes.setdefault(name, []).insert(0, plane)
+                else:
+                    stage = name.removeprefix("sums_")
+                    self._sums[stage] = Plane(buffer, self.layout.sums[stage], Rows.RING)
 
     def _rows(self, name: str) -> Rows:
         rows = self.layout.flow.stages[name]
         if self.layout.flow.whole:
             return Rows.ALL
-        return Rows.STEP if rows.lead == 0 and rows.ring == rows.rate else Rows.RING
+        return Rows.STEP if rows.lead == rows.again == 0 and rows.ring == rows.rows else Rows.RING
 
-    def _emitter(self, unit: Unit, tiles: Any) -> StageEmitter:
+    def _emitter(self, unit: Unit, tiles: Iterator[Tile], rows: Iterator[DepthwiseTile]) -> Emitter:
         schedule, stage = self.layout.schedule, unit.stage
         sources = tuple(self._planes[source][0] for source in stage.sources[:1])
         at = Surroundings(
@@ -101,7 +125,13 @@ class _ChainEmitter:
             residual = self._planes[unit.residual][0] if unit.residual else None
             return MatrixStage(at, packing, next(tiles), schedule.prefetch, residual, unit.pool, unit.ending)
         if isinstance(packing, DepthwisePacking):
-            return DepthwiseStage(at, packing, schedule.depthwise_pixels, schedule.depthwise_group)
+            tile = next(rows)
+            if tile.carry:
+                sums = self._sums.get(stage.name)
+                self._carried[stage.sources[0]] = CarriedDepthwise(
+                    at, packing, tile.pixels, tile.group, sums, tile.again
+                )
+            return DepthwiseStage(at, packing, tile.pixels, tile.group)
         if stage.kind is StageKind.LOAD:
             return LoadStage(at)
         if stage.kind is StageKind.POOL:
@@ -110,8 +140,11 @@ class _ChainEmitter:
 
     def emit(self) -> Any:
         """Emit margins, then the steps."""
+        if self.parts is not None and self.parts.cut is Cut.COLUMNS:
+            self._emit_columns(self.parts)
+            return self.k.finish()
         for unit in self.layout.units:
-            if unit.result in self.layout.rings:
+            if unit.result in self.layout.rings and unit.result not in self._carried:
                 self._clear_margins(self._planes[unit.result][0])
                 self._clear_channels(unit)
         if self.layout.flow.whole:
@@ -139,28 +172,107 @@ class _ChainEmitter:
                     self._emitters[unit.result].emit_rows(0, unit.stage.shape.rows, chunk)
         last.finish_sums()
 
-    def _emit_steps(self) -> None:
-        plan = self.layout.flow
-        with self.k.loop(plan.last_step - plan.first_step, "step") as index:
-            step = self.k.bind(index + plan.first_step, "step")
-            for unit in self.layout.units:
-                self._emit_step(unit, step)
+    def _emit_columns(self, parts: Parts) -> None:
+        """Emit the whole image, a phase at a time, every stage for the channels of one part."""
+        k, phase, part = self.k, self.k.scalar("phase"), self.k.scalar("part")
+        placed = placed_units(self.layout)
+        for number in range(parts.phases):
+            with k.when(equal(phase, number) if parts.phases > 1 else True):
+                for entry in placed:
+                    if entry.phase == number:
+                        self._emit_share(entry, replace(entry.share, part=part, parts=parts.count))
 
-    def _emit_step(self, unit: Unit, step: Index) -> None:
-        """Emit the rows of one stage in one step: all together where they are all inside the image, else one by one."""
+    def _emit_share(self, placed: Placed, share: Share) -> None:
+        k, unit, emitter = self.k, placed.unit, self._emitters[placed.unit.result]
+        if unit.result in self.layout.rings:
+            plane = self._planes[unit.result][0]
+            if plane.layout.blocks > 1:
+                self._clear_margins(plane, share.of_vectors(k, plane.layout.blocks))
+            else:
+                with k.when(share.is_last):
+                    self._clear_margins(plane)
+            with k.when(share.is_last):
+                self._clear_channels(unit)
+        rows = unit.stage.shape.rows
+        if unit.stage.kind is StageKind.LOAD:
+            emitter.emit_rows(*replace(share, tiles=rows).of_tiles(k, rows), None)
+        elif unit.stage.kind is StageKind.POOL:
+            with k.when(share.is_first):
+                emitter.emit_rows(0, rows, None)
+        else:
+            replace(emitter, at=replace(emitter.at, share=share)).emit_rows(0, rows, None)
+
+    def _emit_steps(self) -> None:
+        plan, chain, k = self.layout.flow, self.layout.chain, self.k
+        steps = nest([unit.result for unit in self.layout.units], plan)
+        start: Index = plan.first_step
+        if self.parts is None:
+            self._low = dict.fromkeys(plan.stages, 0)
+        else:
+            first = first_rows(chain, plan)
+            self._low = {
+                name: k.bind(maximum(self._begin * rows.rate + first[name], 0), "low")
+                for name, rows in plan.stages.items()
+            }
+            start = k.bind(maximum(self._begin + warm_up(chain, plan), plan.first_step), "start")
+        with k.loop(k.bind(self._end - start, "steps"), "step") as index:
+            self._emit_nest(steps, k.bind(index + start, "step"))
+
+    def _emit_nest(self, loop: Nest, before: Index) -> None:
+        """Emit the passes of one step, or of one pass of the loop around."""
+        k, units = self.k, {unit.result: unit for unit in self.layout.units}
+        with k.loop(loop.trips, "pass") as trip:
+            number = before if loop.trips == 1 else k.bind(before * loop.trips + trip, "pass")
+            for part in loop.body:
+                if isinstance(part, Nest):
+                    self._emit_nest(part, number)
+                elif part in self._carried:
+                    self._emit_carried(units[part], self._carried[part], number)
+                elif not isinstance(self._emitters[part], DepthwiseStage) or not self.layout.carry(part):
+                    self._emit_pass(units[part], number, None)
+
+    def _emit_carried(self, unit: Unit, reader: CarriedDepthwise, number: Index) -> None:
+        """Emit a pass of a stage and of the depthwise stage that reads it, chunk by chunk of their channels."""
+        k, plane, stage = self.k, self._planes[unit.result][0], reader.at.stage
+        row = k.bind(number + self.layout.flow.stages[stage.name].lead, "row")
+        chunks = -(-unit.stage.shape.channels // plane.layout.channels)
+        begun = row >= self._low[stage.name] - reader.unfinished
+        with k.when(both(begun, row < stage.shape.rows)), k.loop(chunks, "chunk") as chunk:
+            self._clear_margins(plane)  # other planes use this memory in between
+            self._emit_pass(unit, number, chunk)
+            reader.emit_chunk(row, chunk)
+
+    def _emit_pass(self, unit: Unit, number: Index, chunk: Index | None) -> None:
+        """Emit the rows of one stage in one pass: all together where they are all inside the image, else one by one."""
         k, plan, rows = self.k, self.layout.flow, self.layout.flow.stages[unit.result]
-        height, emitter = unit.stage.shape.rows, self._emitters[unit.result]
-        if rows.lead == 0 and rows.rate * plan.last_step == height:
-            inside = True if plan.first_step == 0 else step >= 0
+        height, low = unit.stage.shape.rows, self._low[unit.result]
+        if rows.lead == rows.again == 0 and rows.rate * plan.last_step == height:
+            inside = True if plan.first_step == 0 else number >= 0
+            if self.parts is not None:
+                inside = number * rows.rows + rows.rows > low  # how far a window reaches up may be no multiple
             with k.when(inside):
-                emitter.emit_rows(k.bind(step * rows.rate, "row"), rows.rate, None)
-            self._clear_rows(unit, step * rows.rate, rows.rate, True if inside is True else step < 0)
+                self._emit_rows(unit, k.bind(number * rows.rows, "row"), rows.rows, chunk)
+            self._clear_rows(unit, number * rows.rows, rows.rows, True if inside is True else number < 0)
             return
-        with k.loop(rows.rate, "row") as index:
-            row = k.bind(step * rows.rate + rows.lead + index, "row")
-            with k.when(both(row >= 0, row < height)):
-                emitter.emit_rows(row, 1, None)
+        with k.loop(rows.rows, "row") as index:
+            row = k.bind(number * rows.advance + rows.lead + index, "row")
+            with k.when(both(row >= low, row < height)):
+                self._emit_rows(unit, row, 1, chunk)
             self._clear_rows(unit, row, 1, outside(row, height))
+
+    def _emit_rows(self, unit: Unit, row: Index, rows: int, chunk: Index | None) -> None:
+        """Emit rows of one stage; those of another strip stay in the ring, where the result leaves the chain too."""
+        k, emitter, rate = self.k, self._emitters[unit.result], self.layout.flow.stages[unit.result].rate
+        if self.parts is None or len(emitter.at.results) == 1:
+            emitter.emit_rows(row, rows, chunk)
+            return
+        height, last = unit.stage.shape.rows, self.layout.flow.last_step
+        end = maximum(self._end * rate, divided(self._end, last) * height)  # the last strip has all that is left
+        own = both(row >= self._begin * rate, row < end)
+        with k.when(own):
+            emitter.emit_rows(row, rows, chunk)
+        with k.when(negated(own)):
+            replace(emitter, at=replace(emitter.at, results=emitter.at.results[:1])).emit_rows(row, rows, chunk)
 
     def _clear_rows(self, unit: Unit, first: Index, rows: int, condition: Any) -> None:
         """Fill the slots of rows outside the image with zeros, for readers whose windows reach there."""
@@ -183,15 +295,20 @@ class _ChainEmitter:
             self.k.store(plane.buffer, start + done, zero(self.layout.provider, width), width)
             done += width
 
-    def _clear_margins(self, plane: Plane) -> None:
-        """Zero the padding columns, once; rows outside the image too when every row has its own slot."""
+    def _clear_margins(self, plane: Plane, blocks: tuple[Index, Index] | None = None) -> None:
+        """Zero the padding columns, once; rows outside the image too when every row has its own slot.
+
+        ``blocks`` are the first of the plane's blocks of channels and how many, if not all.
+        """
         k, layout = self.k, plane.layout
         own_rows = [slot for slot in range(layout.slots) if not self._is_image_row(plane, slot)]
         if not own_rows and not layout.left and not layout.right:
             return
         lanes = min(layout.block, self.layout.provider.lanes)
         row = layout.width * layout.block
-        with k.loop(layout.blocks, "block") as block:
+        first, count = blocks or (0, layout.blocks)
+        with k.loop(count, "block") as index:
+            block = index + first
             for slot in own_rows:
                 with k.loop(layout.width, "pixel") as pixel:
                     at = block * layout.block_stride + slot * row + pixel * layout.block

@@ -79,6 +79,12 @@ class KernelBuilder:
         self._blocks[0].insert(len(self._parameters) - 1, tirx.DeclBuffer(buffer, data=pointer))
         return buffer
 
+    def scalar(self, name: str) -> Index:
+        """Add an int32 parameter; after all pointers."""
+        variable = tirx.Var(name, INDEX)
+        self._parameters.append(variable)
+        return variable
+
     def stack(self, dtype: str, elements: int) -> Buffer:
         """Allocate a small buffer on the stack of the current block."""
         buffer = tirx.decl_buffer((elements,), dtype, self._fresh("register"), scope="global")
@@ -99,17 +105,18 @@ class KernelBuilder:
             self._blocks.pop()
 
     @contextmanager
-    def loop(self, extent: int, name: str, start: int = 0) -> Iterator[Index]:
+    def loop(self, extent: Index, name: str, start: int = 0) -> Iterator[Index]:
         """Repeat the body for ``start <= index < start + extent``; a single iteration needs no loop."""
-        if extent == 1:
+        known = isinstance(extent, int)
+        if known and extent == 1:
             yield start
             return
         variable = tirx.Var(self._fresh(name), INDEX)
         with self._nested() as body:
             yield variable
-        if extent > 0 and body:
+        if body and not (known and extent <= 0):
             kind = tirx.ForKind.SERIAL
-            bounds = (tirx.IntImm(INDEX, start), tirx.IntImm(INDEX, extent))
+            bounds = (tirx.IntImm(INDEX, start), _index(extent, 1))
             self._emit(tirx.For(variable, *bounds, kind, _sequence(body)))
 
     @contextmanager
@@ -188,6 +195,23 @@ def modulo(value: Index, divisor: int) -> Index:
     return value % divisor if isinstance(value, int) else tirx.floormod(value, tirx.IntImm(INDEX, divisor))
 
 
+def divided(value: Index, divisor: int) -> Index:
+    """Return ``value``, which is not negative, divided by ``divisor`` and rounded down."""
+    return value // divisor if isinstance(value, int) else tirx.floordiv(value, tirx.IntImm(INDEX, divisor))
+
+
+def equal(first: Index, second: int) -> Value:
+    """Return whether an index has a value."""
+    return first == second if isinstance(first, int) else tirx.EQ(first, tirx.IntImm(INDEX, second))
+
+
+def maximum(first: Index, second: Index) -> Index:
+    """Return the larger of two indices."""
+    if isinstance(first, int) and isinstance(second, int):
+        return max(first, second)
+    return tirx.max(_index(first, 1), _index(second, 1))
+
+
 def both(first: Value, second: Value) -> Value:
     """Return the conjunction of two conditions, either of which may be a Python bool."""
     if isinstance(first, bool):
@@ -195,6 +219,11 @@ def both(first: Value, second: Value) -> Value:
     if isinstance(second, bool):
         return first if second else False
     return tirx.all(first, second)
+
+
+def negated(condition: Value) -> Value:
+    """Return whether a condition does not hold."""
+    return not condition if isinstance(condition, bool) else tirx.Not(condition)
 
 
 def outside(value: Index, extent: int) -> Value:

@@ -5,9 +5,11 @@ The arena planner reads the ring sizes and the packer the weight layouts from he
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mnv2c.errors import ScheduleError
+from mnv2c.kernels.carried import Carried, carried_stages, check_carry, made_again, unfinished
 from mnv2c.kernels.microkernels.base import Provider
 from mnv2c.kernels.packing import DepthwisePacking, MatrixPacking, Packing
 from mnv2c.kernels.planes import Layout
@@ -15,6 +17,8 @@ from mnv2c.plan.chain import MATRIX_KINDS, Activation, Chain, Stage, StageKind, 
 from mnv2c.plan.rows import Flow, flow
 from mnv2c.schedule.record import ChainSchedule, Tile
 
+BEGUN_WITH_BIAS = frozenset({StageKind.STEM, StageKind.EXPAND, StageKind.POINTWISE})
+"""Stages with short sums, and many of them."""
 FOLDABLE = frozenset({StageKind.ADD, StageKind.POOL})
 """Stages that the matrix stage before them absorbs: they need no plane of their own."""
 
@@ -34,10 +38,25 @@ class Unit:
 
 
 @dataclass(frozen=True)
+class Region:
+    """A parameter of the kernel: scratch memory for the named planes; one that is ``shared`` keeps no margins."""
+
+    name: str
+    planes: tuple[str, ...]
+
+    @property
+    def shared(self) -> bool:
+        """Whether several planes take turns."""
+        return len(self.planes) > 1
+
+
+@dataclass(frozen=True)
 class KernelLayout:
     """The layout of one kernel: everything about its memory, nothing about its code.
 
-    ``rings`` are keyed by the result they hold, ``packings`` by stage name, in the order of the kernel's parameters.
+    ``rings`` are keyed by the result they hold, ``packings`` by stage name. ``sums`` holds the unfinished sums of each
+    carried depthwise stage. Planes of one entry of ``regions`` are never needed at the same time and share memory;
+    packings and regions are in the order of the kernel's parameters.
     """
 
     chain: Chain
@@ -46,12 +65,25 @@ class KernelLayout:
     flow: Flow
     units: tuple[Unit, ...]
     rings: dict[str, Layout]
+    sums: dict[str, Layout]
+    regions: tuple[Region, ...]
     packings: dict[str, Packing]
 
     @property
+    def scratch(self) -> tuple[int, ...]:
+        """Elements of every region."""
+        planes = self.rings | {f"sums_{name}": layout for name, layout in self.sums.items()}
+        return tuple(max(planes[name].elements for name in region.planes) for region in self.regions)
+
+    @property
     def scratch_elements(self) -> int:
-        """Elements of all rings together."""
-        return sum(ring.elements for ring in self.rings.values())
+        """Elements of all regions together."""
+        return sum(self.scratch)
+
+    def carry(self, stage: str) -> int:
+        """Channels in flight of a carried depthwise stage; 0 for any other stage."""
+        names = [entry.name for entry in self.chain.stages if entry.kind is StageKind.DEPTHWISE]
+        return self.schedule.depthwise[names.index(stage)].carry if stage in names else 0
 
     @property
     def chunks(self) -> int:
@@ -86,14 +118,24 @@ def _folds(chain: Chain, unit: Unit, stage: Stage) -> bool:
 def kernel_layout(chain: Chain, schedule: ChainSchedule, provider: Provider) -> KernelLayout:
     """Lay out the kernel of ``chain``; raises ScheduleError when the schedule does not fit the chain."""
     chain = with_loads(chain, provider.gathers)
-    plan = flow(chain, schedule.rows)
+    plan = flow(chain, schedule.rows, made_again(chain, schedule))
     parts = units(chain)
     if schedule.rows and any(unit.pool or unit.stage.kind is StageKind.POOL for unit in parts):
         raise ScheduleError("a pooled chain computes the whole image in one step (rows = 0)")
     _check_chunk(chain, schedule, parts)
-    rings = {unit.result: _ring(chain, unit, plan, schedule, provider) for unit in parts if _has_ring(chain, unit)}
-    packings = _packings(chain, schedule, provider, parts, rings)
-    return KernelLayout(chain, schedule, provider, plan, parts, rings, packings)
+    if chain.in_place and made_again(chain, schedule):
+        raise ScheduleError("a chain in place overwrites the rows that it would have to read again")
+    carried = carried_stages(chain, schedule, plan, provider)
+    rings = {
+        unit.result: _ring(chain, unit, plan, schedule, provider, carried) for unit in parts if _has_ring(chain, unit)
+    }
+    sums = {
+        name: _sums(chain.stage(name), provider)
+        for name, entry in carried.items()
+        if unfinished(chain.stage(name).window) and not entry.again
+    }
+    packings = _packings(chain, schedule, provider, parts, rings, carried)
+    return KernelLayout(chain, schedule, provider, plan, parts, rings, sums, _regions(rings, sums, carried), packings)
 
 
 def _has_ring(chain: Chain, unit: Unit) -> bool:
@@ -110,7 +152,29 @@ def _check_chunk(chain: Chain, schedule: ChainSchedule, parts: tuple[Unit, ...])
         raise ScheduleError("a chunk needs expand, depthwise, project, the whole image per step, and one fresh output")
 
 
-def _ring(chain: Chain, unit: Unit, plan: Flow, schedule: ChainSchedule, provider: Provider) -> Layout:
+def _regions(rings: dict[str, Layout], sums: dict[str, Layout], carried: Mapping[str, Carried]) -> tuple[Region, ...]:
+    """Newest rows live from one stage to the next: those of carried stages take turns, and so do their results."""
+    newest = tuple(name for name in rings if name in {entry.source for entry in carried.values()})
+    results = tuple(name for name in rings if name in carried)
+    regions = [Region(f"sums_{name}", (f"sums_{name}",)) for name in sums]
+    regions += [Region(f"ring_{name}", (name,)) for name in rings if name not in newest + results]
+    regions += [Region(name, planes) for name, planes in (("newest", newest), ("results", results)) if planes]
+    return tuple(regions)
+
+
+def _sums(stage: Stage, provider: Provider) -> Layout:
+    channels = -(-stage.shape.channels // provider.lanes) * provider.lanes
+    return Layout(unfinished(stage.window), stage.shape.columns, channels, provider.lanes)
+
+
+def _ring(
+    chain: Chain,
+    unit: Unit,
+    plan: Flow,
+    schedule: ChainSchedule,
+    provider: Provider,
+    carried: Mapping[str, Carried],
+) -> Layout:
     shape, readers = unit.stage.shape, chain.consumers(unit.result)
     windows = [reader.window for reader in readers if reader.sources[0] == unit.result]
     left = max((window.padding[1][0] for window in windows), default=0)
@@ -122,13 +186,15 @@ def _ring(chain: Chain, unit: Unit, plan: Flow, schedule: ChainSchedule, provide
         for reader in readers
         if reader.sources[0] == unit.result
     ]
-    dense = all(reader.kind in MATRIX_KINDS and reader.window.taps > 1 for reader in readers)
     chunked = schedule.chunk and unit.stage.kind is not StageKind.LOAD
     channels = schedule.chunk if chunked else shape.channels
-    block = channels if dense else provider.lanes
-    rows = plan.stages[unit.result]
+    block = channels if _is_dense(unit, readers, provider) else provider.lanes
+    rows, slots = plan.stages[unit.result], plan.stages[unit.result].ring
+    for entry in carried.values():
+        if entry.source == unit.result:
+            channels, slots = entry.channels, rows.rows
     return Layout(
-        slots=rows.ring,
+        slots=slots,
         columns=shape.columns,
         channels=-(-channels // block) * block,
         block=block,
@@ -138,8 +204,24 @@ def _ring(chain: Chain, unit: Unit, plan: Flow, schedule: ChainSchedule, provide
     )
 
 
+def _is_dense(unit: Unit, readers: Sequence[Stage], provider: Provider) -> bool:
+    """Whether pixels lie whole in a ring: for windows over all channels, and where single values are broadcast.
+
+    In blocks of one vector a row of 24 channels would take 32, and K with it.
+    """
+    matrices = all(reader.kind in MATRIX_KINDS or reader.kind is StageKind.ADD for reader in readers)
+    if matrices and unit.stage.kind in MATRIX_KINDS and not provider.gathers:
+        return not any(reader.window.needs_margin for reader in readers)
+    return all(reader.kind in MATRIX_KINDS and reader.window.taps > 1 for reader in readers)
+
+
 def _packings(
-    chain: Chain, schedule: ChainSchedule, provider: Provider, parts: tuple[Unit, ...], rings: dict[str, Layout]
+    chain: Chain,
+    schedule: ChainSchedule,
+    provider: Provider,
+    parts: tuple[Unit, ...],
+    rings: dict[str, Layout],
+    carried: Mapping[str, Carried],
 ) -> dict[str, Packing]:
     tiles = list(schedule.tiles)
     packings: dict[str, Packing] = {}
@@ -149,7 +231,7 @@ def _packings(
         if stage.kind in MATRIX_KINDS:
             if not tiles:
                 raise ScheduleError(f"the schedule has no tile for stage {stage.name}")
-            packing = _matrix_packing(chain, schedule, provider, unit, rings, tiles.pop(0))
+            packing = _matrix_packing(chain, schedule, provider, unit, rings, tiles.pop(0), carried)
         elif stage.kind is StageKind.DEPTHWISE:
             blocks = -(-stage.shape.channels // provider.lanes)
             packing = DepthwisePacking(stage.window.taps, blocks, provider.lanes)
@@ -168,6 +250,7 @@ def _matrix_packing(
     unit: Unit,
     rings: dict[str, Layout],
     tile: Tile,
+    carried: Mapping[str, Carried],
 ) -> MatrixPacking:
     stage, source = unit.stage, unit.stage.sources[0]
     if not provider.fits(tile.pixels, tile.vectors):
@@ -180,6 +263,10 @@ def _matrix_packing(
     if unit.result not in chain.outputs and (_is_blocked(rings.get(unit.result)) or (schedule.chunk and not is_last)):
         outputs = -(-outputs // provider.lanes) * provider.lanes  # a side output has no room for more than its channels
     columns = provider.lanes * tile.vectors
+    for entry in carried.values():
+        if entry.source == unit.result:
+            outputs = -(-outputs // provider.lanes) * provider.lanes
+            check_carry(stage, outputs, entry.channels, columns)
     chunks = 1
     if schedule.chunk and is_last:
         chunks, rest = divmod(padded, schedule.chunk)
@@ -195,7 +282,16 @@ def _matrix_packing(
         columns=(provider.lanes,) * tile.vectors,
         tail=provider.widths(outputs % columns),
         chunks=chunks,
+        bias_rows=tile.pixels if provider.loads_bias and _may_begin_with_bias(unit) and chunks == 1 else 1,
     )
+
+
+def _may_begin_with_bias(unit: Unit) -> bool:
+    """Whether sums may begin with the bias: it costs bits of long sums, such as projections have.
+
+    Measured on the widest networks with output stride 8: expansions begun so stay below 4e-5 of the largest value.
+    """
+    return unit.stage.kind in BEGUN_WITH_BIAS and unit.residual is None
 
 
 def _is_blocked(ring: Layout | None) -> bool:

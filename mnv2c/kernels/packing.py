@@ -21,7 +21,8 @@ class MatrixPacking:
     """Layout of a matrix stage's weights: ``tiles`` column tiles of ``columns``, then one of ``tail`` columns.
 
     ``depth`` is K, ``padded`` the number of input channels after padding to whole vectors; ``chunks`` > 1 splits K.
-    ``columns`` and ``tail`` are the tiles' vector widths.
+    ``columns`` and ``tail`` are the tiles' vector widths. With ``bias_rows`` > 1 the bias is stored once per pixel of
+    the register tile, whose accumulators are then loaded from it.
     """
 
     taps: tuple[int, int]
@@ -31,6 +32,7 @@ class MatrixPacking:
     columns: tuple[int, ...]
     tail: tuple[int, ...]
     chunks: int = 1
+    bias_rows: int = 1
 
     @property
     def depth(self) -> int:
@@ -50,7 +52,7 @@ class MatrixPacking:
     @property
     def tile_rows(self) -> int:
         """Rows stored per column tile: K, and the bias unless it is kept apart."""
-        return self.depth + (1 if self.chunks == 1 else 0)
+        return self.depth + (self.bias_rows if self.chunks == 1 else 0)
 
     @property
     def chunk_elements(self) -> int:
@@ -71,7 +73,7 @@ class MatrixPacking:
         biases[:outputs] = bias
         parts = [biases] if self.chunks > 1 else []
         for rows in np.split(matrix.reshape(-1, self.total_columns), self.chunks):
-            stored = rows if self.chunks > 1 else np.concatenate([biases[None], rows])
+            stored = rows if self.chunks > 1 else np.concatenate([biases[None]] * self.bias_rows + [rows])
             start = 0
             for width in [sum(self.columns)] * self.tiles + [sum(self.tail)]:
                 parts.append(stored[:, start : start + width].ravel())

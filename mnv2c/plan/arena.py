@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 ALIGNMENT = 64
 """A cache line, and the widest vector; every buffer starts at a multiple of it."""
@@ -31,12 +32,27 @@ def aligned(size: int) -> int:
 def place(buffers: Sequence[Buffer]) -> tuple[dict[str, int], int]:
     """Return every buffer's offset and the size of the arena, in bytes.
 
-    Largest first, each at the lowest offset where it fits between the placed buffers it meets (Pisarchyk and Lee,
-    "Efficient Memory Management for Deep Neural Net Inference", 2020, section 5).
+    Each goes to the lowest offset where it fits between the placed buffers it meets (Pisarchyk and Lee, "Efficient
+    Memory Management for Deep Neural Net Inference", 2020, section 5): the largest first, or else in another order that
+    needs less memory.
     """
+    return min((_place(sorted(buffers, key=order)) for order in ORDERS), key=lambda placed: placed[1])
+
+
+ORDERS: tuple[Callable[[Buffer], Any], ...] = (
+    lambda buffer: (-buffer.bytes, buffer.first, buffer.name),
+    lambda buffer: (buffer.first - buffer.last, -buffer.bytes, buffer.first, buffer.name),
+    lambda buffer: (-buffer.bytes * (buffer.last - buffer.first + 1), buffer.first, buffer.name),
+    lambda buffer: (buffer.first, -buffer.bytes, buffer.name),
+    lambda buffer: (-buffer.last, -buffer.bytes, buffer.name),
+)
+"""Orders in which buffers are tried; by size wins most often, by length of life where tensors outlive large scratch."""
+
+
+def _place(buffers: Sequence[Buffer]) -> tuple[dict[str, int], int]:
     offsets: dict[str, int] = {}
     placed: list[Buffer] = []
-    for buffer in sorted(buffers, key=lambda entry: (-entry.bytes, entry.first, entry.name)):
+    for buffer in buffers:
         offset = 0
         for other in sorted((entry for entry in placed if entry.meets(buffer)), key=lambda entry: offsets[entry.name]):
             if offset + aligned(buffer.bytes) <= offsets[other.name]:

@@ -10,7 +10,8 @@ import numpy as np
 from mnv2c.plan.arena import ALIGNMENT, Buffer, aligned, place
 from mnv2c.plan.chain import Chain, StageKind, input_name
 from mnv2c.plan.network import Array, ChainNode, Network, Tensor
-from mnv2c.plan.program import Location, Port, Program, Result, Space, Step
+from mnv2c.plan.parts import Parts
+from mnv2c.plan.program import ArenaBuffer, Location, Port, Program, Result, Space, Step
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,6 +20,8 @@ class NodeKernel:
 
     Arguments are, in order: inputs, outputs (for a node in place without the first, which is its first input), packed
     ``weights`` if any, and scratch buffers of ``scratch`` bytes. A constant input of a fallback lies in the weights.
+    ``scratch_names`` say what is kept in the scratch buffers, where that is known. Every strip of ``parts`` has scratch
+    buffers of its own.
     """
 
     symbol: str
@@ -26,6 +29,13 @@ class NodeKernel:
     scratch: tuple[int, ...]
     in_place: bool = False
     comment: str = ""
+    scratch_names: tuple[str, ...] = ()
+    parts: Parts | None = None
+
+    @property
+    def copies(self) -> int:
+        """How many times every scratch buffer is needed."""
+        return self.parts.copies if self.parts is not None else 1
 
 
 def runs_in_place(network: Network, index: int) -> Chain | None:
@@ -46,9 +56,19 @@ def runs_in_place(network: Network, index: int) -> Chain | None:
     return replace(chain, in_place=True)
 
 
-def assemble(network: Network, kernels: Sequence[NodeKernel]) -> Program:
+def pool_bytes(threads: int) -> int:
+    """Bytes that ``threads`` threads need to share work (`mnv2c/codegen/threads.c.in` checks it); none need none."""
+    return 512 + 64 * threads if threads > 1 else 0
+
+
+def assemble(network: Network, kernels: Sequence[NodeKernel], threads: int = 1) -> Program:
     """Place every tensor and scratch buffer and return the program of calls."""
-    return _Assembler(network, kernels).program()
+    return _Assembler(network, kernels).program(threads)
+
+
+def placed_bytes(network: Network, kernels: Sequence[NodeKernel]) -> int:
+    """Return the size of the arena alone."""
+    return _Assembler(network, kernels).arena_bytes
 
 
 class _Weights:
@@ -74,7 +94,8 @@ class _Assembler:
         self.network, self.kernels = network, kernels
         self.weights = _Weights()
         self.owner = self._owners()
-        self.offsets, self.arena_bytes = place(self._buffers())
+        self.buffers = self._buffers()
+        self.offsets, self.arena_bytes = place(self.buffers)
 
     def _owners(self) -> dict[str, str]:
         """Map every tensor to the one whose buffer it lies in: a result in place lies in its input's."""
@@ -93,7 +114,12 @@ class _Assembler:
             for name in node.outputs:
                 if name not in callers:
                     lives.setdefault(self.owner[name], []).extend([index, max(index, self.network.last_use(name))])
-            buffers += [Buffer(_scratch(index, part), size, index, index) for part, size in enumerate(kernel.scratch)]
+            buffers += [
+                Buffer(
+                    _scratch(index, part), aligned(size) * kernel.copies if kernel.copies > 1 else size, index, index
+                )
+                for part, size in enumerate(kernel.scratch)
+            ]
         tensors = self.network.tensors
         return buffers + [Buffer(name, tensors[name].bytes, min(steps), max(steps)) for name, steps in lives.items()]
 
@@ -104,15 +130,38 @@ class _Assembler:
             return Location(Space.OUTPUT, index=self.network.outputs.index(name))
         return Location(Space.ARENA, self.offsets[self.owner[name]])
 
-    def program(self) -> Program:
+    def program(self, threads: int) -> Program:
         steps = tuple(self._step(index) for index in range(len(self.kernels)))
         return Program(
             inputs=tuple(self._port(name) for name in self.network.inputs),
             outputs=tuple(self._port(name) for name in self.network.outputs),
             steps=steps,
-            arena_bytes=self.arena_bytes,
+            arena_bytes=self.arena_bytes + pool_bytes(threads),
             weights=b"".join(self.weights.parts),
             arena_alignment=ALIGNMENT,
+            threads=threads,
+            buffers=self._placed(),
+            pool_bytes=pool_bytes(threads),
+        )
+
+    def _placed(self) -> tuple[ArenaBuffer, ...]:
+        """The buffers with their offsets, in the order in which they come into use."""
+        made = [name for node in self.network.nodes for name in node.outputs]
+        titles = {
+            _scratch(index, part): f"{node.label}: {title}"
+            for index, (node, kernel) in enumerate(zip(self.network.nodes, self.kernels, strict=True))
+            for part, title in enumerate(_scratch_titles(kernel))
+        }
+        return tuple(
+            ArenaBuffer(
+                name=titles.get(buffer.name, buffer.name),
+                offset=self.offsets[buffer.name],
+                bytes=buffer.bytes,
+                first=buffer.first,
+                last=buffer.last,
+                tensors=tuple(name for name in made if self.owner[name] == buffer.name),
+            )
+            for buffer in sorted(self.buffers, key=lambda entry: (entry.first, self.offsets[entry.name]))
         )
 
     def _port(self, name: str) -> Port:
@@ -121,19 +170,37 @@ class _Assembler:
 
     def _step(self, index: int) -> Step:
         node, kernel = self.network.nodes[index], self.kernels[index]
+        constants = [value for value in (*node.inputs, *kernel.weights) if not isinstance(value, str)]
         arguments = [
             self._location(value) if isinstance(value, str) else self.weights.add(value) for value in node.inputs
         ]
         arguments += [self._location(name) for name in (node.outputs[1:] if kernel.in_place else node.outputs)]
         arguments += [self.weights.add(values) for values in kernel.weights]
-        arguments += [Location(Space.ARENA, self.offsets[_scratch(index, part)]) for part in range(len(kernel.scratch))]
-        results = tuple(self._result(self.network.tensors[name]) for name in node.outputs)
-        return Step(node.label, kernel.symbol, tuple(arguments), results, kernel.comment)
+        arguments += [
+            Location(Space.ARENA, self.offsets[_scratch(index, part)], stride=aligned(size) if kernel.copies > 1 else 0)
+            for part, size in enumerate(kernel.scratch)
+        ]
+        return Step(
+            label=node.label,
+            kernel=kernel.symbol,
+            arguments=tuple(arguments),
+            results=tuple(self._result(self.network.tensors[name]) for name in node.outputs),
+            comment=kernel.comment,
+            reads=tuple(dict.fromkeys(value for value in node.inputs if isinstance(value, str))),
+            weights_bytes=sum({self.weights.add(values): values.nbytes for values in constants}.values()),
+            parts=kernel.parts,
+        )
 
     def _result(self, tensor: Tensor) -> Result:
         location = self._location(tensor.name)
-        return Result(location, tensor.shape, tensor.dtype, tensor.onnx_name, tensor.onnx_layout)
+        return Result(location, tensor.shape, tensor.dtype, tensor.onnx_name, tensor.onnx_layout, tensor.name)
 
 
 def _scratch(index: int, part: int) -> str:
     return f"scratch_{index}_{part}"
+
+
+def _scratch_titles(kernel: NodeKernel) -> tuple[str, ...]:
+    if len(kernel.scratch_names) == len(kernel.scratch):
+        return kernel.scratch_names
+    return tuple(f"scratch {part}" for part in range(len(kernel.scratch)))

@@ -6,14 +6,14 @@ found before any kernel is built. Slow and simple on purpose.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from mnv2c.errors import CompilerError
 from mnv2c.plan.chain import MATRIX_KINDS, Chain, Stage, StageKind
-from mnv2c.plan.rows import flow
+from mnv2c.plan.rows import Nest, flow, nest
 
 Array = npt.NDArray[np.float32]
 Weights = Mapping[str, tuple[Array, Array]]
@@ -40,9 +40,11 @@ class _Ring:
         return self.rows[row]
 
 
-def interpret(chain: Chain, rows_per_step: int, inputs: Sequence[Array], weights: Weights) -> list[Array]:
+def interpret(
+    chain: Chain, rows_per_step: int, inputs: Sequence[Array], weights: Weights, again: Collection[str] = ()
+) -> list[Array]:
     """Run ``chain`` on inputs [rows, columns, channels]; return its outputs in order, laid out the same."""
-    plan = flow(chain, rows_per_step)
+    plan = flow(chain, rows_per_step, again)
     rings = {stage.name: _Ring(stage, plan.stages[stage.name].ring) for stage in chain.stages}
     results = {name: np.zeros(_extents(chain.stage(name)), np.float32) for name in chain.outputs}
 
@@ -52,19 +54,30 @@ def interpret(chain: Chain, rows_per_step: int, inputs: Sequence[Array], weights
         tensor = inputs[int(source.removeprefix("input_"))]
         return tensor[row] if 0 <= row < len(tensor) else np.zeros_like(tensor[0])
 
+    def run(loop: Nest, before: int) -> None:
+        for trip in range(loop.trips):
+            for part in loop.body:
+                if isinstance(part, Nest):
+                    run(part, before * loop.trips + trip)
+                else:
+                    run_pass(chain.stage(part), before * loop.trips + trip)
+
+    def run_pass(stage: Stage, number: int) -> None:
+        rows = plan.stages[stage.name]
+        for row in range(rows.advance * number + rows.lead, rows.advance * number + rows.lead + rows.rows):
+            if not 0 <= row < stage.shape.rows:
+                continue
+            low, high = stage.window.rows_needed(row, row + 1)
+            seen = [row_of(stage.sources[0], source_row) for source_row in range(low, high)]
+            others = [row_of(source, row) for source in stage.sources[1:]]
+            values = _compute_row(stage, seen, others, weights)
+            rings[stage.name].put(row, values)
+            if stage.name in results:
+                results[stage.name][row] = values
+
+    steps = nest([stage.name for stage in chain.stages], plan)
     for step in range(plan.first_step, plan.last_step):
-        for stage in chain.stages:
-            rows = plan.stages[stage.name]
-            for row in range(rows.rate * step + rows.lead, rows.rate * (step + 1) + rows.lead):
-                if not 0 <= row < stage.shape.rows:
-                    continue
-                low, high = stage.window.rows_needed(row, row + 1)
-                seen = [row_of(stage.sources[0], source_row) for source_row in range(low, high)]
-                others = [row_of(source, row) for source in stage.sources[1:]]
-                values = _compute_row(stage, seen, others, weights)
-                rings[stage.name].put(row, values)
-                if stage.name in results:
-                    results[stage.name][row] = values
+        run(steps, step)
     return [results[name] for name in chain.outputs]
 
 

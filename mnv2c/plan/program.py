@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from mnv2c.plan.parts import Parts
+
 
 class Space(StrEnum):
     """Where a pointer argument of a kernel points to."""
@@ -24,12 +26,13 @@ class Location:
     """A place in one of the memory spaces.
 
     ``index`` selects the caller's buffer for ``INPUT`` and ``OUTPUT`` and is 0 otherwise; ``offset`` is in bytes
-    from the start of that buffer, of the arena or of the weights.
+    from the start of that buffer, of the arena or of the weights. Part p of a step finds it ``stride`` * p bytes later.
     """
 
     space: Space
     offset: int = 0
     index: int = 0
+    stride: int = 0
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Result:
     """A tensor that a step leaves behind: where it lies, its NHWC shape, and the ONNX tensor it must equal.
 
     ``onnx_name`` is empty when no tensor of the ONNX model corresponds to it; ``onnx_layout`` says in which
-    order the ONNX tensor stores it ("NCHW" or "same").
+    order the ONNX tensor stores it ("NCHW" or "same"). ``name`` is the plan's own, which ``Step.reads`` uses.
     """
 
     location: Location
@@ -68,13 +71,31 @@ class Result:
     dtype: str
     onnx_name: str = ""
     onnx_layout: str = "NCHW"
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class ArenaBuffer:
+    """A part of the arena: ``bytes`` from ``offset`` on, in use from step ``first`` to step ``last``, both included.
+
+    ``tensors`` are what it holds, one after the other where steps run in place; a step's scratch memory holds none.
+    """
+
+    name: str
+    offset: int
+    bytes: int
+    first: int
+    last: int
+    tensors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Step:
     """One call of one kernel: ``int32_t kernel(void *argument, ...)``, zero for success.
 
-    ``label`` is the human name (``bottleneck_03``); several steps may share a ``kernel``.
+    ``label`` is the human name (``bottleneck_03``); several steps may share a ``kernel``. ``reads`` names the tensors
+    it reads, each once: results of earlier steps and inputs of the network; ``weights_bytes`` is its weights' size.
+    With ``parts`` the kernel takes two int32 more, which select a part: the steps of a strip, or phase and part.
     """
 
     label: str
@@ -82,6 +103,9 @@ class Step:
     arguments: tuple[Location, ...]
     results: tuple[Result, ...]
     comment: str = ""
+    reads: tuple[str, ...] = ()
+    weights_bytes: int = 0
+    parts: Parts | None = None
 
 
 @dataclass(frozen=True)
@@ -90,6 +114,7 @@ class Program:
 
     ``arena_bytes`` excludes the caller's inputs and outputs and the weights; every pointer handed to a kernel is
     aligned to ``arena_alignment`` bytes except the caller's own buffers, which need only their element's alignment.
+    The last ``pool_bytes`` of the arena are for the threads that share the work, if it was cut for more than one.
     """
 
     inputs: tuple[Port, ...]
@@ -99,6 +124,8 @@ class Program:
     weights: bytes
     arena_alignment: int = 64
     threads: int = 1
+    buffers: tuple[ArenaBuffer, ...] = ()
+    pool_bytes: int = 0
 
     @property
     def kernels(self) -> tuple[str, ...]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
+from math import inf
 from typing import Protocol
 
 from mnv2c.plan.chain import GATHERED, MATRIX_KINDS, Chain, Shape, Stage, StageKind
-from mnv2c.schedule.record import ChainSchedule, Tile
+from mnv2c.schedule.record import ChainSchedule, DepthwiseTile, Tile
 
 FMA_LATENCY = 4
 """Cycles before an accumulator can be added to again (Zen 3-5, Cortex-A76: 4): a lower bound per step of K."""
@@ -17,6 +19,8 @@ LOAD_SHARE = 0.1
 """Cycles a load costs although its port is free: it still takes a slot of decode and retirement."""
 EPILOGUE = 3.5
 """Instructions per output vector beside the products: start, clamp, store (counted on AArch64)."""
+UNPAIRED = 1.05
+"""How much slower a tile across row ends really is where pixels are loaded in pairs (AArch64: 7x3 for 9x2 at 7x7)."""
 WHOLE_PIXELS = 64
 """Images up to this size are computed in one step: a row of 7 pixels fills no register tile."""
 SHORT_ROW = 28
@@ -40,34 +44,54 @@ class VectorUnit(Protocol):
     def strided_group(self) -> int: ...  # noqa: D102
     @property
     def gathers(self) -> bool: ...  # noqa: D102
+    @property
+    def prefetches(self) -> bool: ...  # noqa: D102
+    def __hash__(self) -> int: ...  # noqa: D105
     def fits(self, pixels: int, vectors: int) -> bool: ...  # noqa: D102
     def loads(self, pixels: int, vectors: int) -> float: ...  # noqa: D102
 
 
-def analytic_schedule(chain: Chain, unit: VectorUnit, l2_bytes: int, element_bytes: int = 4) -> ChainSchedule:
-    """Choose a schedule for ``chain`` on a CPU with ``unit`` and a second-level cache of ``l2_bytes``."""
-    rows = _rows(chain)
-    tiles = [tile for stage in _matrix_stages(chain) for tile in [_best_tile(chain, stage, rows, unit)]]
-    chunk = 0
-    if _may_chunk(chain) and _weights(chain) * element_bytes > l2_bytes // 2:
-        chunk, tiles[0] = _chunk(chain, unit, l2_bytes // 4 // element_bytes)
-        rows = 0 if chunk else rows
+def analytic_schedule(
+    chain: Chain, unit: VectorUnit, l2_bytes: int, element_bytes: int = 4, rows: int | None = None
+) -> ChainSchedule:
+    """Choose a schedule for ``chain`` on a CPU with ``unit`` and a second-level cache of ``l2_bytes``.
+
+    ``rows`` per step, where given, are not chosen.
+    """
+    if rows is None and may_chunk(chain) and _weights(chain) * element_bytes > l2_bytes // 2:
+        for schedule in chunked(chain, unit, l2_bytes // 4, element_bytes):
+            return schedule
+    per_step = _rows(chain) if rows is None else rows
     return ChainSchedule(
-        rows=rows,
-        chunk=chunk,
-        tiles=tuple(tiles),
-        depthwise_pixels=unit.depthwise_pixels,
-        depthwise_group=unit.strided_group if _is_strided(chain) else unit.depthwise_group,
-        prefetch=rows == 0,
+        rows=per_step,
+        chunk=0,
+        tiles=tuple(_best_tile(chain, stage, per_step, unit) for stage in matrix_stages(chain)),
+        depthwise=_depthwise_tiles(chain, unit),
+        prefetch=per_step == 0 and unit.prefetches,
     )
 
 
-def _is_strided(chain: Chain) -> bool:
-    """Whether a depthwise stage skips columns, so that neighbouring outputs share fewer of the pixels they read."""
-    return any(stage.kind is StageKind.DEPTHWISE and stage.window.stride[1] > 1 for stage in chain.stages)
+def chunked(chain: Chain, unit: VectorUnit, budget: int, element_bytes: int = 4) -> Iterator[ChainSchedule]:
+    """Yield the schedule whose channels in flight fit ``budget`` bytes, if whole tiles cut the expanded channels."""
+    chunk, tile = _chunk(chain, unit, budget // element_bytes)
+    if chunk:
+        rows = _rows(chain)
+        others = (_best_tile(chain, stage, rows, unit) for stage in matrix_stages(chain)[1:])
+        yield ChainSchedule(0, chunk, (tile, *others), _depthwise_tiles(chain, unit), unit.prefetches)
 
 
-def _matrix_stages(chain: Chain) -> list[Stage]:
+def _depthwise_tiles(chain: Chain, unit: VectorUnit) -> tuple[DepthwiseTile, ...]:
+    return tuple(_depthwise(stage, unit) for stage in chain.stages if stage.kind is StageKind.DEPTHWISE)
+
+
+def _depthwise(stage: Stage, unit: VectorUnit) -> DepthwiseTile:
+    """With a stride neighbouring outputs share fewer of the pixels they read."""
+    group = unit.strided_group if stage.window.stride[1] > 1 else unit.depthwise_group
+    return DepthwiseTile(unit.depthwise_pixels, group)
+
+
+def matrix_stages(chain: Chain) -> list[Stage]:
+    """Return the stages that a schedule has a register tile for, in order."""
     return [stage for stage in chain.stages if stage.kind in MATRIX_KINDS]
 
 
@@ -93,7 +117,7 @@ def _weights(chain: Chain) -> int:
     return total
 
 
-def _may_chunk(chain: Chain) -> bool:
+def may_chunk(chain: Chain) -> bool:
     """Whether the chain is expand, depthwise, project: only then can the expanded channels be cut."""
     kinds = [stage.kind for stage in chain.stages if stage.kind is not StageKind.ADD]
     return kinds == [StageKind.EXPAND, StageKind.DEPTHWISE, StageKind.PROJECT] and len(chain.outputs) == 1
@@ -112,15 +136,20 @@ def _chunk(chain: Chain, unit: VectorUnit, budget: int) -> tuple[int, Tile]:
         if padded % chunk or (chunk * ring > budget and chunk > 4 * unit.lanes):
             continue
         pixels = expand.shape.pixels if expand.shape.pixels <= WHOLE_PIXELS else expand.shape.columns
-        whole = [tile for tile in _tiles(unit) if chunk % (tile.vectors * unit.lanes) == 0]
-        return chunk, min(whole, key=lambda tile: _cycles(tile, pixels, chunk, unit, chain.inputs[0].channels))
+        depth = chain.inputs[0].channels
+        _, tile = fastest_tile(unit, pixels, chunk, depth, chunk // unit.lanes)
+        close = unit.gathers and expand.shape.pixels <= WHOLE_PIXELS  # blocks near enough for one pair of loads
+        return chunk, replace(tile, unroll=_unroll(depth, unit.ring_unroll if close else unit.unroll))
     return 0, _best_tile(chain, expand, 0, unit)
 
 
 def _best_tile(chain: Chain, stage: Stage, rows: int, unit: VectorUnit) -> Tile:
     depth = stage.window.taps * chain.shape(stage.sources[0]).channels
-    pixels = _span(chain, stage, rows)
-    best = min(_tiles(unit), key=lambda tile: _cycles(tile, pixels, stage.shape.channels, unit, depth))
+    pixels = span(chain, stage, rows)
+    cycles, best = fastest_tile(unit, pixels, stage.shape.channels, depth)
+    if unit.gathers and pixels > stage.shape.columns and stage.shape.columns % best.pixels:
+        aligned, by_row = fastest_tile(unit, pixels, stage.shape.channels, depth, pixels=stage.shape.columns)
+        best = by_row if aligned < cycles * UNPAIRED else best
     in_ring = not stage.sources[0].startswith("input_") or (unit.gathers and stage.kind in GATHERED)
     return replace(best, unroll=_unroll(depth, unit.ring_unroll if in_ring else unit.unroll))
 
@@ -134,23 +163,38 @@ def _unroll(depth: int, most: int) -> int:
     return max(divisors, default=most)
 
 
-def _span(chain: Chain, stage: Stage, rows: int) -> int:
+def span(chain: Chain, stage: Stage, rows: int) -> int:
     """Neighbouring pixels that one tile may cover: several rows for the last stage or a small image, else one row."""
     shape: Shape = stage.shape
     if rows == 0:
         return shape.pixels
-    is_last = stage == _matrix_stages(chain)[-1] and stage.window.is_pixel
+    is_last = stage == matrix_stages(chain)[-1] and stage.window.is_pixel
     return shape.columns * rows if is_last else shape.columns
 
 
-def _tiles(unit: VectorUnit) -> Iterator[Tile]:
-    for pixels in range(1, 32):
-        for vectors in range(1, 16):
-            if unit.fits(pixels, vectors):
-                yield Tile(pixels, vectors, unit.unroll)
+@lru_cache(maxsize=64)
+def tiles(unit: VectorUnit) -> tuple[Tile, ...]:
+    """Return every register tile that fits."""
+    shapes = ((pixels, vectors) for pixels in range(1, 32) for vectors in range(1, 16))
+    return tuple(Tile(pixels, vectors, unit.unroll) for pixels, vectors in shapes if unit.fits(pixels, vectors))
 
 
-def _cycles(tile: Tile, pixels: int, channels: int, unit: VectorUnit, depth: int) -> tuple[float, int]:
+@lru_cache(maxsize=4096)
+def fastest_tile(
+    unit: VectorUnit, span_pixels: int, channels: int, depth: int, whole: int = 0, pixels: int = 0
+) -> tuple[float, Tile]:
+    """Return the predicted cycles of a span and the tile that needs fewest.
+
+    ``whole`` vectors are cut without rest; ``pixels``, where given, are those of the tile.
+    """
+    legal = [tile for tile in tiles(unit) if whole % tile.vectors == 0 and pixels in (0, tile.pixels)]
+    if not legal:
+        return inf, tiles(unit)[0]
+    best = min(legal, key=lambda tile: tile_cycles(tile, span_pixels, channels, unit, depth))
+    return tile_cycles(best, span_pixels, channels, unit, depth)[0], best
+
+
+def tile_cycles(tile: Tile, pixels: int, channels: int, unit: VectorUnit, depth: int) -> tuple[float, int]:
     """Predicted cycles of a span: the sum over its register tiles; on a tie the tile with fewer vectors wins."""
     total = 0.0
     vectors = -(-channels // unit.lanes)

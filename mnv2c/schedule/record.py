@@ -16,23 +16,40 @@ class Tile:
 
 
 @dataclass(frozen=True)
+class DepthwiseTile:
+    """How a depthwise stage runs: ``pixels`` neighbours per iteration, ``group`` of them interleaved.
+
+    With ``carry`` > 0 its input never lies in a ring: ``carry`` channels of the newest rows are made at a time, added
+    to the sums of all outputs that see them, and only the unfinished sums are carried to the next pass. With ``again``
+    not even those: ``carry`` channels of all rows of the window are made anew for every output row.
+    """
+
+    pixels: int
+    group: int
+    carry: int = 0
+    again: bool = False
+
+
+@dataclass(frozen=True)
 class ChainSchedule:
     """How a chain runs.
 
     ``rows`` output rows are computed per step (0: the whole image in one step). ``chunk`` expanded channels are in
     flight at a time, the partial sums being accumulated in the output (0: all; needs ``rows`` = 0; the paper's t-way
-    split, section 5). ``tiles`` has one entry per matrix stage in order. A depthwise stage computes
-    ``depthwise_pixels`` neighbouring pixels per iteration, ``depthwise_group`` of them interleaved. ``prefetch`` asks
-    for the next tile of weights while one is used.
+    split, section 5). ``tiles`` has one entry per matrix stage in order, ``depthwise`` one per depthwise stage.
+    ``prefetch`` asks for the next tile of weights while one is used.
     """
 
     rows: int
     chunk: int
     tiles: tuple[Tile, ...]
-    depthwise_pixels: int
-    depthwise_group: int
+    depthwise: tuple[DepthwiseTile, ...]
     prefetch: bool
 
     def to_dict(self) -> dict[str, Any]:
         """Return the schedule as JSON-compatible data."""
-        return {**asdict(self), "tiles": [asdict(tile) for tile in self.tiles]}
+        return {
+            **asdict(self),
+            "tiles": [asdict(tile) for tile in self.tiles],
+            "depthwise": [asdict(tile) for tile in self.depthwise],
+        }

@@ -25,7 +25,11 @@ from tests.to_relax.graphs import model
 
 SMALLEST: dict[str, Any] = {"width": 0.35, "resolution": 32}
 NAME = "mobilenet_v2_035_32"
-FILES = {f"lib{NAME}.so.1", f"lib{NAME}.so", f"lib{NAME}.a", f"{NAME}.h", f"{NAME}.c", f"{NAME}.json", f"{NAME}.onnx"}
+FILES = {
+    *(f"lib{NAME}.{end}" for end in ("so.1", "so", "a")),
+    *(f"{NAME}.{end}" for end in ("h", "c", "json", "onnx", "pc", "spdx.json")),
+    *(f"{NAME}Config{end}.cmake" for end in ("", "Version")),
+}
 STAGES = {"stem", "expand", "depthwise", "project", "add", "conv", "pointwise", "pool", "dense", "resize", "argmax"}
 
 
@@ -47,12 +51,13 @@ def test_metadata_says_what_the_library_is(compiled: Compiled) -> None:
     assert (metadata["name"], metadata["dtype"], metadata["fallbacks"]) == (NAME, "float32", [])
     assert metadata["inputs"][0]["shape"] == [1, 32, 32, 3]
     assert metadata["outputs"][0]["shape"] == [1, 1000]
-    assert len(metadata["chains"]) == 19
     for chain in metadata["chains"]:
         assert chain.keys() >= {"name", "stages", "scratch_bytes", "schedule"}
         assert set(chain["stages"]) <= STAGES
     bottlenecks = [chain for chain in metadata["chains"] if "depthwise" in chain["stages"]]
-    assert [chain["stages"][-1] for chain in bottlenecks].count("add") == 10
+    stages = [stage for chain in metadata["chains"] for stage in chain["stages"]]
+    assert (stages.count("depthwise"), stages.count("add"), stages.count("dense")) == (17, 10, 1)
+    assert len(metadata["chains"]) <= 19  # the planner may have joined some
     assert [chain["in_place"] for chain in bottlenecks].count(True) > 0
     assert metadata["weights_bytes"] >= 4 * metadata["params"] * 0.9  # batch normalisation is folded away
 
@@ -167,7 +172,7 @@ REFUSALS: list[tuple[dict[str, Any], str]] = [
     ({"width": 0.0}, "width"),
     ({"resolution": 8}, "8"),
     ({"model": "mobilenet_v3"}, "mobilenet_v2"),
-    ({"target": "cortex-a67"}, "cortex-a76"),
+    ({"target": "cortx-a76"}, "cortex-a76"),
     ({"dtype": "float16"}, "float32"),
     ({"batch": 2}, "batch 2"),
     ({"name": "3d"}, '"3d"'),

@@ -13,11 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from mnv2c.errors import ScheduleError
+from mnv2c.kernels.carried import may_carry
 from mnv2c.kernels.layout import kernel_layout
 from mnv2c.kernels.microkernels.base import Provider
 from mnv2c.plan.chain import MATRIX_KINDS, RELU6, Activation, Chain, Shape, Stage, StageKind, Window, with_loads
 from mnv2c.plan.rows import flow
-from mnv2c.schedule.record import ChainSchedule, Tile
+from mnv2c.schedule.record import ChainSchedule, DepthwiseTile, Tile
 
 Array = npt.NDArray[np.float32]
 Pads = tuple[tuple[int, int], tuple[int, int]]
@@ -268,7 +269,7 @@ def schedule(random: Random, chain: Chain, provider: Provider) -> ChainSchedule:
         for stage in chain.stages
         if stage.kind in MATRIX_KINDS
     ]
-    rows = random.choice([0, *(rows for rows in range(1, last + 1) if last % rows == 0)])
+    rows = random.choice([0, 1, 1, *(rows for rows in range(1, last + 1) if last % rows == 0)])
     kinds = [stage.kind for stage in chain.stages if stage.kind not in (StageKind.ADD, StageKind.LOAD)]
     chunk = 0
     if (
@@ -282,10 +283,39 @@ def schedule(random: Random, chain: Chain, provider: Provider) -> ChainSchedule:
             chunk, rows = per_chunk * lanes, 0
             whole = [tile for tile in legal if per_chunk % tile[1] == 0]
             tiles[0] = replace(tiles[0], **dict(zip(("pixels", "vectors"), random.choice(whole), strict=True)))
-    pixels = random.randint(1, 9)
-    return ChainSchedule(
-        legal_rows(chain, rows), chunk, tuple(tiles), pixels, random.randint(1, pixels), random.random() < 0.5
-    )
+    rows = legal_rows(chain, rows)
+    depthwise = []
+    for stage in chain.stages:
+        if stage.kind is StageKind.DEPTHWISE:
+            pixels = random.randint(1, 9)
+            depthwise.append(
+                DepthwiseTile(
+                    pixels,
+                    random.randint(1, pixels),
+                    carry(random, chain, stage, rows, lanes, tiles),
+                    random.random() < 0.4 and not chain.in_place,
+                )
+            )
+    return ChainSchedule(rows, chunk, tuple(tiles), tuple(depthwise), random.random() < 0.5)
+
+
+def carry(random: Random, chain: Chain, stage: Stage, rows: int, lanes: int, tiles: list[Tile]) -> int:
+    """Channels in flight where sums may be carried, sometimes; the tile of the stage before is cut to fit."""
+    read = with_loads(chain)
+    if (
+        rows == 0
+        or flow(chain, rows).stages[stage.name].rows != 1
+        or not may_carry(chain, stage)
+        or random.random() < 0.3
+    ):
+        return 0
+    matrices = [entry.name for entry in read.stages if entry.kind in MATRIX_KINDS]
+    index = matrices.index(stage.sources[0])
+    vectors = -(-stage.shape.channels // lanes)
+    count = random.choice([count for count in range(1, vectors + 1) if vectors % count == 0])
+    width = max(width for width in range(1, tiles[index].vectors + 1) if count % width == 0)
+    tiles[index] = replace(tiles[index], vectors=width)
+    return count * lanes
 
 
 def legal_rows(chain: Chain, rows: int) -> int:

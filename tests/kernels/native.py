@@ -101,7 +101,7 @@ class Call:
         shapes = [chain.stage(name).shape for name in chain.outputs]
         self.results = shared + [Guarded(shape.elements) for shape in shapes[len(shared) :]]
         self.weights = [Guarded(packed.size, 64).fill(packed) for packed in pack_weights(self.layout, case.weights)]
-        self.rings = [Guarded(ring.elements, 64) for ring in self.layout.rings.values()]
+        self.rings = [Guarded(elements, 64) for elements in self.layout.scratch]
         self.shapes = [(shape.rows, shape.columns, shape.channels) for shape in shapes]
 
     def _stored(self, index: int, value: Array) -> Array:

@@ -9,7 +9,7 @@ from mnv2c.kernels.chain import emit_chain
 from mnv2c.kernels.layout import kernel_layout, units
 from mnv2c.kernels.microkernels import provider
 from mnv2c.plan.chain import RELU6, Chain, Shape, Stage, StageKind, Window, with_loads
-from mnv2c.schedule.record import ChainSchedule, Tile
+from mnv2c.schedule.record import ChainSchedule, DepthwiseTile, Tile
 from tests.kernels.chains import Builder
 
 AVX2 = provider("float32", "avx2")
@@ -28,8 +28,8 @@ def bottleneck(*outputs: str, shortcut: bool = False, padding: Window = SAME) ->
     return build.chain("bottleneck", last, *outputs)
 
 
-def schedule(rows: int = 0, chunk: int = 0, tile: Tile = TILE, tiles: int = 2) -> ChainSchedule:
-    return ChainSchedule(rows, chunk, (tile,) * tiles, 4, 2, False)
+def schedule(rows: int = 0, chunk: int = 0, tile: Tile = TILE, tiles: int = 2, depthwise: int = 1) -> ChainSchedule:
+    return ChainSchedule(rows, chunk, (tile,) * tiles, (DepthwiseTile(4, 2),) * depthwise, False)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_a_pooled_chain_takes_the_image_at_once() -> None:
     build.add("pointwise", StageKind.POINTWISE, "input_0", 24, None, RELU6)
     chain = build.chain("head", build.add("pool", StageKind.POOL, "pointwise"))
     with pytest.raises(ScheduleError, match="computes the whole image in one step"):
-        kernel_layout(chain, schedule(rows=1, tiles=1), AVX2)
+        kernel_layout(chain, schedule(rows=1, tiles=1, depthwise=0), AVX2)
 
 
 def test_readers_at_different_rates_are_refused() -> None:
@@ -76,7 +76,7 @@ def test_a_stage_without_a_kernel_is_named() -> None:
         "x", (Shape(4, 4, 8),), (Stage("resize", StageKind.RESIZE, ("input_0",), Shape(8, 8, 8)),), ("resize",)
     )
     with pytest.raises(CompilerError, match=r"no kernel for stage kind resize \(resize\)"):
-        emit_chain(kernel_layout(chain, schedule(tiles=0), AVX2), "x")
+        emit_chain(kernel_layout(chain, schedule(tiles=0, depthwise=0), AVX2), "x")
 
 
 def test_an_add_folds_into_the_latest_matrix_stage() -> None:

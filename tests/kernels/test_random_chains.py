@@ -96,6 +96,15 @@ def test_the_default_cases_draw_every_choice() -> None:
         "chunks": sum(native.kernel_layout(case.chain, case.schedule, case.provider).chunks > 1 for case in drawn),
         "one row per step": sum(case.schedule.rows == 1 for case in drawn),
         "several rows per step": sum(case.schedule.rows > 1 for case in drawn),
+        "carried sums": sum(tile.carry > 0 and not tile.again for case in drawn for tile in case.schedule.depthwise),
+        "made again": sum(tile.carry > 0 and tile.again for case in drawn for tile in case.schedule.depthwise),
+        "nested passes": sum(
+            any(
+                rows.passes > 1
+                for rows in native.kernel_layout(case.chain, case.schedule, case.provider).flow.stages.values()
+            )
+            for case in drawn
+        ),
         "whole images": sum(case.schedule.rows == 0 for case in drawn),
         "prefetch": sum(case.schedule.prefetch for case in drawn),
         "several outputs": sum(len(case.chain.outputs) > 1 for case in drawn),

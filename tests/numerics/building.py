@@ -34,9 +34,9 @@ def legalised(folder: Path) -> Path:
     return path
 
 
-def build(case: Case, folder: Path) -> Path:
+def build(case: Case, folder: Path, *, join: bool = True) -> Path:
     """Compile a case into ``folder``; AVX-512 is legalised for AVX2 where the CPU lacks it."""
     spec = folder / "spec.toml"
     spec.write_text(to_toml(case.spec), "utf-8")
     target: str | Path = legalised(folder) if case.target == AVX512 and not has_avx512() else case.target
-    return compile_model(spec, target, output=folder / "library", name="net").directory
+    return compile_model(spec, target, output=folder / f"join_{join}", name="net", join=join).directory

@@ -28,7 +28,10 @@ from tests.link.test_shared_library import LIBC_FILES, LIBC_FUNCTIONS
 from tests.numerics import building
 
 ARENA_LIMIT = 1_300_000
-TARGETS = ("host", "x86-64-v3", "x86-64-v4", "aarch64", "cortex-a53", "cortex-a55", "cortex-a72", "cortex-a76")
+TARGETS = (
+    "host", "x86-64-v3", "x86-64-v4", "aarch64", "android-arm64", "apple-m1", "cortex-a53", "cortex-a55", "cortex-a7",
+    "cortex-a72", "cortex-a76", "cortex-a78", "cortex-x1", "neoverse-n1",
+)  # fmt: skip
 (OK, E_ABI, E_CPU, E_NULL_CONTEXT, E_NULL_ARENA, E_ARENA_SIZE, E_ARENA_ALIGN, E_NULL_BUFFER,
  E_NOT_INITIALISED) = range(9)  # fmt: skip
 
@@ -76,22 +79,19 @@ def test_the_arena_is_small_on_every_target() -> None:
         if name == "host" and platform.machine() not in ("x86_64", "aarch64"):
             continue
         kernels = stages.schedule(network, "net", targets.load(name))
-        planned = assemble(network, kernels.nodes)
+        planned = assemble(kernels.network, kernels.nodes)
         sizes[name] = planned.arena_bytes
     assert max(sizes.values()) <= ARENA_LIMIT, sizes
+    assert max(sizes[name] for name in ("x86-64-v4", "cortex-a53", "cortex-a76")) <= 450_000, sizes
 
 
-def test_every_bottleneck_is_one_kernel(large: Path) -> None:
+def test_every_bottleneck_is_in_a_kernel(large: Path) -> None:
     meta = json.loads((large / "net.json").read_text())
     assert meta["fallbacks"] == []
     assert meta["arena_bytes"] <= ARENA_LIMIT
-    fused = [chain for chain in meta["chains"] if {"depthwise", "project"} <= set(chain["stages"])]
-    assert [chain["name"] for chain in fused] == [
-        "stem_bottleneck_01",
-        *(f"bottleneck_{number:02d}" for number in range(2, 18)),
-    ]
-    assert sum("add" in chain["stages"] for chain in fused) == 10
-    assert len(meta["chains"]) == 19
+    stages = [stage for chain in meta["chains"] for stage in chain["stages"]]
+    assert [stages.count(kind) for kind in ("stem", "expand", "depthwise", "project", "add")] == [1, 16, 17, 17, 10]
+    assert stages[-3:] == ["pointwise", "pool", "dense"]
 
 
 def test_it_is_right_in_exactly_its_arena(large: Path) -> None:

@@ -23,18 +23,23 @@ def parameters(cases: list[Case]) -> list[Any]:
 def check(case: Case, folder: Path) -> None:
     if not case.emulated and building.platform.machine() != "x86_64" and emulator.find_qemu("x86_64") is None:
         pytest.skip(f"neither an x86-64 machine nor qemu-x86_64: NOT run: {case}")
-    library = building.build(case, folder)
+    check_library(building.build(case, folder, join=False), case, separate=True)
+    check_library(building.build(case, folder), case, separate=False)
+
+
+def check_library(library: Path, case: Case, separate: bool) -> None:
+    """Every result against the reference; with ``separate`` kernels that is every bottleneck's."""
     report = compare(library)
     report.raise_if_failed()
     assert report.max_rel_error <= 1e-4 == tolerance.FLOAT32
     meta = json.loads((library / "net.json").read_text())
     steps = [entry["name"] for entry in (*meta["chains"], *meta["fallbacks"])]
     assert {item.step for item in report.comparisons} == {*steps, "whole run"}
-    assert len(report.comparisons) > len(steps) >= 19
+    assert len(report.comparisons) > len(steps)
+    assert not separate or len(steps) >= 19
     if case.shortcut != "expansion":
         assert meta["fallbacks"] == []
-        kinds = [set(chain["stages"]) for chain in meta["chains"]]
-        assert sum({"depthwise", "project"} <= stages for stages in kinds) == 17
+        assert sum(chain["stages"].count("project") for chain in meta["chains"]) == 17
     emulator.selftest(library)
 
 

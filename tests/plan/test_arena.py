@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mnv2c.plan.arena import ALIGNMENT, Buffer, aligned, place
+from mnv2c.plan import arena
+from mnv2c.plan.arena import ALIGNMENT, ORDERS, Buffer, aligned, place
 
 STEPS = 12
 
@@ -46,6 +47,21 @@ def test_the_arena_lies_between_its_bounds(found: list[Buffer]) -> None:
     assert max((live_bytes(found, step) for step in range(STEPS)), default=0) <= total
     assert total <= sum(aligned(buffer.bytes) for buffer in found)
     assert total % ALIGNMENT == 0
+
+
+@given(buffers())
+@settings(max_examples=200)
+def test_several_orders_need_no_more_than_any_of_them(found: list[Buffer]) -> None:
+    _, total = place(found)
+    sizes = [arena._place(sorted(found, key=order))[1] for order in ORDERS]
+    assert total == min(sizes) <= sizes[0]  # the first order is by size
+
+
+def test_another_order_than_by_size_may_leave_no_gap() -> None:
+    """By size both large buffers lie at the bottom, the third on the second, and the last one on all of them."""
+    found = [Buffer("a", 128, 0, 1), Buffer("b", 64, 2, 3), Buffer("c", 128, 3, 3), Buffer("d", 64, 0, 2)]
+    assert arena._place(sorted(found, key=ORDERS[0]))[1] == 256
+    assert place(found)[1] == max(live_bytes(found, step) for step in range(4)) == 192
 
 
 @given(buffers(), st.randoms(use_true_random=False))

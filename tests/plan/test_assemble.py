@@ -149,3 +149,35 @@ def test_an_unread_result_still_has_a_place() -> None:
     unread = [node(SIDE, "x", "b", "side"), node(PLAIN, "b", "y")]
     program = assemble(network(unread), [kernel(), kernel()])
     assert program.arena_bytes == 2 * BYTES
+
+
+def test_buffers_tell_what_lies_where_and_how_long() -> None:
+    named = NodeKernel("k", (), (64, 128), scratch_names=("expand", "depthwise"))
+    program = assemble(network(LINE), [named, kernel(640, in_place=True), kernel()])
+    found = {entry.name: entry for entry in program.buffers}
+    assert found.keys() == {"a", "a: expand", "a: depthwise", "b: scratch 0"}
+    assert (found["a"].first, found["a"].last, found["a"].tensors) == (0, 2, ("a", "b"))
+    assert (found["b: scratch 0"].first, found["b: scratch 0"].last, found["b: scratch 0"].tensors) == (1, 1, ())
+    assert (
+        found["a"].offset == program.steps[0].results[0].location.offset == program.steps[1].results[0].location.offset
+    )
+    assert [entry.offset for entry in (found["a: expand"], found["a: depthwise"])] == [
+        argument.offset for argument in program.steps[0].arguments[2:]
+    ]
+    assert max(entry.offset + entry.bytes for entry in program.buffers) <= program.arena_bytes
+
+
+def test_an_unread_result_is_in_use_while_it_is_written() -> None:
+    unread = [node(SIDE, "x", "b", "side"), node(PLAIN, "b", "y")]
+    (side,) = (entry for entry in assemble(network(unread), [kernel(), kernel()]).buffers if entry.name == "side")
+    assert (side.first, side.last, side.bytes) == (0, 0, BYTES)
+
+
+def test_steps_tell_what_they_read() -> None:
+    one, two = np.ones(5, np.float32), np.ones(7, np.float32)
+    constant = np.arange(3, dtype=np.int64)
+    both = FallbackNode("f", "add", None, ("a", "a", constant), ("y",))
+    program = assemble(network([LINE[0], both]), [kernel(weights=(one, two, one.copy())), kernel()])
+    assert [step.reads for step in program.steps] == [("x",), ("a",)]
+    assert [step.weights_bytes for step in program.steps] == [48, 24]
+    assert [result.name for step in program.steps for result in step.results] == ["a", "y"]

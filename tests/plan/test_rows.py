@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -84,13 +86,14 @@ def test_a_ring_is_no_longer_than_needed(chain: Chain, data: st.DataObject) -> N
         if not readers:
             assert entry.ring == 0
             continue
-        # At the end of a step the newest row is lead + rate - 1; the oldest one read in it is the ring's last.
-        oldest = min(
-            plan.stages[reader.name].lead * window.stride[0] - window.padding[0][0]
+        # At a reader's pass the newest row is lead + rate / its passes - 1; the oldest one it sees is the ring's last.
+        kept = max(
+            entry.rate // plan.stages[reader.name].passes
+            - (plan.stages[reader.name].lead * window.stride[0] - window.padding[0][0])
             for reader in readers
             for window in [reader.window if reader.sources[0] == stage.name else Window()]
         )
-        assert entry.ring == entry.lead + entry.rate - oldest
+        assert entry.ring == entry.lead + kept
 
 
 def bottleneck(rows: int, stride: int = 1) -> Chain:
@@ -158,10 +161,10 @@ def test_a_side_output_has_its_last_rows_even_if_no_window_sees_them() -> None:
 def test_the_interpreter_notices_a_ring_that_is_too_short(monkeypatch: pytest.MonkeyPatch) -> None:
     chain = bottleneck(6)
 
-    def short(chain: Chain, rows: int) -> Flow:
-        plan = flow(chain, rows)
+    def short(chain: Chain, rows: int, again: Collection[str]) -> Flow:
+        plan = flow(chain, rows, again)
         expand = plan.stages["expand"]
-        stages = {**plan.stages, "expand": type(expand)(expand.rate, expand.lead, expand.ring - 1, expand.top)}
+        stages = {**plan.stages, "expand": replace(expand, ring=expand.ring - 1)}
         return Flow(plan.first_step, plan.last_step, stages, plan.whole)
 
     inputs, weights = tensors(chain)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from mnv2c.errors import TargetError
 from mnv2c.kernels.microkernels.base import Provider
 from mnv2c.kernels.microkernels.neon import NEON_FLOAT32
+from mnv2c.kernels.microkernels.neon32 import NEON32_FLOAT32
 from mnv2c.kernels.microkernels.x86 import AVX2_FLOAT32, AVX512_FLOAT32
 
 PROVIDERS: dict[tuple[str, str], Provider] = {
-    (provider.dtype, provider.name): provider for provider in (AVX512_FLOAT32, AVX2_FLOAT32, NEON_FLOAT32)
+    (provider.dtype, provider.name): provider
+    for provider in (AVX512_FLOAT32, AVX2_FLOAT32, NEON_FLOAT32, NEON32_FLOAT32)
 }
 
 

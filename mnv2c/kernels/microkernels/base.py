@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from mnv2c.kernels.ir import Buffer, Index, KernelBuilder, Register, Value, constant
+from mnv2c.kernels.ir import Buffer, Index, KernelBuilder, Register, Value, constant, divided
 from mnv2c.plan.chain import Activation
 
 
@@ -31,7 +31,7 @@ class Prefetch:
     """Fetch part ``part`` of ``parts`` of the weights that lie ``distance`` elements ahead of those being used."""
 
     distance: int
-    part: int
+    part: Index
     parts: int
 
 
@@ -41,9 +41,11 @@ class Provider:
 
     ``lanes`` elements fill a vector register, of which there are ``registers``; ``line`` is a cache line in elements.
     One that ``gathers`` reads the pixels of every expansion from a ring of one-vector blocks, where neighbours are
-    adjacent. The analytic schedule asks for the rest: ``unroll`` values of K per iteration (``ring_unroll`` where
-    pixels lie in a ring), ``depthwise_pixels`` outputs per iteration of a depthwise row and ``depthwise_group`` of
-    them interleaved (``strided_group`` with a stride).
+    adjacent; one that ``prefetches`` asks for the next weights of small images; one that ``loads_bias`` begins short
+    sums with a bias stored per accumulator, which pairs of loads make cheaper than a zero and an addition. The analytic
+    schedule asks for the rest: ``unroll`` values of K per iteration (``ring_unroll`` where pixels lie in a ring),
+    ``depthwise_pixels`` outputs per iteration of a depthwise row and ``depthwise_group`` of them interleaved
+    (``strided_group`` with a stride).
     """
 
     name: str
@@ -53,6 +55,8 @@ class Provider:
     unroll: int
     ring_unroll: int
     gathers: bool
+    prefetches: bool
+    loads_bias: bool
     depthwise_pixels: int
     depthwise_group: int
     strided_group: int
@@ -171,10 +175,15 @@ class MatrixTile:
             self.provider.multiply(k, self, operand, first + steps * step, rest, weights.advance(steps * step))
 
     def _prefetch(self, weights: Weights, rows: int, prefetch: Prefetch) -> None:
-        lines = rows * weights.columns // self.provider.line
-        share = range(prefetch.part * lines // prefetch.parts, (prefetch.part + 1) * lines // prefetch.parts)
-        for line in share:
-            self.k.prefetch(weights.buffer, weights.base + prefetch.distance + line * self.provider.line)
+        line, parts = self.provider.line, prefetch.parts
+        lines = max(1, rows * weights.columns // line)
+        first = prefetch.part * lines // parts if isinstance(prefetch.part, int) else self._share(prefetch, lines)
+        for number in range(-(-lines // parts)):
+            self.k.prefetch(weights.buffer, weights.base + prefetch.distance + (first + number) * line)
+
+    def _share(self, prefetch: Prefetch, lines: int) -> Index:
+        """The first line of a part that a loop counts."""
+        return self.k.bind(divided(prefetch.part * lines, prefetch.parts), "line")
 
     def finish(self, consume: Callable[[int, int, int, Value], None]) -> None:
         """Hand every accumulator to ``consume(pixel, column offset, lanes, value)``."""

@@ -9,6 +9,7 @@ from typing import Protocol
 from mnv2c.kernels.ir import Buffer, Index, KernelBuilder
 from mnv2c.kernels.microkernels.base import Provider
 from mnv2c.kernels.planes import Plane
+from mnv2c.kernels.share import WHOLE, Share
 from mnv2c.plan.chain import Shape, Stage
 
 
@@ -16,7 +17,7 @@ from mnv2c.plan.chain import Shape, Stage
 class Surroundings:
     """A stage among its planes: where it reads, where it writes (more than once for a side output).
 
-    ``shape`` is that of the first source.
+    ``shape`` is that of the first source, ``share`` what is computed of its channels.
     """
 
     k: KernelBuilder
@@ -26,6 +27,7 @@ class Surroundings:
     results: tuple[Plane, ...]
     weights: Buffer
     shape: Shape
+    share: Share = WHOLE
 
 
 class StageEmitter(Protocol):

@@ -45,13 +45,16 @@ class DepthwiseStage:
         start: Index = 0
         if chunk is not None:
             start = k.bind(start + chunk * (full * packing.block_elements), "chunk")
-        with k.loop(full, "vector") as index:
+        first, count = self.at.share.of_vectors(k, full)
+        with k.loop(count, "vector") as index:
             if full:
-                yield index * packing.lanes, packing.lanes, k.bind(start + index * packing.block_elements, "weights")
+                vector = index + first
+                yield vector * packing.lanes, packing.lanes, k.bind(start + vector * packing.block_elements, "weights")
         channel, within = full * packing.lanes, 0
-        for lanes in self.at.provider.widths(channels - channel):
-            yield channel + within, lanes, start + full * packing.block_elements + within
-            within += lanes
+        with k.when(self.at.share.is_last):
+            for lanes in self.at.provider.widths(channels - channel):
+                yield channel + within, lanes, start + full * packing.block_elements + within
+                within += lanes
 
     def _emit_vector(
         self, channel: Index, lanes: int, weights: Index, sources: list[Index], results: list[Index]

@@ -1,0 +1,248 @@
+"""``mnv2c plan``: the plan that a compile would take, and those between which time and memory can be traded.
+
+Everything is planned and nothing compiled: no kernel is emitted, nothing is linked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mnv2c.errors import UserError
+
+if TYPE_CHECKING:
+    from mnv2c.kernels.layout import KernelLayout
+    from mnv2c.plan.chain import Stage
+    from mnv2c.plan.cuts import Cuts, Piece, Planner
+    from mnv2c.plan.network import Network
+    from mnv2c.plan.parts import Parts
+    from mnv2c.spec.bounds import Bound
+
+
+class Keeps(StrEnum):
+    """What a kernel keeps from one pass to the next of what a depthwise stage reads."""
+
+    RING = "ring"
+    SUMS = "sums"
+    NOTHING = "nothing"
+    IMAGE = "image"
+
+
+@dataclass(frozen=True)
+class Window:
+    """A depthwise stage: ``channels`` of its input are in flight at a time, of which the kernel ``keeps`` something."""
+
+    stage: str
+    keeps: Keeps
+    channels: int
+
+
+@dataclass(frozen=True)
+class PlannedChain:
+    """One kernel call; ``joins`` names the network's chains that it takes at once.
+
+    ``rows`` of its result are computed per step, 0 being the whole image; it is None for a fallback, as are ``madds``,
+    ``cycles`` and ``share``. ``scratch_bytes`` are its own, ``peak_bytes`` all that is in use of the arena meanwhile.
+    ``parts`` says how several threads share it: how it is cut, and into how many parts.
+    """
+
+    name: str
+    joins: tuple[str, ...]
+    stages: tuple[str, ...]
+    rows: int | None
+    windows: tuple[Window, ...]
+    in_place: bool
+    madds: int | None
+    cycles: float | None
+    share: float | None
+    scratch_bytes: int
+    peak_bytes: int
+    parts: tuple[str, int] | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return {
+            **asdict(self),
+            "joins": list(self.joins),
+            "stages": list(self.stages),
+            "windows": [{**asdict(window), "keeps": str(window.keeps)} for window in self.windows],
+            "cycles": None if self.cycles is None else round(self.cycles),
+            "share": None if self.share is None else round(self.share, 4),
+            "parts": None if self.parts is None else {"cut": self.parts[0], "count": self.parts[1]},
+        }
+
+
+@dataclass(frozen=True)
+class Point:
+    """A plan that is the fastest in so much memory: its time as a multiple of the fastest plan's, its kernel calls."""
+
+    arena_bytes: int
+    cycles: float
+    time_ratio: float
+    chains: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return {
+            **asdict(self),
+            "cycles": round(self.cycles),
+            "time_ratio": round(self.time_ratio, 4),
+            "chains": list(self.chains),
+        }
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The plan of a model for a target: its chains in order, the frontier, smallest arena first, the paper's bounds.
+
+    ``arena_limit`` is the limit that was given. Cycles are predicted, to compare plans; they are not a time.
+    ``bounds`` are empty for an ONNX file.
+    """
+
+    name: str
+    summary: str
+    target: str
+    threads: int
+    arena_limit: int | None
+    arena_bytes: int
+    cycles: float
+    chains: tuple[PlannedChain, ...]
+    frontier: tuple[Point, ...]
+    bounds: tuple[Bound, ...]
+
+    @property
+    def time_ratio(self) -> float:
+        """Predicted time as a multiple of the fastest plan's; 1 where nothing but fallbacks is planned."""
+        return self.cycles / self.frontier[-1].cycles if self.frontier[-1].cycles else 1.0
+
+    @property
+    def madds(self) -> int:
+        """Multiply-adds of all chains."""
+        return sum(chain.madds or 0 for chain in self.chains)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return {
+            "name": self.name,
+            "summary": self.summary,
+            "target": self.target,
+            "threads": self.threads,
+            "arena_limit": self.arena_limit,
+            "arena_bytes": self.arena_bytes,
+            "cycles": round(self.cycles),
+            "time_ratio": round(self.time_ratio, 4),
+            "madds": self.madds,
+            "chains": [chain.as_dict() for chain in self.chains],
+            "frontier": [point.as_dict() for point in self.frontier],
+            "bounds": [{**asdict(bound), "equations": list(bound.equations)} for bound in self.bounds],
+        }
+
+
+def plan_model(
+    model: str | Path,
+    target: str | Path = "host",
+    *,
+    width: float | None = None,
+    resolution: int | str | tuple[int, int] | None = None,
+    classes: int | None = None,
+    threads: int = 1,
+    arena_limit: int | None = None,
+    progress: Callable[[str, float], None] = lambda phase, fraction: None,
+) -> Plan:
+    """Plan a zoo model, a TOML spec or an ONNX file as ``compile_model`` would; UserError, PlanError, CompilerError."""
+    from mnv2c import targets
+    from mnv2c.compiler import check_threads
+    from mnv2c.compiler.front import front
+    from mnv2c.compiler.guard import one_line_errors
+
+    check_threads(threads)
+    if arena_limit is not None and arena_limit < 0:
+        raise UserError(f"arena limit {arena_limit}: give a number of bytes, 0 or more")
+    chosen = targets.load(target)
+    begun = front(model, width=width, resolution=resolution, classes=classes, tell=progress)
+    progress("plans", 0.4)
+    from mnv2c.compiler import planning
+
+    with one_line_errors(begun.source.title, "planned"):
+        plans = planning.prepare(begun.network, begun.library, chosen, threads).planner
+        cuts = planning.choose(plans, arena_limit, threads)
+        found = Plan(
+            name=begun.source.title,
+            summary=begun.source.summary,
+            target=chosen.name,
+            threads=threads,
+            arena_limit=arena_limit,
+            arena_bytes=planning.arena_bytes(begun.network, cuts, threads),
+            cycles=cuts.cycles,
+            chains=tuple(_chain(begun.network, cuts, piece) for piece in cuts.pieces),
+            frontier=_frontier(plans, threads),
+            bounds=_bounds(begun.source.description.get("toml")),
+        )
+    progress("done", 1.0)
+    return found
+
+
+def _bounds(toml: str | None) -> tuple[Bound, ...]:
+    if toml is None:
+        return ()
+    from mnv2c.spec import from_toml
+    from mnv2c.spec.bounds import bounds
+
+    return bounds(from_toml(toml))
+
+
+def _frontier(plans: Planner, threads: int) -> tuple[Point, ...]:
+    """The planner's frontier by what arenas really take: where buffers leave gaps a larger plan may need less."""
+    from mnv2c.compiler import planning
+
+    sized = [(planning.arena_bytes(plans.network, cuts, threads), cuts) for cuts in plans.frontier()]
+    fastest, points = min(cuts.cycles for _, cuts in sized), list[Point]()
+    for size, cuts in sorted(sized, key=lambda entry: (entry[0], entry[1].cycles)):
+        if not points or cuts.cycles < points[-1].cycles:
+            ratio = cuts.cycles / fastest if fastest else 1.0
+            names = tuple(node.label for node in planning.cut(plans.network, cuts).nodes)
+            points.append(Point(size, cuts.cycles, ratio, names))
+    return tuple(points)
+
+
+def _chain(network: Network, cuts: Cuts, piece: Piece) -> PlannedChain:
+    from mnv2c.compiler import planning
+    from mnv2c.plan.network import FallbackNode
+
+    node, scratch = network.nodes[piece.first], sum(piece.option.scratch)
+    if isinstance(node, FallbackNode):
+        return PlannedChain(
+            node.label, (node.label,), (node.operator,), None, (), False, None, None, None, scratch, piece.peak
+        )
+    layout: KernelLayout
+    parts: Parts | None
+    layout, parts = piece.option.choice
+    whole = planning.joined(network, piece.first, piece.last)
+    stages = [stage for stage in layout.chain.stages if stage.kind == "depthwise"]
+    return PlannedChain(
+        name=whole.label,
+        joins=tuple(entry.label for entry in network.nodes[piece.first : piece.last + 1]),
+        stages=tuple(str(stage.kind) for stage in whole.chain.stages),
+        rows=layout.schedule.rows,
+        windows=tuple(_window(layout, stage) for stage in stages),
+        in_place=layout.chain.in_place,
+        madds=whole.chain.madds,
+        cycles=piece.option.cycles,
+        share=piece.option.cycles / cuts.cycles,
+        scratch_bytes=scratch,
+        peak_bytes=piece.peak,
+        parts=None if parts is None else (str(parts.cut), parts.count),
+    )
+
+
+def _window(layout: KernelLayout, stage: Stage) -> Window:
+    carried = layout.carry(stage.name)
+    channels = carried or layout.schedule.chunk or stage.shape.channels
+    if carried:
+        keeps = Keeps.SUMS if stage.name in layout.sums else Keeps.NOTHING
+    else:
+        keeps = Keeps.IMAGE if layout.flow.whole else Keeps.RING
+    return Window(stage.name, keeps, channels)

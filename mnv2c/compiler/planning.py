@@ -1,0 +1,177 @@
+"""From a fused network to chains with schedules: every way to run them is laid out and priced, the best are taken."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from mnv2c.codegen.fallback import LoweredFallback, lower_fallback
+from mnv2c.codegen.object import tvm_target
+from mnv2c.errors import PlanError, ScheduleError
+from mnv2c.kernels.carried import may_carry
+from mnv2c.kernels.cost import Caches, predicted_cycles
+from mnv2c.kernels.division import divisions
+from mnv2c.kernels.layout import KernelLayout, kernel_layout
+from mnv2c.kernels.microkernels import provider
+from mnv2c.kernels.microkernels.base import Provider
+from mnv2c.plan import join as joining
+from mnv2c.plan.arena import aligned
+from mnv2c.plan.assemble import NodeKernel, placed_bytes, pool_bytes, runs_in_place
+from mnv2c.plan.chain import Chain, StageKind, with_loads
+from mnv2c.plan.cuts import Cuts, Option, Planner
+from mnv2c.plan.network import ChainNode, FallbackNode, Network
+from mnv2c.schedule.analytic import WHOLE_PIXELS
+from mnv2c.schedule.variants import even_schedules, variants
+from mnv2c.targets import Target
+
+DTYPE = "float32"
+FLOAT_BYTES = 4
+
+
+def scratch_bytes(layout: KernelLayout) -> tuple[int, ...]:
+    """Bytes of every region of a kernel's scratch memory."""
+    return tuple(elements * FLOAT_BYTES for elements in layout.scratch)
+
+
+@dataclass(frozen=True, eq=False)
+class Pricing:
+    """Lays out and prices the ways to run nodes of ``network``; ``fallback_scratch`` is known once TVM lowered them."""
+
+    network: Network
+    unit: Provider
+    target: Target
+    fallback_scratch: dict[int, tuple[int, ...]]
+    threads: int = 1
+
+    def options(self, first: int, last: int) -> list[Option]:
+        """The ways to run nodes [first, last] as one chain."""
+        node = self.network.nodes[first]
+        if isinstance(node, FallbackNode):
+            return [Option(0.0, self.fallback_scratch.get(first, ()))]
+        chain = joined(self.network, first, last).chain
+        in_place = runs_in_place(self.network, first) if first == last else None
+        return [option for kept in self._chains(chain, in_place) for option in self._of(kept)]
+
+    def _chains(self, chain: Chain, in_place: Chain | None) -> Sequence[Chain]:
+        """In place where that is legal; a fresh output where a schedule forbids it."""
+        return [chain] if in_place is None else [in_place, chain]
+
+    def _of(self, chain: Chain) -> list[Option]:
+        read = with_loads(chain, self.unit.gathers)
+        carries = [stage.name for stage in read.stages if may_carry(read, stage)]
+        again = [] if chain.in_place else _by_saving(read, carries)
+        found = []
+        schedules = [*variants(chain, self.unit, self.target.l2_bytes, carries, again)]
+        if self.threads > 1:
+            schedules += even_schedules(chain, self.unit, self.target.l2_bytes, self.threads)
+        for schedule in schedules:
+            try:
+                layout = kernel_layout(chain, schedule, self.unit)
+            except ScheduleError:
+                continue
+            if not _holds_all(layout):
+                found += self._price(layout)
+        return found
+
+    def _price(self, layout: KernelLayout) -> list[Option]:
+        caches = Caches(self.target.l1d_bytes, self.target.l2_bytes)
+        options = [
+            Option(predicted_cycles(layout, caches), scratch_bytes(layout), layout.chain.in_place, (layout, None))
+        ]
+        for parts, cycles in divisions(layout, self.threads, caches):
+            scratch = tuple(aligned(size) * parts.copies for size in scratch_bytes(layout))
+            options.append(Option(cycles, scratch, layout.chain.in_place, (layout, parts)))
+        return options
+
+
+def _holds_all(layout: KernelLayout) -> bool:
+    """Whether joined bottlenecks would keep whole images between them, which is what joining is to avoid."""
+    joins = sum(stage.kind is StageKind.DEPTHWISE for stage in layout.chain.stages) > 1
+    return joins and layout.flow.whole and layout.chain.inputs[0].pixels > WHOLE_PIXELS
+
+
+def _by_saving(chain: Chain, carries: Sequence[str]) -> list[str]:
+    """Carried stages with stride 1, which keep two rows of sums, by how many bytes that is for the work to repeat."""
+    stages = [chain.stage(name) for name in carries]
+    strided = [stage for stage in stages if stage.window.stride[0] == 1]
+
+    def saving(name: str) -> float:
+        stage = chain.stage(name)
+        source = chain.stage(stage.sources[0])
+        depth = source.window.taps * chain.shape(source.sources[0]).channels
+        return stage.shape.columns * stage.shape.channels / (source.shape.elements * depth)
+
+    return sorted((stage.name for stage in strided), key=saving, reverse=True)
+
+
+def joined(network: Network, first: int, last: int) -> ChainNode:
+    """Return nodes [first, last] as one chain."""
+    return joining.join([node for node in network.nodes[first : last + 1] if isinstance(node, ChainNode)])
+
+
+def planner(
+    network: Network, unit: Provider, target: Target, fallback_scratch: dict[int, tuple[int, ...]], threads: int = 1
+) -> Planner:
+    """Return the planner of ``network`` for ``target`` and ``threads`` threads."""
+    return Planner(network, Pricing(network, unit, target, fallback_scratch, threads).options)
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """The planner of a network, and its fallbacks as TVM lowered them, by the index of their node."""
+
+    planner: Planner
+    fallbacks: dict[int, LoweredFallback]
+
+
+def prepare(network: Network, library: str, target: Target, threads: int = 1, join: bool = True) -> Prepared:
+    """Lower the fallbacks, whose scratch memory counts, and return what plans ``network``; nothing is emitted.
+
+    Without ``join`` every node stays a chain of its own.
+    """
+    fallbacks = {
+        index: lower_fallback(node.function, symbol(library, node.label), tvm_target(target))
+        for index, node in enumerate(network.nodes)
+        if isinstance(node, FallbackNode)
+    }
+    scratch = {index: lowered.scratch for index, lowered in fallbacks.items()}
+    plans = planner(network, provider(DTYPE, target.isa), target, scratch, threads)
+    return Prepared(plans if join else replace(plans, longest=1), fallbacks)
+
+
+def symbol(library: str, label: str) -> str:
+    """Return the C name of a node's kernel."""
+    return library + "_" + re.sub(r"\W", "_", label)
+
+
+AS_FAST = 1.005
+"""Predictions are no better than that, so memory is not spent on less."""
+
+
+def choose(plans: Planner, limit: int | None, threads: int = 1) -> Cuts:
+    """Return the fastest plan within ``limit`` bytes; raises PlanError naming the smallest arena if there is none.
+
+    Without a limit it is the smallest among the plans that are predicted to be as fast as the fastest.
+    """
+    if limit is None:
+        frontier = plans.frontier()
+        return next(plan for plan in frontier if plan.cycles <= frontier[-1].cycles * AS_FAST)
+    found = plans.fastest(limit)
+    while found is not None and arena_bytes(plans.network, found, threads) > limit:
+        found = plans.fastest(found.peak - 1)  # buffers may leave gaps between them, and threads need memory too
+    if found is None:
+        smallest = min(arena_bytes(plans.network, plan, threads) for plan in plans.frontier())
+        raise PlanError(f"an arena of {limit} bytes is too small; the smallest possible is {smallest} bytes")
+    return found
+
+
+def arena_bytes(network: Network, cuts: Cuts, threads: int = 1) -> int:
+    """Return the size of the arena that a plan needs, to the byte."""
+    kernels = [NodeKernel("", (), piece.option.scratch, piece.option.in_place) for piece in cuts.pieces]
+    return placed_bytes(cut(network, cuts), kernels) + pool_bytes(threads)
+
+
+def cut(network: Network, cuts: Cuts) -> Network:
+    """Return the network whose nodes are the pieces of ``cuts``."""
+    return joining.cut(network, [piece.first for piece in cuts.pieces])

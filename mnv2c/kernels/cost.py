@@ -1,0 +1,124 @@
+"""Predicted cycles of a kernel, to compare ways of running the same network; not a time.
+
+Products, clamps and stores come from the register tiles; rows that do not stay in the first-level cache until they are
+read cost their way from the next one. Constants are order-of-magnitude figures of current cores, equal for all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mnv2c.kernels.layout import KernelLayout, Unit
+from mnv2c.kernels.packing import MatrixPacking
+from mnv2c.plan.chain import MATRIX_KINDS, StageKind
+from mnv2c.schedule.analytic import EPILOGUE, LOAD_SHARE, PORTS, WHOLE_PIXELS, tile_cycles
+
+L2_BYTES_PER_CYCLE = 16
+L3_BYTES_PER_CYCLE = 6
+HIDDEN = 0.5
+"""Share of the cost of weights that remains: they are read in order, which hardware prefetches."""
+FLOAT_BYTES = 4
+
+
+@dataclass(frozen=True)
+class Caches:
+    """Sizes in bytes."""
+
+    l1: int
+    l2: int
+
+
+def predicted_cycles(layout: KernelLayout, caches: Caches) -> float:
+    """Return the predicted cycles of one call of the kernel."""
+    return sum(_compute(layout, unit) for unit in layout.units) + _memory(layout, caches)
+
+
+def unit_cycles(layout: KernelLayout) -> dict[str, float]:
+    """Return the predicted cycles that computing each unit takes, by what leaves it."""
+    return {unit.result: _compute(layout, unit) for unit in layout.units}
+
+
+def memory_cycles(layout: KernelLayout, caches: Caches) -> float:
+    """Return the predicted cycles for moving rows and weights."""
+    return _memory(layout, caches)
+
+
+def _repeats(layout: KernelLayout, unit: Unit) -> float:
+    """How often each row of a unit is made."""
+    entry = layout.flow.stages[unit.result]
+    return entry.rows / entry.advance
+
+
+def _compute(layout: KernelLayout, unit: Unit) -> float:
+    stage, provider = unit.stage, layout.provider
+    if stage.kind in MATRIX_KINDS:
+        return _matrix(layout, unit) * _repeats(layout, unit)
+    vectors = stage.shape.pixels * -(-stage.shape.channels // provider.lanes)
+    if stage.kind is not StageKind.DEPTHWISE:
+        return vectors * 2 / PORTS
+    kernel, stride = stage.window.kernel, stage.window.stride
+    names = [entry.name for entry in layout.chain.stages if entry.kind is StageKind.DEPTHWISE]
+    tile = layout.schedule.depthwise[names.index(stage.name)]
+    loads = kernel[0] * (kernel[1] + (tile.group - 1) * stride[1]) / tile.group
+    if stage.name in layout.sums:
+        loads = loads * stride[0] / kernel[0] + 2 * layout.sums[stage.name].slots
+    return vectors * (max(stage.window.taps, loads) / PORTS + EPILOGUE / PORTS + loads * LOAD_SHARE)
+
+
+def _matrix(layout: KernelLayout, unit: Unit) -> float:
+    stage, rows = unit.stage, layout.flow.stages[unit.result].rows
+    packing = layout.packings[stage.name]
+    assert isinstance(packing, MatrixPacking)  # what `layout` packs for a matrix stage
+    stages = [entry.name for entry in layout.chain.stages if entry.kind in MATRIX_KINDS]
+    tile = layout.schedule.tiles[stages.index(stage.name)]
+    joined = layout.flow.whole and stage.shape.pixels <= WHOLE_PIXELS
+    joined = joined or (not layout.flow.whole and stage.name == stages[-1] and stage.window.is_pixel)
+    pixels = stage.shape.columns * (min(rows, stage.shape.rows) if joined else 1)
+    cycles, _ = tile_cycles(tile, pixels, stage.shape.channels, layout.provider, packing.depth)
+    return cycles * packing.chunks * stage.shape.pixels / pixels
+
+
+def _memory(layout: KernelLayout, caches: Caches) -> float:
+    """Cycles for what lies beyond the first-level cache when it is wanted."""
+    chain = layout.chain
+    weights = sum(packing.elements for packing in layout.packings.values()) * FLOAT_BYTES
+    scratch = layout.scratch_elements * FLOAT_BYTES
+    passing = (_passing(layout) + _partial_sums(layout)) * FLOAT_BYTES
+    steps = layout.flow.last_step - layout.flow.first_step
+    outside = (chain.inputs[0].elements + sum(chain.shape(name).elements for name in chain.outputs)) * FLOAT_BYTES
+    cycles = _moved(outside, outside + scratch, caches)
+    if steps > 1:  # each step reads all weights again; rows pass between steps
+        cycles += _moved(weights * steps, weights + scratch, caches) * HIDDEN
+    return cycles + _moved(passing, weights // max(1, layout.chunks) + scratch, caches)
+
+
+def _passing(layout: KernelLayout) -> float:
+    """Elements written to and read from planes that outlive a pass."""
+    total = 0.0
+    for unit in layout.units:
+        readers = [reader for reader in layout.chain.consumers(unit.result) if reader.sources[0] == unit.result]
+        shape = unit.stage.shape
+        if any(layout.carry(reader.name) for reader in readers):
+            total += sum(
+                2 * layout.sums[name].slots * layout.chain.shape(name).elements for name in _sums(layout, unit)
+            )
+        elif unit.result in layout.rings:
+            rows = sum(reader.window.kernel[0] / reader.window.stride[0] for reader in readers)
+            total += shape.elements * (1 + rows)
+    return total
+
+
+def _partial_sums(layout: KernelLayout) -> float:
+    """Elements of the result that chunks of channels read and write again."""
+    return 2 * layout.chunks * layout.chain.stages[-1].shape.elements if layout.chunks > 1 else 0.0
+
+
+def _sums(layout: KernelLayout, unit: Unit) -> list[str]:
+    return [reader.name for reader in layout.chain.consumers(unit.result) if reader.name in layout.sums]
+
+
+def _moved(total: float, working_set: float, caches: Caches) -> float:
+    """Cycles to move ``total`` bytes that are wanted again only after ``working_set`` bytes of other things."""
+    if working_set <= caches.l1 / 2:
+        return 0.0
+    return total / (L2_BYTES_PER_CYCLE if working_set <= caches.l2 * 3 / 4 else L3_BYTES_PER_CYCLE)

@@ -1,0 +1,133 @@
+"""Where to cut the network into chains, and how each runs: the least predicted time within a limit of memory.
+
+Every run of nodes that can be one chain has options: a time and scratch memory each. A dynamic program over the cuts
+picks the fastest sequence in which no chain, with the tensors that are alive beside it, exceeds the limit. The set of
+all answers is the frontier between time and memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import inf
+from typing import Any
+
+from mnv2c.plan.arena import aligned
+from mnv2c.plan.join import may_join
+from mnv2c.plan.network import Network
+
+LONGEST = 10
+"""Most nodes that are tried as one chain: what lies further apart shares no large tensor."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """One way to run a chain: predicted ``cycles``, ``scratch`` in bytes; ``choice`` is what the caller makes of it."""
+
+    cycles: float
+    scratch: tuple[int, ...]
+    in_place: bool = False
+    choice: Any = None
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Nodes [first, last] as one chain; ``peak`` bytes are in use while it runs."""
+
+    first: int
+    last: int
+    option: Option
+    peak: int
+
+
+@dataclass(frozen=True)
+class Cuts:
+    """A whole plan: pieces in order, their predicted cycles, and the most memory that any of them needs."""
+
+    pieces: tuple[Piece, ...]
+
+    @property
+    def cycles(self) -> float:
+        """Predicted cycles of one run."""
+        return sum(piece.option.cycles for piece in self.pieces)
+
+    @property
+    def peak(self) -> int:
+        """Bytes of the arena, if nothing is lost between buffers."""
+        return max((piece.peak for piece in self.pieces), default=0)
+
+
+@dataclass(frozen=True, eq=False)
+class Planner:
+    """Plans ``network``; ``options(first, last)`` are the ways to run nodes [first, last] as one chain.
+
+    ``longest`` is the most nodes that are joined.
+    """
+
+    network: Network
+    options: Callable[[int, int], Sequence[Option]]
+    longest: int = LONGEST
+
+    @cached_property
+    def pieces(self) -> tuple[tuple[Piece, ...], ...]:
+        """For every first node all pieces worth having: none is both slower and larger than another."""
+        return tuple(tuple(self._from(first)) for first in range(len(self.network.nodes)))
+
+    def _from(self, first: int) -> list[Piece]:
+        found: list[Piece] = []
+        for last in range(first, min(first + self.longest, len(self.network.nodes))):
+            if last > first and not may_join(self.network, last - 1, last):
+                break
+            choices = [
+                Piece(first, last, option, self._peak(first, last, option)) for option in self.options(first, last)
+            ]
+            best = inf
+            for piece in sorted(choices, key=lambda piece: (piece.peak, piece.option.cycles)):
+                if piece.option.cycles < best:
+                    best = piece.option.cycles
+                    found.append(piece)
+        return found
+
+    def _peak(self, first: int, last: int, option: Option) -> int:
+        """Scratch and all tensors that are alive while the nodes run, but for those between them."""
+        network, total = self.network, sum(aligned(size) for size in option.scratch)
+        callers = {*network.inputs, *network.outputs}
+        for index, node in enumerate(network.nodes[: last + 1]):
+            for name in node.outputs:
+                end = max(index, network.last_use(name))
+                between = first <= index and end <= last and index < last
+                if name not in callers and end >= first and not between:
+                    total += aligned(network.tensors[name].bytes)
+        if option.in_place:
+            total -= aligned(network.tensors[network.nodes[first].outputs[0]].bytes)
+        return total
+
+    def fastest(self, limit: float = inf) -> Cuts | None:
+        """Return the plan of least time whose every piece fits ``limit`` bytes; None if there is none.
+
+        Among equally fast ones it is that which needs least memory.
+        """
+        count = len(self.pieces)
+        best, chosen = [(inf, inf)] * count + [(0.0, 0.0)], dict[int, Piece]()
+        for first in reversed(range(count)):
+            for piece in self.pieces[first]:
+                cycles, peak = best[piece.last + 1]
+                total = (piece.option.cycles + cycles, max(piece.peak, peak))
+                if piece.peak <= limit and total < best[first]:
+                    best[first], chosen[first] = total, piece
+        if best[0][0] == inf:
+            return None
+        pieces: list[Piece] = []
+        while (at := pieces[-1].last + 1 if pieces else 0) < count:
+            pieces.append(chosen[at])
+        return Cuts(tuple(pieces))
+
+    def frontier(self) -> list[Cuts]:
+        """Return all plans that are fastest for their memory, the smallest first: time falls as memory grows."""
+        found: list[Cuts] = []
+        plan = self.fastest()
+        while plan is not None:
+            found.append(plan)
+            plan = self.fastest(plan.peak - 1) if plan.pieces else None
+        return found[::-1]
