@@ -1,6 +1,6 @@
 # Two commands do all the set-up:  make demo   make test
 # Everything is installed into .venv; nothing else on the machine changes, except that `make test` installs
-# qemu-user and bochs through apt where it may (root or password-less sudo).
+# qemu-user, bochs, cmake and pkg-config through apt where it may (root or password-less sudo).
 
 VENV        := .venv
 BIN         := $(VENV)/bin
@@ -8,7 +8,7 @@ JOBS        ?= auto
 PYTEST_ARGS ?=
 BENCH_ARGS  ?=
 
-.PHONY: demo test lint bench peers clean help
+.PHONY: demo test lint bench peers arm-peers clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -17,6 +17,7 @@ help:
 	@echo "make lint   ruff and mypy"
 	@echo "make bench  install the peers and print the tables of the README's section Performance (BENCH_ARGS=--help)"
 	@echo "make peers  prepare .venv-peers, in which LiteRT runs for \`make bench\` and \`mnv2c bench --against litert\`"
+	@echo "make arm-peers  prepare .arm-peers: the peers' ARM builds, for \`mnv2c bench --device emulator --against ...\`"
 	@echo "make clean  remove $(VENV), build/ and caches"
 
 demo: $(VENV)/.core
@@ -25,9 +26,11 @@ demo: $(VENV)/.core
 test: $(VENV)/.test
 	@sh tools/qemu.sh
 	@sh tools/bochs.sh
+	@sh tools/build_systems.sh
 	$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
 	@sh tools/qemu.sh --report
 	@sh tools/bochs.sh --report
+	@sh tools/build_systems.sh --report
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check mnv2c tests examples tools bench
@@ -39,6 +42,10 @@ bench: $(VENV)/.bench
 
 peers:
 	@sh tools/venv.sh .venv-peers litert-torch torch==2.13.0
+
+arm-peers: $(VENV)/.bench
+	@sh tools/qemu.sh
+	@PYTHON=$(BIN)/python sh tools/arm_peers.sh .arm-peers
 
 $(VENV)/.core: pyproject.toml tools/venv.sh
 	@sh tools/venv.sh $(VENV) .
@@ -53,5 +60,5 @@ $(VENV)/.bench: $(VENV)/.core
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .venv-peers build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-peers .arm-peers .arm-peers.new build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -20,7 +20,7 @@ from typing import Any
 
 import mnv2c
 from mnv2c import api
-from mnv2c.benchmark.peers import PEERS
+from mnv2c.benchmark.peers import PEERS, chosen
 from mnv2c.progress import progress
 
 
@@ -41,6 +41,9 @@ LARGE = Network(1.0, 224)
 HOST = (LARGE, Network(0.35, 224), Network(1.0, 96))
 ARM = ((LARGE, "cortex-a76"), (LARGE, "cortex-a72"), (LARGE, "cortex-a53"), *((net, "cortex-a76") for net in HOST[1:]))
 SIZES = (*HOST, Network(1.4, 224))
+ARM_PEERS = ((LARGE, "cortex-a76"),)
+"""Where the peers are counted too, which takes two minutes each."""
+
 COUNTS = ("instructions", "loads", "stores", "l1_misses", "l2_misses")
 
 
@@ -105,17 +108,28 @@ def host(output: Path, against: str, repeat: int, figures: dict[str, Any]) -> st
     )
 
 
-def arm(output: Path, figures: dict[str, Any]) -> str:
-    """Executed instructions, accesses and simulated misses, in millions."""
-    rows = []
+def arm(output: Path, against: str, figures: dict[str, Any]) -> str:
+    """Executed instructions, accesses and simulated misses, in millions; the peers' where they are prepared."""
+    rows, missing = [], ""
     figures["arm"] = []
+    peers = [name for name in chosen(against) if PEERS[name].emulated]
     for network, target in ARM:
-        found = mnv2c.bench(compiled(network, target, output), device="emulator").as_dict()
+        folder = compiled(network, target, output)
+        with progress() as report:
+            here = peers if (network, target) in ARM_PEERS else []
+            found = mnv2c.bench(folder, device="emulator", against=here, progress=report).as_dict()
         figures["arm"].append({"network": network.title, **found})
-        rows.append([network.title, f"`{target}`", *(f"{found[key] / 1e6:.2f}" for key in COUNTS)])
+        rows.append([network.title, f"`{target}`", "mnv2c", *millions(found)])
+        rows += [[network.title, f"`{target}`", peer["version"], *millions(peer)] for peer in found["peers"].values()]
+        missing += "".join(f"{name}: {reason}\n" for name, reason in found["missing"].items())
     models = dict.fromkeys(f"`{found['target']}`: {found['cache_model']}" for found in figures["arm"])
-    header = ["network", "target", *(key.replace("_", " ").replace("l1", "L1").replace("l2", "L2") for key in COUNTS)]
-    return table(header, rows) + "\n" + "\n".join(models) + "\n"
+    titles = (key.replace("_", " ").replace("l1", "L1").replace("l2", "L2") for key in COUNTS)
+    return table(["network", "target", "library", *titles], rows) + "\n" + "\n".join(models) + "\n" + missing
+
+
+def millions(counts: dict[str, Any]) -> list[str]:
+    """The cells of a row of counts."""
+    return [f"{counts[key] / 1e6:.2f}" for key in COUNTS]
 
 
 def sizes(output: Path, figures: dict[str, Any]) -> str:
@@ -148,13 +162,17 @@ def main() -> int:
     """Measure what was asked for and print it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tables", nargs="*", metavar="TABLE", help="arm, sizes, host (default: all three)")
-    parser.add_argument("--against", default=",".join(PEERS), help="peers of the host table (default: all)")
+    parser.add_argument(
+        "--against",
+        default=",".join(PEERS),
+        help="peers (default: all); arm takes those that `make arm-peers` prepares",
+    )
     parser.add_argument("--repeat", type=int, default=3, help="whole runs of the benchmark per network (default: 3)")
     parser.add_argument("--output", type=Path, default=Path("build/bench"), help="default: build/bench")
     options = parser.parse_args()
     figures: dict[str, Any] = {}
     makers = {
-        "arm": lambda: arm(options.output, figures),
+        "arm": lambda: arm(options.output, options.against, figures),
         "sizes": lambda: sizes(options.output, figures),
         "host": lambda: host(options.output, options.against, options.repeat, figures),
     }

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mnv2c.benchmark import Emulated, Timed
+    from mnv2c.benchmark.profile.result import Profile
     from mnv2c.compiler import compile_model as compile_model
+    from mnv2c.compiler.planned import Plan
     from mnv2c.doctor import Diagnosis
     from mnv2c.prediction import Prediction
     from mnv2c.runtime import Library
@@ -49,12 +51,16 @@ def describe(directory: str | Path) -> Summary:
 
 def _libraries(folder: Path, name: str) -> list[Path]:
     """The library's files, without the symbolic links to them."""
-    found = sorted((*folder.glob(f"lib{name}.a"), *folder.glob(f"lib{name}.so.*")))
+    patterns = (f"lib{name}.a", f"lib{name}.so", f"lib{name}.so.*", f"lib{name}.dylib", f"lib{name}.*.dylib")
+    found = sorted(path for pattern in patterns for path in folder.glob(pattern))
     return [path for path in found if not path.is_symlink()]
 
 
 def load(directory: str | Path, threads: int = 1) -> Library:
-    """Load a compiled folder; the result maps float32 NHWC arrays to one array or a tuple. Needs only numpy."""
+    """Load a compiled folder; the result maps float32 NHWC arrays to one array or a tuple. Needs only numpy.
+
+    Up to as many ``threads`` as it was compiled for share the work of a run.
+    """
     from mnv2c import runtime
 
     return runtime.load(directory, threads=threads)
@@ -67,25 +73,28 @@ def run(
     top: int = 5,
     labels: str | Path | None = None,
     picture: str | Path | None = None,
+    threads: int | None = None,
 ) -> list[Prediction]:
     """Classify picture files with a compiled folder, under an emulator where the target is another CPU.
 
-    ``labels`` is a text file with one class name per line; ``picture`` is written from the only image. UserError for
-    unreadable files, LibraryError for a folder that cannot run here.
+    ``labels`` is a text file with one class name per line; ``picture`` is written from the only image; ``threads`` is
+    at most what the folder was compiled for, which is the default. UserError for unreadable files, LibraryError for a
+    folder that cannot run here.
     """
     from mnv2c import prediction
 
-    return prediction.classify(Path(directory), images, top=top, labels=labels, picture=picture)
+    return prediction.classify(Path(directory), images, top=top, labels=labels, picture=picture, threads=threads)
 
 
-def verify(directory: str | Path, *, seed: int = 0, check: bool = True) -> Report:
+def verify(directory: str | Path, *, seed: int = 0, check: bool = True, threads: int | None = None) -> Report:
     """Compare every step of a compiled folder with onnxruntime on a seeded random input.
 
-    With ``check``, VerificationError where an error is above the tolerance; else see ``Report.passed``.
+    ``threads`` is at most what the folder was compiled for, which is the default. With ``check``, VerificationError
+    where an error is above the tolerance; else see ``Report.passed``.
     """
     from mnv2c import verification
 
-    report = verification.compare(Path(directory), seed=seed)
+    report = verification.compare(Path(directory), seed=seed, threads=threads)
     if check:
         report.raise_if_failed()
     return report
@@ -104,8 +113,9 @@ def bench(
 ) -> Timed | Emulated:
     """Time a compiled folder, and the peers named by ``against`` in the same interleaved rounds on the same network.
 
-    With ``device="emulator"`` count its instructions, memory accesses and simulated cache misses instead, with
-    ``steps`` also per step. A peer that is not installed is named in the result. UserError, LibraryError.
+    With ``device="emulator"`` count its instructions, memory accesses and simulated cache misses instead, and those of
+    the peers' ARM builds, with ``steps`` also per step. A peer that cannot run is named in the result. UserError,
+    LibraryError.
     """
     from mnv2c import benchmark
 
@@ -121,6 +131,30 @@ def bench(
     )
 
 
+def profile(
+    directory: str | Path,
+    *,
+    rounds: int = 9,
+    runs: int | None = None,
+    html: str | Path | None = None,
+    progress: Callable[[str, float], None] = lambda phase, fraction: None,
+) -> Profile:
+    """Time every step of a compiled folder on this machine beside the CPU's peak, and describe its memory.
+
+    ``html`` is a file for a self-contained page with pictures. UserError, OutputError; LibraryError for a folder that
+    cannot run here.
+    """
+    from mnv2c.benchmark.profile import profile as measure
+
+    _check_page(html)
+    found = measure(Path(directory), rounds=rounds, runs=runs, progress=progress)
+    if html is not None:
+        from mnv2c.report.profile import page
+
+        write_file(Path(html), page(found.as_dict()).encode())
+    return found
+
+
 def inspect(
     model: str | Path,
     *,
@@ -133,6 +167,50 @@ def inspect(
     from mnv2c.report.inspect import inspection
 
     return inspection(spec.load(model, width=width, resolution=resolution, classes=classes))
+
+
+def plan_model(
+    model: str | Path,
+    target: str | Path = "host",
+    *,
+    width: float | None = None,
+    resolution: int | str | tuple[int, int] | None = None,
+    classes: int | None = None,
+    threads: int = 1,
+    arena_limit: int | None = None,
+    html: str | Path | None = None,
+    progress: Callable[[str, float], None] = lambda phase, fraction: None,
+) -> Plan:
+    """Return the plan that ``compile`` would take, and all between which predicted time and memory can be traded.
+
+    ``arena_limit`` is the most memory in bytes. ``html`` is a file for a self-contained page with pictures. Nothing is
+    compiled. UserError, PlanError where nothing fits the limit, OutputError.
+    """
+    from mnv2c.compiler import planned
+
+    _check_page(html)
+    found = planned.plan_model(
+        model,
+        target,
+        width=width,
+        resolution=resolution,
+        classes=classes,
+        threads=threads,
+        arena_limit=arena_limit,
+        progress=progress,
+    )
+    if html is not None:
+        from mnv2c.report.plan import page
+
+        write_file(Path(html), page(found.as_dict()).encode())
+    return found
+
+
+def draw_frontier(figures: dict[str, Any]) -> str:
+    """Return time against memory of a plan's figures (``Plan.as_dict``), drawn with plain characters."""
+    from mnv2c.report.plan import draw
+
+    return draw(figures)
 
 
 def render_inspection(figures: dict[str, Any]) -> str:
@@ -165,6 +243,14 @@ def export(
     return write_file(Path(output), to_onnx.serialize(to_onnx.emit(checkpoint.spec, checkpoint.tensors)))
 
 
+def _check_page(html: str | Path | None) -> None:
+    """Raise OutputError, before any work is done, for a page that would have no folder."""
+    if html is not None and not Path(html).absolute().parent.is_dir():
+        from mnv2c.errors import OutputError
+
+        raise OutputError(f"{html}: its folder does not exist; make it first")
+
+
 def write_file(path: Path, content: bytes) -> Path:
     """Write ``content`` so that the file appears whole or not at all; OutputError where that is impossible."""
     from mnv2c.errors import OutputError
@@ -184,6 +270,11 @@ def targets() -> list[dict[str, str]]:
     from mnv2c.doctor import target_table
 
     return target_table()
+
+
+def cmake_dir() -> Path:
+    """Return the folder with mnv2c's CMake package, which adds libraries to a build (``mnv2c_add_model``)."""
+    return Path(__file__).parent / "package" / "cmake"
 
 
 def doctor() -> Diagnosis:

@@ -97,6 +97,8 @@ def target_table(machine: Machine | None = None) -> list[dict[str, str]]:
 
 def how_it_runs(target: Target, machine: Machine) -> str:
     """Return "yes", "emulated", or "no" with the reason."""
+    if target.platform.system.name == "macOS":
+        return "no: for macOS"
     if target.arch == machine.arch:
         lacking = [feature for feature in target.requires if feature not in machine.features]
         more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""

@@ -38,6 +38,10 @@ class ScheduleError(UserError):
     """A schedule is illegal for the chain and the target it is used with."""
 
 
+class PlanError(UserError):
+    """No plan of the network fits what was asked for."""
+
+
 class OutputError(UserError):
     """The output folder or file cannot be written."""
 

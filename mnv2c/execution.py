@@ -38,9 +38,9 @@ class InProcess(Executor):
 
     where, emulated = "this CPU", False
 
-    def __init__(self, description: Description) -> None:
-        """LibraryError where the CPU lacks what the library requires."""
-        self._library = load(_metadata(description), threads=description.threads)
+    def __init__(self, description: Description, threads: int) -> None:
+        """LibraryError where the CPU lacks what the library requires, or it was not compiled for so many threads."""
+        self._library = load(_metadata(description), threads=threads)
 
     def run(self, inputs: Sequence[NDArray[Any]]) -> tuple[Arrays, float]:
         """Run once; return the outputs and the milliseconds of the call."""
@@ -80,9 +80,14 @@ def _metadata(description: Description) -> Path:
     return description.folder / f"{description.name}.json"
 
 
-def executor(directory: str | Path) -> tuple[Description, Executor]:
-    """Return the description of a compiled folder and what can run it on this machine; LibraryError if nothing can."""
+def executor(directory: str | Path, threads: int | None = None) -> tuple[Description, Executor]:
+    """Return the description of a compiled folder and what can run it on this machine; LibraryError if nothing can.
+
+    Without ``threads`` as many as it was compiled for; a program of its own always runs all parts in one.
+    """
     description = read(directory)
     libc = "gnu" if platform.libc_ver()[0] == "glibc" else "musl"
     same = description.arch == platform.machine() and description.metadata["target"]["libc"] == libc
-    return description, InProcess(description) if same else AsProgram(description)
+    if same:
+        return description, InProcess(description, description.threads if threads is None else threads)
+    return description, AsProgram(description)

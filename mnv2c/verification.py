@@ -81,16 +81,16 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def compare(directory: Path, seed: int = 0, machine: Executor | None = None) -> Report:
+def compare(directory: Path, seed: int = 0, machine: Executor | None = None, threads: int | None = None) -> Report:
     """Run the library and its reference on the same random input and compare them.
 
-    ``machine`` runs the library; without it, this machine or an emulator. LibraryError where the folder is incomplete
-    or this machine cannot run the target.
+    ``machine`` runs the library; without it, this machine with ``threads`` or an emulator. LibraryError where the
+    folder is incomplete or this machine cannot run the target.
     """
     from mnv2c.execution import executor
     from mnv2c.runtime.description import read
 
-    description, machine = executor(directory) if machine is None else (read(directory), machine)
+    description, machine = executor(directory, threads) if machine is None else (read(directory), machine)
     inputs = random_inputs(description, seed)
     traced = [result for result in machine.trace(tuple(inputs.values())) if result.onnx]
     outputs, _ = machine.run(tuple(inputs.values()))

@@ -17,13 +17,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser, MODEL + ", or a FILE.onnx")
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder for the library; made if missing")
     parser.add_argument("--target", default="host", metavar="T", help="a target (`mnv2c targets`) or an own T.toml")
-    parser.add_argument("--libc", choices=("gnu", "musl"), help="C library to link with (default: the target's)")
+    parser.add_argument(
+        "--libc", metavar="NAME", help="gnu, musl, bionic (Android) or libsystem (macOS); default: target's"
+    )
     add_weights(parser)
     parser.add_argument("--name", help="C identifier that every symbol begins with (default: made from the model)")
     parser.add_argument("--cc", metavar="COMPILER", help="C compiler to link with (default: the zig that is installed)")
+    parser.add_argument("--ndk", metavar="DIR", help="Android NDK to link with (default: $ANDROID_NDK_HOME, else none)")
     parser.add_argument("--dtype", default="float32", help="data type; only float32 so far")
     parser.add_argument("--batch", type=int, default=1, metavar="N", help="images per run; only 1 so far")
+    parser.add_argument("--arena-limit", type=int, metavar="BYTES", help="most memory for a run (default: the fastest)")
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="most threads to share a run (default: 1)")
+    parser.add_argument(
+        "--no-join", action="store_true", help="a kernel per bottleneck, so that `mnv2c verify` sees each result"
+    )
     parser.add_argument("--dump", metavar="DIR", help="also write what each phase made: ONNX, Relax, plan, kernels")
+    parser.add_argument("--depfile", metavar="FILE", help="also write the names of the files read, for make and ninja")
     parser.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
     add_json(parser)
 
@@ -42,9 +51,14 @@ def execute(options: argparse.Namespace) -> int:
             name=options.name,
             dtype=options.dtype,
             batch=options.batch,
+            threads=options.threads,
             cc=options.cc,
             libc=options.libc,
+            ndk=options.ndk,
+            arena_limit=options.arena_limit,
+            join=not options.no_join,
             dump=options.dump,
+            depfile=options.depfile,
             progress=report,
         )
     summary = api.describe(compiled.directory / f"{compiled.name}.json")

@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Sequence
 
 from mnv2c import __version__
-from mnv2c.cli import bench, doctor, export, inspect, run, targets, verify
+from mnv2c.cli import bench, cmake_dir, doctor, export, inspect, plan, profile, run, targets, verify
 from mnv2c.cli import compile as compile_verb
 from mnv2c.cli.parser import Parser, check_words
 from mnv2c.errors import Mnv2cError
@@ -22,9 +22,12 @@ VERBS = {
     "run": run,
     "verify": verify,
     "bench": bench,
+    "profile": profile,
     "inspect": inspect,
+    "plan": plan,
     "export": export,
     "targets": targets,
+    "cmake-dir": cmake_dir,
     "doctor": doctor,
 }
 

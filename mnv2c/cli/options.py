@@ -28,6 +28,12 @@ def add_weights(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_threads(parser: argparse.ArgumentParser) -> None:
+    """Add ``--threads`` of a compiled library."""
+    text = "threads that share the work of a run, at most those it was compiled for (default: those)"
+    parser.add_argument("--threads", type=int, metavar="N", help=text)
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Add ``--json``."""
     parser.add_argument("--json", action="store_true", help="print JSON for scripts")

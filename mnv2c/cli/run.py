@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from mnv2c import api
-from mnv2c.cli.options import add_json
+from mnv2c.cli.options import add_json, add_threads
 from mnv2c.cli.output import print_json
 
 HELP = "run a compiled library on pictures and print the best classes"
@@ -18,12 +18,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="FILE", help="write what the network saw, with its answer")
     parser.add_argument("--top", type=int, default=5, metavar="K", help="number of classes to print (default: 5)")
     parser.add_argument("--labels", metavar="FILE", help="text file with one class name per line")
+    add_threads(parser)
     add_json(parser)
 
 
 def execute(options: argparse.Namespace) -> int:
     """Print the best classes of each picture, best first."""
-    answers = api.run(options.directory, options.images, top=options.top, labels=options.labels, picture=options.output)
+    answers = api.run(
+        options.directory,
+        options.images,
+        top=options.top,
+        labels=options.labels,
+        picture=options.output,
+        threads=options.threads,
+    )
     if options.json:
         print_json([answer.as_dict() for answer in answers])
         return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from mnv2c import api
-from mnv2c.cli.options import add_json
+from mnv2c.cli.options import add_json, add_threads
 from mnv2c.cli.output import print_json, print_table
 from mnv2c.errors import VerificationError
 
@@ -16,12 +16,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the verb."""
     parser.add_argument("directory", metavar="DIR", help="folder that `mnv2c compile` wrote")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the random input (default: 0)")
+    add_threads(parser)
     add_json(parser)
 
 
 def execute(options: argparse.Namespace) -> int:
     """Print the error of every step; exit code 1 where one is above the tolerance."""
-    report = api.verify(options.directory, seed=options.seed, check=False)
+    report = api.verify(options.directory, seed=options.seed, check=False, threads=options.threads)
     if options.json:
         print_json(report.as_dict())
     else:

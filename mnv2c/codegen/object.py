@@ -47,8 +47,15 @@ def tvm_target(target: Target) -> Any:
     """Return TVM's target; raises CompilerError when this LLVM does not know the CPU."""
     import tvm
 
-    description = {"kind": "llvm", "mtriple": target.triple, "mcpu": target.mcpu, "mattr": list(target.features)}
+    description = {"kind": "llvm", "mtriple": target.llvm_triple, "mcpu": target.mcpu, "mattr": list(target.features)}
     try:
         return tvm.target.Target(description)
     except Exception as error:  # TVM raises several kinds
         raise CompilerError(f"LLVM refuses target {target.name}: {str(error).strip().splitlines()[-1]}") from error
+
+
+def llvm_version() -> str:
+    """The version of TVM's LLVM, as far as TVM tells it: the first number."""
+    import tvm
+
+    return str(tvm.get_global_func("target.llvm_version_major")())

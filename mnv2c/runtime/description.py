@@ -35,21 +35,45 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a step leaves a tensor (``space`` is "arena", "output" or "input"), and the ONNX tensor it must equal."""
+    """Where a step leaves a tensor (``space`` is "arena", "output" or "input"), and the ONNX tensor it must equal.
+
+    ``name`` is the library's own for it.
+    """
 
     space: str
     index: int
     offset: int
     tensor: Tensor
     onnx_layout: str
+    name: str
 
 
 @dataclass(frozen=True)
 class StepPlaces:
-    """A step and what it leaves behind."""
+    """A step and what it leaves behind; ``reads`` names the tensors it reads, ``madds`` is None for a fallback.
+
+    ``stages`` are the kinds of a chain's stages, or a fallback's operator; ``weights_bytes`` is what it reads of the
+    weights.
+    """
 
     name: str
     results: tuple[Place, ...]
+    reads: tuple[str, ...]
+    weights_bytes: int
+    stages: tuple[str, ...]
+    madds: int | None
+
+
+@dataclass(frozen=True)
+class ArenaBuffer:
+    """A part of the arena, in use from step ``first`` to step ``last``; ``tensors`` is empty for scratch memory."""
+
+    name: str
+    offset: int
+    bytes: int
+    first: int
+    last: int
+    tensors: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -68,7 +92,10 @@ class StepResult:
 
 @dataclass(frozen=True)
 class Description:
-    """The facts of a library and where it lies; ``metadata`` is all of ``NAME.json``."""
+    """The facts of a library and where it lies; ``metadata`` is all of ``NAME.json``.
+
+    ``buffers`` is None, and what steps read is empty, for a library whose compiler did not yet note them.
+    """
 
     folder: Path
     name: str
@@ -80,6 +107,7 @@ class Description:
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     steps: tuple[StepPlaces, ...]
+    buffers: tuple[ArenaBuffer, ...] | None
     emulator_cpu: str
     requires: tuple[str, ...]
     metadata: Mapping[str, Any]
@@ -87,7 +115,8 @@ class Description:
     @property
     def shared(self) -> Path:
         """The shared library."""
-        return self.folder / f"lib{self.name}.so.{self.abi}"
+        files = self.metadata.get("files") or {}
+        return self.folder / str(files.get("shared", f"lib{self.name}.so.{self.abi}"))
 
     @property
     def archive(self) -> Path:
@@ -162,7 +191,8 @@ def _describe(path: Path, raw: Mapping[str, Any]) -> Description:
         arena_alignment=int(raw["arena_alignment"]),
         inputs=tuple(_tensor(port["name"], port) for port in raw["inputs"]),
         outputs=tuple(_tensor(port["name"], port) for port in raw["outputs"]),
-        steps=tuple(StepPlaces(str(step["name"]), tuple(map(_place, step["results"]))) for step in steps),
+        steps=tuple(map(_step, steps)),
+        buffers=tuple(map(_buffer, raw["buffers"])) if "buffers" in raw else None,
         emulator_cpu=str(raw["target"]["emulator_cpu"]),
         requires=tuple(raw["target"]["requires"]),
         metadata=raw,
@@ -173,6 +203,29 @@ def _tensor(name: str, raw: Mapping[str, Any]) -> Tensor:
     return Tensor(str(name), tuple(int(extent) for extent in raw["shape"]), str(raw["dtype"]))
 
 
+def _step(raw: Mapping[str, Any]) -> StepPlaces:
+    return StepPlaces(
+        name=str(raw["name"]),
+        results=tuple(map(_place, raw["results"])),
+        reads=tuple(raw.get("reads", ())),
+        weights_bytes=int(raw.get("weights_bytes", 0)),
+        stages=tuple(raw.get("stages") or ([str(raw["operator"])] if "operator" in raw else [])),
+        madds=int(raw["madds"]) if "madds" in raw else None,
+    )
+
+
 def _place(raw: Mapping[str, Any]) -> Place:
     tensor = _tensor(raw["onnx"], raw)
-    return Place(str(raw["space"]), int(raw["index"]), int(raw["offset"]), tensor, str(raw["onnx_layout"]))
+    name = str(raw.get("name", ""))
+    return Place(str(raw["space"]), int(raw["index"]), int(raw["offset"]), tensor, str(raw["onnx_layout"]), name)
+
+
+def _buffer(raw: Mapping[str, Any]) -> ArenaBuffer:
+    return ArenaBuffer(
+        name=str(raw["name"]),
+        offset=int(raw["offset"]),
+        bytes=int(raw["bytes"]),
+        first=int(raw["first"]),
+        last=int(raw["last"]),
+        tensors=tuple(raw["tensors"]),
+    )

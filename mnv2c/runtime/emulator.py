@@ -29,6 +29,9 @@ HERE = Path(__file__).parent / "c"
 QEMU = ("qemu-{arch}", "qemu-{arch}-static")
 """Names of the user-mode emulator, as distributions call it."""
 
+FOREIGN_LIBC = "libsystem"
+"""That of macOS, whose programs neither Linux nor qemu starts."""
+
 SOURCES = ("harness.c", "system.c", "system.h")
 
 FLAGS = ("-static", "-nostdlib", "-ffreestanding", "-fno-builtin", "-std=c99", "-fno-sanitize=undefined", "-s")
@@ -78,7 +81,16 @@ def find_qemu(arch: str) -> str | None:
 
 
 def launcher(description: Description, cpu: str | None = None) -> tuple[str, ...]:
-    """The command in front of the program: empty where it runs directly; LibraryError if qemu is missing."""
+    """The command in front of the program: empty where it runs directly.
+
+    LibraryError if qemu is missing, or where the library is for an operating system that is not emulated.
+    """
+    target = description.metadata["target"]
+    if target["libc"] == FOREIGN_LIBC:
+        raise LibraryError(
+            f"{description.name}: compiled for {target['triple']}, which runs on a Mac only; to check the same kernels "
+            f"here, compile with --libc gnu"
+        )
     if cpu is None and description.arch == platform.machine():
         return ()
     qemu = find_qemu(description.arch)

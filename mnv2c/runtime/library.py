@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 import threading
+import weakref
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,10 +29,21 @@ OK, E_CPU = 0, 2
 """Values of ``NAME_status`` that are treated apart."""
 
 
+@dataclass(frozen=True)
+class StepCall:
+    """What C needs to call ``NAME_run_steps``: the addresses of function, context, input and output pointers.
+
+    ``keep`` holds what lies there.
+    """
+
+    addresses: tuple[int, int, int, int]
+    keep: tuple[object, ...]
+
+
 def load(directory: str | Path, threads: int = 1) -> Library:
     """Load the library that ``mnv2c compile`` wrote into ``directory``; LibraryError if it cannot run here.
 
-    ``threads`` must be the number the library was compiled for. Only numpy is needed.
+    Up to as many ``threads`` as it was compiled for share the work of a run. Only numpy is needed.
     """
     return Library(read(directory), threads)
 
@@ -42,9 +56,12 @@ class Library:
 
     def __init__(self, description: Description, threads: int = 1, *, functions: ctypes.CDLL | None = None) -> None:
         """Load the shared library (or share ``functions``) and initialise a context; LibraryError on failure."""
-        if threads != description.threads:
-            raise LibraryError(f"{description.name}: compiled for {description.threads} thread(s), not {threads}")
-        self.description = description
+        if not 1 <= threads <= description.threads:
+            raise LibraryError(
+                f"{description.name}: compiled for at most {description.threads} thread(s), not {threads}; "
+                f"compile it with --threads {max(1, threads)}"
+            )
+        self.description, self.threads = description, threads
         self.metadata = dict(description.metadata)
         self._functions = functions or _open(description)
         self._context = CONTEXT()
@@ -52,9 +69,15 @@ class Library:
         self._lock = threading.Lock()
         self._check(
             self._function("init")(
-                self._context, _address(self.arena), ctypes.c_size_t(self.arena.nbytes), None, description.abi
+                self._context,
+                _address(self.arena),
+                ctypes.c_size_t(self.arena.nbytes),
+                ctypes.byref(_Threads(None, threads, None)),
+                description.abi,
             )
         )
+        # The threads use the arena: they must have ended before it goes.
+        weakref.finalize(self, _end, self._function("deinit"), self._context, self.arena, os.getpid())
 
     def __call__(self, *inputs: NDArray[Any]) -> NDArray[Any] | Arrays:
         """Run once. Inputs are arrays of the library's dtype and NHWC shape; one array or a tuple comes back."""
@@ -66,7 +89,7 @@ class Library:
 
     def clone(self) -> Library:
         """The same library with a context and an arena of its own, for another thread."""
-        return Library(self.description, self.description.threads, functions=self._functions)
+        return Library(self.description, self.threads, functions=self._functions)
 
     def outputs(self) -> Arrays:
         """New arrays for the outputs."""
@@ -81,6 +104,18 @@ class Library:
                     self._context, _pointers(inputs), _pointers(outputs), ctypes.c_uint(first), ctypes.c_uint(count)
                 )
             )
+
+    def step_call(self, inputs: Arrays, outputs: Arrays) -> StepCall:
+        """Return what C code needs to run steps on these arrays; it must not call from two threads at once."""
+        self.description.checked(inputs)
+        function = ctypes.cast(self._function("run_steps"), ctypes.c_void_p).value or 0
+        places = _pointers(inputs), _pointers(outputs)
+        context, sources, results = (ctypes.addressof(place) for place in (self._context, *places))
+        return StepCall((function, context, sources, results), (self, inputs, outputs, *places))
+
+    def check(self, status: int) -> None:
+        """Raise LibraryError for any ``NAME_status`` but success."""
+        self._check(status)
 
     def trace(self, *inputs: NDArray[Any]) -> Iterator[StepResult]:
         """Run step by step and yield what each leaves behind."""
@@ -114,6 +149,18 @@ class Library:
         reason = self._function("strerror", ctypes.c_char_p)(status).decode()
         needs = f" ({', '.join(self.description.requires)})" if status == E_CPU else ""
         raise LibraryError(f"{self.description.name}: {reason}{needs}")
+
+
+class _Threads(ctypes.Structure):
+    """``NAME_threads``."""
+
+    _fields_ = (("pool", ctypes.c_void_p), ("count", ctypes.c_uint), ("parallel_for", ctypes.c_void_p))
+
+
+def _end(deinit: Any, context: Any, arena: object, process: int) -> None:
+    """End the threads of a library; ``arena`` is kept until then. A forked process has none of them."""
+    if os.getpid() == process:
+        deinit(context)
 
 
 def aligned(size: int, alignment: int) -> NDArray[np.uint8]:

@@ -61,7 +61,7 @@ def test_every_verb_and_flag_explains_itself(verb: str, run: Run) -> None:
         (("compile", "mobilenet_v2"), ("-o/--output", "mnv2c compile --help")),
         (("compile", "mobilenet_v2", "-o", "d", "--width", "wide"), ("--width", "'wide'")),
         (("compile", "m", "-o", "d", "--weights", "f", "--seed", "1"), ("--seed", "not allowed")),
-        (("compile", "m", "-o", "d", "--libc", "bionic"), ("--libc", "musl")),
+        (("compile", "m", "-o", "d", "--libc", "newlib"), ('libc "newlib"', "musl")),
         (("verify", "a", "b"), ("b",)),
         (("--vresion",), ('unknown flag "--vresion"', '"--version"')),
     ],
@@ -97,7 +97,7 @@ def test_compile_passes_every_option_on(monkeypatch: pytest.MonkeyPatch, run: Ru
     replace_api(monkeypatch, "describe", {Path("d/n.json"): summary}.__getitem__)
     words = (
         "compile mobilenet_v2 --target cortex-a53 --libc musl --seed 3 --width 0.35 --resolution 96x160 --classes 10 "
-        "--name n --cc gcc --dtype float32 --batch 1 --dump dump -o d --json"
+        "--name n --cc gcc --ndk kit --depfile d.d --dtype float32 --batch 1 --threads 2 --dump dump -o d --json"
     )
     code, out, err = run(*words.split())
     assert code == 0
@@ -106,7 +106,8 @@ def test_compile_passes_every_option_on(monkeypatch: pytest.MonkeyPatch, run: Ru
     assert seen == {
         "model": "mobilenet_v2", "target": "cortex-a53", "libc": "musl", "weights": None, "seed": 3, "width": 0.35,
         "resolution": "96x160", "classes": 10, "name": "n", "cc": "gcc", "dtype": "float32", "batch": 1, "dump": "dump",
-        "output": "d", "weights_source": None,
+        "output": "d", "weights_source": None, "ndk": "kit", "depfile": "d.d", "threads": 2, "arena_limit": None,
+        "join": True,
     }  # fmt: skip
     assert run(*"compile m -o d --weights w.pth --weights-source timm --quiet".split())[0] == 0
     assert (seen["weights"], seen["weights_source"]) == ("w.pth", "timm")

@@ -12,7 +12,7 @@ from mnv2c import package, targets
 from mnv2c.codegen.entry import entry_source
 from mnv2c.codegen.selftest import expected, selftest_input
 from mnv2c.link import Linked, select_linker
-from mnv2c.plan.program import Location, Port, Program, Result, Space, Step
+from mnv2c.plan.program import ArenaBuffer, Location, Port, Program, Result, Space, Step
 
 SHAPE = (1, 4, 5, 3)
 SCALES = np.array([2.0, -3.0, 8.0], np.float32)
@@ -62,22 +62,36 @@ def program(name: str = "fake") -> Program:
                 "scale",
                 f"{name}_scale",
                 (Location(Space.WEIGHTS), Location(Space.INPUT), middle),
-                (Result(middle, SHAPE, "float32", "scaled"),),
+                (Result(middle, SHAPE, "float32", "scaled", name="scale"),),
                 "times a weight per channel",
+                ("input",),
+                SCALES.nbytes,
             ),
-            Step("relu6", f"{name}_relu6", (middle,), (Result(middle, SHAPE, "float32", "clipped"),), "in place"),
+            Step(
+                "relu6",
+                f"{name}_relu6",
+                (middle,),
+                (Result(middle, SHAPE, "float32", "clipped", name="relu6"),),
+                "in place",
+                ("scale",),
+            ),
             Step(
                 "split",
                 f"{name}_split",
                 (middle, Location(Space.ARENA, SCRATCH), *picture),
                 (
-                    Result(picture[0], (1, 3), "float32", "mean", "same"),
-                    Result(picture[1], SHAPE, "float32", "doubled"),
+                    Result(picture[0], (1, 3), "float32", "mean", "same", "mean"),
+                    Result(picture[1], SHAPE, "float32", "doubled", name="doubled"),
                 ),
+                reads=("relu6",),
             ),
         ),
         arena_bytes=ARENA_BYTES,
         weights=SCALES.tobytes(),
+        buffers=(
+            ArenaBuffer("scale", 0, 240, 0, 2, ("scale", "relu6")),
+            ArenaBuffer("split: scratch", SCRATCH, 240, 2, 2),
+        ),
     )
 
 
@@ -157,8 +171,7 @@ def build(
     package.write(
         folder,
         {
-            f"lib{name}.so.{package.ABI}": linked.shared,
-            f"lib{name}.so": package.Symlink(f"lib{name}.so.{package.ABI}"),
+            **package.shared_files(target.platform.system, name, linked.shared),
             f"lib{name}.a": linked.archive,
             f"{name}.h": made.header,
             f"{name}.c": made.entry,

@@ -15,6 +15,7 @@ from mnv2c.targets.host import detect
 from tests.runtime import fake
 
 x86_only = pytest.mark.skipif(platform.machine() != "x86_64", reason="an x86-64 machine is needed")
+needs_qemu_arm = pytest.mark.skipif(emulator.find_qemu("arm") is None, reason="qemu-arm is missing")
 needs_qemu_x86 = pytest.mark.skipif(emulator.find_qemu("x86_64") is None, reason="qemu-x86_64 is missing")
 
 
@@ -59,7 +60,13 @@ def test_inputs_are_checked(tmp_path: Path) -> None:
 
 
 @pytest.mark.emulated
-@pytest.mark.parametrize("target", ["aarch64", "cortex-a53", "cortex-a55", "cortex-a72", "cortex-a76"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        *("aarch64", "android-arm64", "cortex-a53", "cortex-a55", "cortex-a72", "cortex-a76", "neoverse-n1"),
+        pytest.param("cortex-a7", marks=needs_qemu_arm),
+    ],
+)
 def test_arm(target: str, tmp_path: Path) -> None:
     folder, x = fake.build(tmp_path, target), fake.random_input()
     found = emulator.run(folder, [x], steps=True)
@@ -79,6 +86,19 @@ def test_an_armv8_2_library_refuses_an_armv8_0_cpu(tmp_path: Path) -> None:
     folder = fake.build(tmp_path, "cortex-a76")
     with pytest.raises(LibraryError, match="status 2: this CPU or operating system lacks a feature"):
         emulator.run(folder, [fake.random_input()], cpu="cortex-a53")
+
+
+@needs_qemu_arm
+@pytest.mark.parametrize("cpu", ["cortex-a8", "cortex-a9"])
+def test_a_library_for_vfpv4_refuses_older_32_bit_cpus(cpu: str, tmp_path: Path) -> None:
+    with pytest.raises(LibraryError, match="status 2: this CPU or operating system lacks a feature"):
+        emulator.run(fake.build(tmp_path, "cortex-a7"), [fake.random_input()], cpu=cpu)
+
+
+def test_a_library_for_a_mac_does_not_run_here(tmp_path: Path) -> None:
+    folder = fake.build(tmp_path, "apple-m1")
+    with pytest.raises(LibraryError, match=r"compiled for aarch64-macos, which runs on a Mac only; .* --libc gnu"):
+        emulator.run(folder, [fake.random_input()])
 
 
 @x86_only

@@ -117,7 +117,7 @@ def test_unfit_inputs(library: Library) -> None:
 
 
 def test_other_numbers_of_threads_are_refused(folder: Path) -> None:
-    with pytest.raises(LibraryError, match=r"compiled for 1 thread\(s\), not 4"):
+    with pytest.raises(LibraryError, match=r"compiled for at most 1 thread\(s\), not 4"):
         runtime.load(folder, threads=4)
 
 
@@ -146,7 +146,7 @@ def test_what_is_no_library(folder: Path, tmp_path: Path) -> None:
         ({"schema": "mnv2c-library-99"}, "this mnv2c reads"),
         ({"inputs": 3}, "not the description of a library"),
         ({"chains": None}, "not the description of a library"),
-        ({"abi": 2}, r"libfake\.so\.2: missing"),
+        ({"files": {"shared": "libfake.so.2"}}, r"libfake\.so\.2: missing"),
     ],
 )
 def test_damaged_descriptions(folder: Path, tmp_path: Path, change: dict[str, object], message: str) -> None:

@@ -48,6 +48,27 @@ static long call(long number, long a, long b, long c, long d, long e, long f)
     return x0;
 }
 
+#elif defined(__arm__)
+
+enum { SYS_READ = 3, SYS_WRITE = 4, SYS_CLOSE = 6, SYS_MMAP = 192 /* mmap2 */, SYS_MPROTECT = 125, SYS_EXIT = 248,
+       SYS_OPENAT = 322 };
+
+__asm__(".globl _start\n_start:\n"
+        "    mov fp, #0\n    mov lr, #0\n    mov r0, sp\n    bic sp, r0, #15\n    bl start_c\n");
+
+static long call(long number, long a, long b, long c, long d, long e, long f)
+{
+    register long r7 __asm__("r7") = number;
+    register long r0 __asm__("r0") = a;
+    register long r1 __asm__("r1") = b;
+    register long r2 __asm__("r2") = c;
+    register long r3 __asm__("r3") = d;
+    register long r4 __asm__("r4") = e;
+    register long r5 __asm__("r5") = f;
+    __asm__ volatile("svc #0" : "+r"(r0) : "r"(r7), "r"(r1), "r"(r2), "r"(r3), "r"(r4), "r"(r5) : "memory");
+    return r0;
+}
+
 #else
 #error "no system calls for this architecture"
 #endif
@@ -188,3 +209,45 @@ void *memset(void *to, int value, size_t bytes)
     }
     return to;
 }
+
+/* What a library's thread pool calls. Here no thread can be started: one runs all parts of the work. */
+#define NO_THREADS(name) int name(void); int name(void) { return 11; /* EAGAIN */ }
+NO_THREADS(pthread_create)
+NO_THREADS(pthread_join)
+NO_THREADS(pthread_mutex_init)
+NO_THREADS(pthread_mutex_destroy)
+NO_THREADS(pthread_mutex_lock)
+NO_THREADS(pthread_mutex_unlock)
+NO_THREADS(pthread_cond_init)
+NO_THREADS(pthread_cond_destroy)
+NO_THREADS(pthread_cond_wait)
+NO_THREADS(pthread_cond_signal)
+NO_THREADS(pthread_cond_broadcast)
+
+#if defined(__arm__)
+
+/* Division, which not every 32-bit ARM has. The result with the remainder leaves in r0 and r1, one 64-bit number. */
+unsigned long long __aeabi_uidivmod(unsigned dividend, unsigned divisor);
+unsigned __aeabi_uidiv(unsigned dividend, unsigned divisor);
+
+unsigned long long __aeabi_uidivmod(unsigned dividend, unsigned divisor)
+{
+    unsigned quotient = 0, rest = 0;
+    int bit;
+    for (bit = 31; bit >= 0; --bit) {
+        const unsigned carry = rest >> 31;
+        rest = rest << 1 | (dividend >> bit & 1);
+        if (carry || rest >= divisor) {
+            rest -= divisor;
+            quotient |= 1u << bit;
+        }
+    }
+    return (unsigned long long)rest << 32 | quotient;
+}
+
+unsigned __aeabi_uidiv(unsigned dividend, unsigned divisor)
+{
+    return (unsigned)__aeabi_uidivmod(dividend, divisor);
+}
+
+#endif

@@ -1,4 +1,4 @@
-/* The little of an operating system that harness.c needs, without a libc: Linux on x86-64 and 64-bit ARM. */
+/* The little of an operating system that harness.c needs, without a libc: Linux on x86-64 and ARM. */
 #include <stddef.h>
 
 enum { READ = 0, WRITE = 1 };
