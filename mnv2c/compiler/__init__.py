@@ -8,9 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mnv2c.errors import UserError
+
+if TYPE_CHECKING:
+    from mnv2c.compiler.dump import Dump
+    from mnv2c.compiler.front import Front
+    from mnv2c.link.linker import Linker
+    from mnv2c.targets.target import Target
 
 MOST_THREADS = 16
 """More than the rows of the smallest strips or the column tiles of the last blocks would keep busy."""
@@ -66,7 +72,6 @@ def compile_model(
     from mnv2c.compiler.depfile import inputs, write_depfile
     from mnv2c.compiler.dump import Dump
     from mnv2c.compiler.front import front
-    from mnv2c.compiler.guard import one_line_errors
     from mnv2c.link import select_linker
     from mnv2c.package import check_writable
 
@@ -91,30 +96,43 @@ def compile_model(
         dumped=dumped,
         tell=tell,
     )
-    source, library = begun.source, begun.library
+    metadata = _generate(begun, chosen, linker, Path(output), (arena_limit, threads, join), dumped, tell)
+    if depfile is not None:
+        archive = Path(output) / f"lib{begun.library}.a"
+        write_depfile(Path(depfile), archive, inputs(model, weights, chosen.entry, target))
+    tell("done", 1.0)
+    return Compiled(Path(output), begun.library, metadata)
+
+
+def _generate(
+    begun: Front,
+    target: Target,
+    linker: Linker,
+    output: Path,
+    wanted: tuple[int | None, int, bool],
+    dumped: Dump,
+    tell: Progress,
+) -> dict[str, Any]:
+    """The second half of the pipeline, for one target; ``wanted`` is arena limit, threads, joining. The metadata."""
+    from mnv2c.compiler.guard import one_line_errors
     from mnv2c.compiler.stages import build, expected_outputs, publish, schedule
     from mnv2c.plan.assemble import assemble
 
+    source, library = begun.source, begun.library
+    arena_limit, threads, join = wanted
     tell("schedules, plan, kernels", 0.3)
     with one_line_errors(source.title, "planned"):
-        kernels = schedule(begun.network, library, chosen, arena_limit, threads, join)
-        network = kernels.network
-        program = assemble(network, kernels.nodes, threads)
+        kernels = schedule(begun.network, library, target, arena_limit, threads, join)
+        program = assemble(kernels.network, kernels.nodes, threads)
     dumped.plan(program, kernels)
     tell("machine code", 0.5)
     with one_line_errors(source.title, "compiled"):
-        kernel_object = build(kernels, chosen, dumped)
+        kernel_object = build(kernels, target, dumped)
     tell("self-test values", 0.8)
     with one_line_errors(source.title, "run by the reference, onnxruntime"):
         expected = expected_outputs(source, program)
     tell("linking", 0.9)
-    metadata = publish(
-        Path(output), library, chosen, source, network, kernels, program, kernel_object, expected, linker
-    )
-    if depfile is not None:
-        write_depfile(Path(depfile), Path(output) / f"lib{library}.a", inputs(model, weights, chosen.entry, target))
-    tell("done", 1.0)
-    return Compiled(Path(output), library, metadata)
+    return publish(output, library, target, source, kernels.network, kernels, program, kernel_object, expected, linker)
 
 
 def _refuse_unsupported(dtype: str, batch: int, threads: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -26,7 +26,6 @@ from mnv2c.kernels.stages.pool import PoolStage
 from mnv2c.plan.chain import MATRIX_KINDS, Shape, StageKind, input_name
 from mnv2c.plan.parts import Cut, Parts, first_rows, warm_up
 from mnv2c.plan.rows import Nest, nest
-from mnv2c.schedule.record import DepthwiseTile, Tile
 
 Array = npt.NDArray[np.float32]
 Emitter = MatrixStage | DepthwiseStage | LoadStage | PoolStage
@@ -62,9 +61,8 @@ class _ChainEmitter:
         self._low: dict[str, Index] = {}
         if parts is not None and parts.cut is Cut.STRIPS:
             self._begin, self._end = self.k.scalar("begin"), self.k.scalar("end")
-        tiles, rows = iter(layout.schedule.tiles), iter(layout.schedule.depthwise)
         self._carried: dict[str, CarriedDepthwise] = {}
-        self._emitters = {unit.result: self._emitter(unit, tiles, rows) for unit in layout.units}
+        self._emitters = {unit.result: self._emitter(unit) for unit in layout.units}
 
     def _declare_tensors(self) -> None:
         chain = self.layout.chain
@@ -108,30 +106,29 @@ class _ChainEmitter:
             return Rows.ALL
         return Rows.STEP if rows.lead == rows.again == 0 and rows.ring == rows.rows else Rows.RING
 
-    def _emitter(self, unit: Unit, tiles: Iterator[Tile], rows: Iterator[DepthwiseTile]) -> Emitter:
-        schedule, stage = self.layout.schedule, unit.stage
+    def _emitter(self, unit: Unit) -> Emitter:
+        layout, stage = self.layout, unit.stage
         sources = tuple(self._planes[source][0] for source in stage.sources[:1])
         at = Surroundings(
             self.k,
-            self.layout.provider,
+            layout.provider,
             stage,
             sources,
             tuple(self._planes[unit.result]),
             self._weights.get(stage.name),
-            self.layout.chain.shape(stage.sources[0]),
+            layout.chain.shape(stage.sources[0]),
         )
-        packing = self.layout.packings.get(stage.name)
+        packing = layout.packings.get(stage.name)
         if isinstance(packing, MatrixPacking) and stage.kind in MATRIX_KINDS:
             residual = self._planes[unit.residual][0] if unit.residual else None
-            return MatrixStage(at, packing, next(tiles), schedule.prefetch, residual, unit.pool, unit.ending)
+            tile, prefetch = layout.tiles[stage.name], layout.schedule.prefetch
+            return MatrixStage(at, packing, tile, prefetch, residual, unit.pool, unit.ending)
         if isinstance(packing, DepthwisePacking):
-            tile = next(rows)
-            if tile.carry:
+            row = layout.depthwise[stage.name]
+            if row.carry:
                 sums = self._sums.get(stage.name)
-                self._carried[stage.sources[0]] = CarriedDepthwise(
-                    at, packing, tile.pixels, tile.group, sums, tile.again
-                )
-            return DepthwiseStage(at, packing, tile.pixels, tile.group)
+                self._carried[stage.sources[0]] = CarriedDepthwise(at, packing, row.pixels, row.group, sums, row.again)
+            return DepthwiseStage(at, packing, row.pixels, row.group)
         if stage.kind is StageKind.LOAD:
             return LoadStage(at)
         if stage.kind is StageKind.POOL:
@@ -228,7 +225,7 @@ class _ChainEmitter:
                     self._emit_nest(part, number)
                 elif part in self._carried:
                     self._emit_carried(units[part], self._carried[part], number)
-                elif not isinstance(self._emitters[part], DepthwiseStage) or not self.layout.carry(part):
+                elif not self.layout.carry(part):  # a carried stage has run with the one it reads
                     self._emit_pass(units[part], number, None)
 
     def _emit_carried(self, unit: Unit, reader: CarriedDepthwise, number: Index) -> None:

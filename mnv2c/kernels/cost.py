@@ -30,17 +30,12 @@ class Caches:
 
 def predicted_cycles(layout: KernelLayout, caches: Caches) -> float:
     """Return the predicted cycles of one call of the kernel."""
-    return sum(_compute(layout, unit) for unit in layout.units) + _memory(layout, caches)
+    return sum(unit_cycles(layout).values()) + memory_cycles(layout, caches)
 
 
 def unit_cycles(layout: KernelLayout) -> dict[str, float]:
     """Return the predicted cycles that computing each unit takes, by what leaves it."""
     return {unit.result: _compute(layout, unit) for unit in layout.units}
-
-
-def memory_cycles(layout: KernelLayout, caches: Caches) -> float:
-    """Return the predicted cycles for moving rows and weights."""
-    return _memory(layout, caches)
 
 
 def _repeats(layout: KernelLayout, unit: Unit) -> float:
@@ -57,8 +52,7 @@ def _compute(layout: KernelLayout, unit: Unit) -> float:
     if stage.kind is not StageKind.DEPTHWISE:
         return vectors * 2 / PORTS
     kernel, stride = stage.window.kernel, stage.window.stride
-    names = [entry.name for entry in layout.chain.stages if entry.kind is StageKind.DEPTHWISE]
-    tile = layout.schedule.depthwise[names.index(stage.name)]
+    tile = layout.depthwise[stage.name]
     loads = kernel[0] * (kernel[1] + (tile.group - 1) * stride[1]) / tile.group
     if stage.name in layout.sums:
         loads = loads * stride[0] / kernel[0] + 2 * layout.sums[stage.name].slots
@@ -69,17 +63,16 @@ def _matrix(layout: KernelLayout, unit: Unit) -> float:
     stage, rows = unit.stage, layout.flow.stages[unit.result].rows
     packing = layout.packings[stage.name]
     assert isinstance(packing, MatrixPacking)  # what `layout` packs for a matrix stage
-    stages = [entry.name for entry in layout.chain.stages if entry.kind in MATRIX_KINDS]
-    tile = layout.schedule.tiles[stages.index(stage.name)]
+    is_last = stage.name == list(layout.tiles)[-1]
     joined = layout.flow.whole and stage.shape.pixels <= WHOLE_PIXELS
-    joined = joined or (not layout.flow.whole and stage.name == stages[-1] and stage.window.is_pixel)
+    joined = joined or (not layout.flow.whole and is_last and stage.window.is_pixel)
     pixels = stage.shape.columns * (min(rows, stage.shape.rows) if joined else 1)
-    cycles, _ = tile_cycles(tile, pixels, stage.shape.channels, layout.provider, packing.depth)
+    cycles, _ = tile_cycles(layout.tiles[stage.name], pixels, stage.shape.channels, layout.provider, packing.depth)
     return cycles * packing.chunks * stage.shape.pixels / pixels
 
 
-def _memory(layout: KernelLayout, caches: Caches) -> float:
-    """Cycles for what lies beyond the first-level cache when it is wanted."""
+def memory_cycles(layout: KernelLayout, caches: Caches) -> float:
+    """Return the predicted cycles for rows and weights that lie beyond the first-level cache when they are wanted."""
     chain = layout.chain
     weights = sum(packing.elements for packing in layout.packings.values()) * FLOAT_BYTES
     scratch = layout.scratch_elements * FLOAT_BYTES

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from mnv2c.errors import ScheduleError
 from mnv2c.kernels.carried import Carried, carried_stages, check_carry, made_again, unfinished
@@ -15,7 +16,7 @@ from mnv2c.kernels.packing import DepthwisePacking, MatrixPacking, Packing
 from mnv2c.kernels.planes import Layout
 from mnv2c.plan.chain import MATRIX_KINDS, Activation, Chain, Stage, StageKind, with_loads
 from mnv2c.plan.rows import Flow, flow
-from mnv2c.schedule.record import ChainSchedule, Tile
+from mnv2c.schedule.record import ChainSchedule, DepthwiseTile, Tile
 
 BEGUN_WITH_BIAS = frozenset({StageKind.STEM, StageKind.EXPAND, StageKind.POINTWISE})
 """Stages with short sums, and many of them."""
@@ -39,15 +40,10 @@ class Unit:
 
 @dataclass(frozen=True)
 class Region:
-    """A parameter of the kernel: scratch memory for the named planes; one that is ``shared`` keeps no margins."""
+    """A parameter of the kernel: scratch memory in which the named planes take turns."""
 
     name: str
     planes: tuple[str, ...]
-
-    @property
-    def shared(self) -> bool:
-        """Whether several planes take turns."""
-        return len(self.planes) > 1
 
 
 @dataclass(frozen=True)
@@ -80,10 +76,21 @@ class KernelLayout:
         """Elements of all regions together."""
         return sum(self.scratch)
 
+    @cached_property
+    def tiles(self) -> dict[str, Tile]:
+        """The schedule's register tile of every matrix stage."""
+        names = (stage.name for stage in self.chain.stages if stage.kind in MATRIX_KINDS)
+        return dict(zip(names, self.schedule.tiles, strict=True))
+
+    @cached_property
+    def depthwise(self) -> dict[str, DepthwiseTile]:
+        """What the schedule says of every depthwise stage."""
+        names = (stage.name for stage in self.chain.stages if stage.kind is StageKind.DEPTHWISE)
+        return dict(zip(names, self.schedule.depthwise, strict=True))
+
     def carry(self, stage: str) -> int:
         """Channels in flight of a carried depthwise stage; 0 for any other stage."""
-        names = [entry.name for entry in self.chain.stages if entry.kind is StageKind.DEPTHWISE]
-        return self.schedule.depthwise[names.index(stage)].carry if stage in names else 0
+        return self.depthwise[stage].carry if stage in self.depthwise else 0
 
     @property
     def chunks(self) -> int:

@@ -62,6 +62,13 @@ def test_metadata_says_what_the_library_is(compiled: Compiled) -> None:
     assert metadata["weights_bytes"] >= 4 * metadata["params"] * 0.9  # batch normalisation is folded away
 
 
+def test_without_joining_every_bottleneck_is_a_chain(tmp_path: Path) -> None:
+    metadata = mnv2c.compile("mobilenet_v2", output=tmp_path, join=False, **SMALLEST).metadata
+    assert len(metadata["chains"]) == 19
+    bottlenecks = [chain for chain in metadata["chains"] if "depthwise" in chain["stages"]]
+    assert [chain["stages"][-1] for chain in bottlenecks].count("add") == 10
+
+
 def test_counts_agree_with_inspect(compiled: Compiled) -> None:
     figures = cost(load("mobilenet_v2", **SMALLEST))
     assert compiled.metadata["params"] == figures.parameters

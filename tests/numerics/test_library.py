@@ -85,6 +85,19 @@ def test_the_arena_is_small_on_every_target() -> None:
     assert max(sizes[name] for name in ("x86-64-v4", "cortex-a53", "cortex-a76")) <= 450_000, sizes
 
 
+def test_every_bottleneck_is_one_kernel(tmp_path: Path) -> None:
+    meta = compile_model("mobilenet_v2", output=tmp_path, name="net", join=False).metadata
+    assert meta["fallbacks"] == []
+    assert meta["arena_bytes"] <= ARENA_LIMIT
+    fused = [chain for chain in meta["chains"] if {"depthwise", "project"} <= set(chain["stages"])]
+    assert [chain["name"] for chain in fused] == [
+        "stem_bottleneck_01",
+        *(f"bottleneck_{number:02d}" for number in range(2, 18)),
+    ]
+    assert sum("add" in chain["stages"] for chain in fused) == 10
+    assert len(meta["chains"]) == 19
+
+
 def test_every_bottleneck_is_in_a_kernel(large: Path) -> None:
     meta = json.loads((large / "net.json").read_text())
     assert meta["fallbacks"] == []
