@@ -51,7 +51,7 @@ def runs_in_place(network: Network, index: int) -> Chain | None:
     source, result = node.inputs[0], node.outputs[0]
     callers = {*network.inputs, *network.outputs}
     kept = chain.is_planar(input_name(0)) or network.last_use(str(source)) != index
-    if kept or source in callers or result in callers:
+    if kept or source in callers or result in callers or chain.inputs[0] != chain.stages[-1].shape:
         return None
     return replace(chain, in_place=True)
 
@@ -166,7 +166,7 @@ class _Assembler:
 
     def _port(self, name: str) -> Port:
         tensor = self.network.tensors[name]
-        return Port(name, tensor.shape, tensor.dtype, tensor.order or ("NHWC" if len(tensor.shape) == 4 else "NC"))
+        return Port(name, tensor.shape, tensor.dtype, tensor.order or {4: "NHWC", 3: "NHW"}.get(len(tensor.shape), "NC"))
 
     def _step(self, index: int) -> Step:
         node, kernel = self.network.nodes[index], self.kernels[index]

@@ -10,6 +10,9 @@ from typing import Any
 from mnv2c.plan.chain import Chain, Stage, StageKind, input_name
 from mnv2c.plan.network import ChainNode, Network
 
+WHOLE_RESULT = frozenset({StageKind.POOL, StageKind.RESIZE, StageKind.ARGMAX})
+"""Stages that end their chain."""
+
 
 def may_join(network: Network, first: int, last: int) -> bool:
     """Whether nodes [first, last] are chains in a line: each reads only what the one before it made for it alone."""
@@ -23,7 +26,9 @@ def may_join(network: Network, first: int, last: int) -> bool:
             return False
         if any(stage.kind is StageKind.DENSE for stage in (*before.chain.stages, *node.chain.stages)):
             return False
-        if any(stage.kind is StageKind.POOL for stage in before.chain.stages):
+        if any(stage.kind in WHOLE_RESULT for stage in before.chain.stages):
+            return False
+        if any(stage.kind is StageKind.RESIZE for stage in node.chain.stages):
             return False
     return True
 
@@ -37,7 +42,8 @@ def join(nodes: Sequence[ChainNode]) -> ChainNode:
     weights: dict[str, Any] = {}
     source = input_name(0)
     for number, node in enumerate(nodes, 1):
-        names = {stage.name: f"{stage.name}_{number}" for stage in node.chain.stages} | {input_name(0): source}
+        names = {stage.name: f"{stage.name}_{number}" for stage in node.chain.stages}
+        names |= {input_name(index): input_name(index) for index in range(len(node.inputs))} | {input_name(0): source}
         for stage in node.chain.stages:
             renamed = tuple(names[name] for name in stage.sources)
             stages.append(replace(stage, name=names[stage.name], sources=renamed))

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from mnv2c.errors import ScheduleError
-from mnv2c.plan.chain import Chain, Stage, Window
+from mnv2c.plan.chain import Chain, Stage, StageKind, Window
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,8 @@ def flow(chain: Chain, rows_per_step: int, again: Collection[str] = ()) -> Flow:
     Of the stages named in ``again``, each read through one window, no rows are kept from pass to pass.
     Raises ScheduleError when the rows do not divide the image or the readers of a stage move at different rates.
     """
+    if any(stage.kind is StageKind.RESIZE and not stage.sources[0].startswith("input_") for stage in chain.stages):
+        raise ScheduleError("a resize reads a whole tensor, which only an input of the chain is")
     if rows_per_step == 0:
         return _whole_image(chain)
     last = chain.stages[-1]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mnv2c.kernels.ir import INDEX, Index, Value
 from mnv2c.kernels.microkernels.base import MatrixTile, Operand, Prefetch, Weights, zero
 from mnv2c.kernels.packing import MatrixPacking
-from mnv2c.kernels.planes import Plane
+from mnv2c.kernels.planes import Plane, Rows
 from mnv2c.kernels.stages.base import Surroundings, spans
 from mnv2c.kernels.stages.means import Means
 from mnv2c.plan.chain import Activation
@@ -86,7 +86,9 @@ class MatrixStage:
     def _linear(self) -> bool:
         """Whether pixels follow each other without gaps across row ends, so that tiles may be walked by a loop."""
         columns = self.at.stage.shape.columns
-        return self._joins() and all(plane.layout.width == columns for plane in self._planes())
+        return self._joins() and all(
+            plane.layout.width == columns or plane.rows is Rows.SAME for plane in self._planes()
+        )
 
     def _column_tiles(self, chunk: Index | None) -> Iterator[ColumnTile]:
         """Walk the column tiles inside a loop: the full ones, then the tail.
