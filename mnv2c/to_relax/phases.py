@@ -43,6 +43,7 @@ def phases() -> tuple[Phase, ...]:
     from mnv2c.passes.lower_fallbacks import lower_fallbacks
     from mnv2c.passes.plain_reshapes import plain_reshapes
     from mnv2c.passes.split_concats import split_concats
+    from mnv2c.passes.spread_pixels import spread_pixels
 
     return (
         # What the network is.
@@ -52,6 +53,7 @@ def phases() -> tuple[Phase, ...]:
         Phase("constants_last", constants_last),
         Phase("plain_reshapes", plain_reshapes),
         Phase("global_means", global_means),
+        Phase("spread_pixels", spread_pixels),
         Phase("fold_padding", fold_padding),
         Phase("fold_batch_norm", fold_batch_norm),
         Phase("add_biases", add_biases),
