@@ -8,7 +8,8 @@ from functools import lru_cache
 from math import inf
 from typing import Protocol
 
-from mnv2c.plan.chain import GATHERED, MATRIX_KINDS, Chain, Shape, Stage, StageKind
+from mnv2c.plan.chain import GATHERED, MATRIX_KINDS, Chain, Shape, Stage, StageKind, clips
+from mnv2c.plan.clipping import column_ranges
 from mnv2c.schedule.record import ChainSchedule, DepthwiseTile, Tile
 
 FMA_LATENCY = 4
@@ -146,12 +147,26 @@ def _chunk(chain: Chain, unit: VectorUnit, budget: int) -> tuple[int, Tile]:
 def _best_tile(chain: Chain, stage: Stage, rows: int, unit: VectorUnit) -> Tile:
     depth = stage.window.taps * chain.shape(stage.sources[0]).channels
     pixels = span(chain, stage, rows)
+    if clips(chain, stage):
+        return replace(_clipped_tile(chain, stage, unit), unroll=_unroll(depth, unit.unroll))
     cycles, best = fastest_tile(unit, pixels, stage.shape.channels, depth)
     if unit.gathers and pixels > stage.shape.columns and stage.shape.columns % best.pixels:
         aligned, by_row = fastest_tile(unit, pixels, stage.shape.channels, depth, pixels=stage.shape.columns)
         best = by_row if aligned < cycles * UNPAIRED else best
     in_ring = not stage.sources[0].startswith("input_") or (unit.gathers and stage.kind in GATHERED)
     return replace(best, unroll=_unroll(depth, unit.ring_unroll if in_ring else unit.unroll))
+
+
+def _clipped_tile(chain: Chain, stage: Stage, unit: VectorUnit) -> Tile:
+    """Return the tile that suits the ranges of columns into which a clipped convolution is cut."""
+    source, channels = chain.shape(stage.sources[0]), stage.shape.channels
+    ranges = column_ranges(stage, source)
+
+    def cycles(tile: Tile) -> tuple[float, int]:
+        depths = [(part.count, len(part.taps) * stage.window.kernel[0] * source.channels) for part in ranges]
+        return sum(tile_cycles(tile, count, channels, unit, depth)[0] for count, depth in depths), tile.vectors
+
+    return min(tiles(unit), key=cycles)
 
 
 def _unroll(depth: int, most: int) -> int:

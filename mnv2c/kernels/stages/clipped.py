@@ -9,38 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
 
 from mnv2c.kernels.ir import Index, Value, divided, maximum, minimum
 from mnv2c.kernels.microkernels.base import MatrixTile, Operand, Prefetch, Weights, zero
 from mnv2c.kernels.planes import Plane
 from mnv2c.kernels.stages.base import spans
 from mnv2c.kernels.stages.matrix import ColumnTile, MatrixStage, Pixel
-from mnv2c.plan.chain import Stage
-
-
-@dataclass(frozen=True)
-class ColumnRange:
-    """Result columns [first, first + count) whose windows have the same ``taps`` inside the image."""
-
-    first: int
-    count: int
-    taps: tuple[int, ...]
-
-
-def column_ranges(stage: Stage, columns: int) -> tuple[ColumnRange, ...]:
-    """Cut the result columns of a stage on an image of ``columns`` where taps enter or leave it."""
-    window, left = stage.window, stage.window.padding[1][0]
-
-    def inside(column: int) -> tuple[int, ...]:
-        starts = [column * window.stride[1] - left + tap * window.dilation[1] for tap in range(window.kernel[1])]
-        return tuple(tap for tap, at in enumerate(starts) if 0 <= at < columns)
-
-    found = []
-    for taps, group in groupby(range(stage.shape.columns), inside):
-        members = tuple(group)
-        found.append(ColumnRange(members[0], len(members), taps))
-    return tuple(found)
+from mnv2c.plan.clipping import column_ranges
 
 
 @dataclass(frozen=True)
@@ -61,7 +36,7 @@ class ClippedStage(MatrixStage):
         return (*self.at.results, *((self.residual,) if self.residual else ()))
 
     def _tiles(self) -> Iterator[tuple[Pixel, int, tuple[int, ...]]]:
-        for part in column_ranges(self.at.stage, self.at.shape.columns):
+        for part in column_ranges(self.at.stage, self.at.shape):
             for start, size, count in spans(part.count, self.tile.pixels):
                 with self.at.k.loop(count, "pixels") as index:
                     pixel = self.at.k.bind(index * size + part.first + start, "pixel")
