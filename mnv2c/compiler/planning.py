@@ -107,7 +107,7 @@ def _by_saving(chain: Chain, carries: Sequence[str]) -> list[str]:
 
 def joined(network: Network, first: int, last: int) -> ChainNode:
     """Return nodes [first, last] as one chain."""
-    return joining.join([node for node in network.nodes[first : last + 1] if isinstance(node, ChainNode)])
+    return joining.joined(network, first, last)
 
 
 def planner(

@@ -36,9 +36,11 @@ def phases() -> tuple[Phase, ...]:
     from mnv2c.passes.fuse_dense import fuse_dense
     from mnv2c.passes.fuse_head import fuse_head
     from mnv2c.passes.fuse_inputs import fuse_inputs
+    from mnv2c.passes.fuse_predictions import fuse_predictions
     from mnv2c.passes.fuse_single import fuse_single
     from mnv2c.passes.global_means import global_means
     from mnv2c.passes.lower_fallbacks import lower_fallbacks
+    from mnv2c.passes.place_concatenations import place_concatenations
     from mnv2c.passes.plain_reshapes import plain_reshapes
 
     return (
@@ -54,11 +56,13 @@ def phases() -> tuple[Phase, ...]:
         Phase("add_biases", add_biases),
         Phase("channels_last", channels_last, dump="25-normalised.py"),
         # Fused: every operator in a chain; what is left falls back to TVM's lowering and is reported.
+        Phase("fuse_predictions", fuse_predictions),
         Phase("fuse_bottleneck", fuse_bottleneck),
         Phase("fuse_head", fuse_head),
         Phase("fuse_dense", fuse_dense),
         Phase("fuse_single", fuse_single),
         Phase("fuse_inputs", fuse_inputs),
+        Phase("place_concatenations", place_concatenations),
         Phase("lower_fallbacks", lower_fallbacks, dump="30-fused.py"),
     )
 
