@@ -27,6 +27,8 @@ def may_join(network: Network, first: int, last: int) -> bool:
     Each reads only what those before it made, or what the first one reads. Nobody else reads what they make, but for
     the results of the last one of the line.
     """
+    if first == last:
+        return True
     nodes = network.nodes[first : last + 1]
     line = [node for node in nodes if not is_branch(network, node)]
     made: dict[str, Shape] = {}
@@ -41,7 +43,7 @@ def may_join(network: Network, first: int, last: int) -> bool:
         made |= {name: node.chain.shape(stage) for name, stage in zip(node.outputs, node.chain.outputs, strict=False)}
         if node in line and node is not nodes[-1] and not _stays(network, node, last, node is line[-1]):
             return False
-    return len(nodes) == 1 or _streams(nodes)
+    return _streams(nodes)
 
 
 def _stays(network: Network, node: Node, last: int, may_leave: bool) -> bool:

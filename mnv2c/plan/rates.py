@@ -25,9 +25,12 @@ def end_rates(chain: Chain, rows_per_step: int) -> dict[str, int]:
     rates = _rates(chain, rows_per_step)
     for stage in ends:  # what shares nothing with the last stage need only be done in as many steps
         rates.setdefault(stage.name, Fraction(-(-stage.shape.rows * rows_per_step // last.shape.rows)))
-    uneven = [stage.name for stage in ends if rates[stage.name].denominator != 1]
-    if uneven:
-        raise ScheduleError(f"{rows_per_step} rows per step of {last.name} are no whole rows of {', '.join(uneven)}")
+    uneven = next((stage for stage in ends if rates[stage.name].denominator != 1), None)
+    if uneven is not None:
+        raise ScheduleError(
+            f"readers of {uneven.sources[0]} take different numbers of its rows per step: {rows_per_step} of "
+            f"{last.name} make no whole number of {uneven.name}"
+        )
     return {stage.name: int(rates[stage.name]) for stage in ends}
 
 
