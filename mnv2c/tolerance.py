@@ -28,9 +28,7 @@ def relative_error(result: np.ndarray[Any, Any], reference: np.ndarray[Any, Any]
     return error / scale
 
 
-def mask_error(
-    mask: np.ndarray[Any, Any], reference: np.ndarray[Any, Any], scores: np.ndarray[Any, Any]
-) -> float:
+def mask_error(mask: np.ndarray[Any, Any], reference: np.ndarray[Any, Any], scores: np.ndarray[Any, Any]) -> float:
     """Return the error of classes: by how much the score of a wrong one is below that of the reference's.
 
     ``mask`` and ``reference`` hold a class per pixel, ``scores`` [pixels, classes] are those of the reference. The

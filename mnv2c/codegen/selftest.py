@@ -70,7 +70,7 @@ def expected(reference: NDArray[np.generic], sure: NDArray[np.int64] | None = No
     flat = reference.reshape(-1).astype(np.float64)
     choice = np.arange(flat.size) if sure is None else sure
     if not choice.size:  # any class will do
-        return Expected(((0, float(flat[0])),), float(np.iinfo(reference.dtype).max))
+        return Expected(((0, float(flat[0])),), 2.0 ** (8 * reference.itemsize))
     spread = choice[np.linspace(0, choice.size - 1, min(SPREAD, choice.size)).astype(np.int64)]
     largest = int(choice[np.abs(flat[choice]).argmax()])
     indices = sorted({*map(int, spread), largest})

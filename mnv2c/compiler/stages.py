@@ -20,6 +20,7 @@ from mnv2c.kernels.layout import KernelLayout
 from mnv2c.plan.assemble import NodeKernel
 from mnv2c.plan.chain import Chain
 from mnv2c.plan.network import ChainNode, FallbackNode, Network
+from mnv2c.plan.order import branches_first
 from mnv2c.plan.parts import Parts
 from mnv2c.plan.read import read_network
 from mnv2c.schedule.record import ChainSchedule
@@ -42,7 +43,8 @@ def fuse(model: onnx.ModelProto, dump: Callable[[str, str], None]) -> Network:
     """ONNX → Relax → normalised → fused, read into a network of chains and fallbacks."""
     imported = import_onnx(model)
     module = run_phases(imported.module, dump)
-    return read_network(module, imported.names, imported.shapes, imported.inputs, imported.outputs, imported.orders)
+    network = read_network(module, imported.names, imported.shapes, imported.inputs, imported.outputs, imported.orders)
+    return branches_first(network)
 
 
 def schedule(

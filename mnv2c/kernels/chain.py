@@ -334,8 +334,8 @@ class _ChainEmitter:
     def _clear_channels(self, unit: Unit) -> None:
         """Zero the padding channels of the last block, once, where the stage does not write them itself."""
         k, layout, channels = self.k, self._planes[unit.result][0].layout, unit.stage.shape.channels
-        written = unit.stage.kind not in (StageKind.LOAD, StageKind.RESIZE) and unit.result not in self.layout.chain.outputs
-        if written or layout.blocks == 1 or channels == layout.channels:
+        exact = unit.stage.kind in (StageKind.LOAD, StageKind.RESIZE) or unit.result in self.layout.chain.outputs
+        if not exact or layout.blocks == 1 or channels == layout.channels:
             return
         used = channels % layout.block
         with k.loop(layout.slots * layout.width, "pixel") as pixel:

@@ -53,7 +53,8 @@ def interpret(
             return rings[source].get(row)
         tensor = inputs[int(source.removeprefix("input_"))]
         if is_added_pixel(chain, source):
-            return tensor[0]
+            row_of_pixel: Array = tensor[0]
+            return row_of_pixel
         return tensor[row] if 0 <= row < len(tensor) else np.zeros_like(tensor[0])
 
     def run(loop: Nest, before: int) -> None:
@@ -112,7 +113,8 @@ def _compute_row(stage: Stage, seen: list[Array], others: list[Array], weights: 
     if stage.kind is StageKind.ADD:
         return _clamped(stage, seen[0] + others[0])
     if stage.kind is StageKind.ARGMAX:
-        return np.argmax(seen[0], axis=-1, keepdims=True).astype(np.float32)
+        classes: Array = np.argmax(seen[0], axis=-1, keepdims=True).astype(np.float32)
+        return classes
     if stage.kind not in MATRIX_KINDS and stage.kind is not StageKind.DEPTHWISE:
         raise CompilerError(f"the reference interpreter has no rule for stage kind {stage.kind}")
     taps, bias = weights[stage.name]

@@ -22,7 +22,7 @@ from mnv2c.schedule.record import ChainSchedule, DepthwiseTile, Tile
 CHUNK_SHARES = (4, 8, 16)
 """Shares of the second-level cache that the channels in flight of a small image may take."""
 MOST_WHOLE = 256
-"""Images up to this size may be computed at once where threads share its channels."""
+"""Images up to this size may be computed at once where threads share its channels, or weights outweigh it."""
 MOST_PIXELS = 128
 """Most pixels of one step of a strip: rings of more rows would not stay in the cache."""
 WIDE, NARROW = 8, 1
@@ -42,6 +42,8 @@ def variants(
     if may_chunk(chain):
         for share in CHUNK_SHARES:
             yield from chunked(chain, unit, l2_bytes // share)
+    elif default.rows and max(stage.shape.pixels for stage in chain.stages) <= MOST_WHOLE:
+        yield analytic_schedule(chain, unit, l2_bytes, rows=0)
     if any(clips(chain, stage) for stage in chain.stages):
         yield from _more_rows(chain, unit, l2_bytes, default.rows)
     if any(stage.kind is StageKind.POOL for stage in chain.stages) or not carries:

@@ -12,7 +12,7 @@ LABELS = ("uint8", "uint8", "int32", "int64")
 
 
 def branch(random: Random) -> Chain:
-    """A 1x1 or dilated convolution, its part of the projection, and what the other branches left; sometimes in place."""
+    """A 1x1 or dilated convolution, its part of the projection, and the sum of the other branches; also in place."""
     image = Shape(random.choice(EXTENTS[2:]), random.choice(EXTENTS[2:]), random.choice((3, 8, 20, 24)))
     window, kind = Window(), StageKind.POINTWISE
     if random.random() < 0.8:

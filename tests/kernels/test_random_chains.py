@@ -116,7 +116,10 @@ def test_the_default_cases_draw_every_choice() -> None:
         "dilation 4": sum(4 in window.dilation for window in windows),
         "taps left out": sum(clips(case.chain, stage) for case in drawn for stage in case.chain.stages),
         "a pixel added to an image": sum(
-            is_added_pixel(case.chain, source) for case in drawn for stage in case.chain.stages for source in stage.sources
+            is_added_pixel(case.chain, source)
+            for case in drawn
+            for stage in case.chain.stages
+            for source in stage.sources
         ),
         **{how: sum(stage.coordinates is how for stage in stages) for how in Coordinates},
         "masks of bytes": sum(stage.dtype == "uint8" for stage in stages),
