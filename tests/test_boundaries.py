@@ -15,6 +15,7 @@ HEAVY = {"tvm", "tvm_ffi", "onnx", "onnxruntime", "torch"}
 MAY_IMPORT = {
     "errors": set(),
     "tolerance": {"numpy"},
+    "masks": {"numpy", "onnx"},
     "data": set(),
     "spec": set(),
     "weights": {"mnv2c.spec", "numpy", "safetensors", "torch"},

@@ -111,11 +111,12 @@ def test_ablations_that_chains_cover(changes: dict[str, str]) -> None:
     assert {stage.activation for stage in projections} == {wanted}
 
 
-def test_shortcut_between_expansions_falls_back_for_the_sums_alone() -> None:
+def test_shortcuts_between_expansions_are_added_in_chains() -> None:
     found = network(0.35, "32", shortcut="expansion")
     spec = changed(load("mobilenet_v2", width=0.35, resolution="32", classes=8), shortcut="expansion")
     sums = [layer for layer in layers(spec) if layer.kind == "add"]
-    assert [node.operator.rstrip("0123456789") for node in found.fallbacks] == ["add"] * len(sums)
+    assert found.fallbacks == ()
+    assert sum(kinds(node) == ["pointwise", "add"] for node in found.chains) == len(sums)
     depthwise = [kinds(node) for node in found.chains if "depthwise" in kinds(node)]
     assert len(depthwise) == 17
     madds = sum(node.chain.madds for node in found.chains)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,9 +41,9 @@ def test_every_output_has_its_place(axis: Axis) -> None:
 def test_segments_cut_the_outputs(axis: Axis) -> None:
     bounds = [axis.first(segment) for segment in range(axis.segments + 1)]
     assert bounds[0] == 0 and bounds[-1] == axis.outputs and bounds == sorted(bounds)
-    for segment, (first, end) in enumerate(zip(bounds, bounds[1:], strict=False)):
+    for segment, (first, end) in enumerate(pairwise(bounds)):
         assert {axis.position(output)[0] for output in range(first, end)} <= {segment}
-    inner = [end - first for first, end in zip(bounds, bounds[1:], strict=False)][1:-1]
+    inner = [end - first for first, end in pairwise(bounds)][1:-1]
     assert all(length <= axis.longest for length in inner)
 
 
