@@ -76,4 +76,4 @@ def test_ranges_have_the_taps_inside(rate: int, rows: int, columns: int) -> None
 
 
 def test_most_of_a_large_window_lies_outside() -> None:
-    assert [round(inside_share(dilated(rate), Shape(33, 33, 4)), 3) for rate in (6, 12, 18)] == [0.773, 0.574, 0.405]
+    assert [round(inside_share(dilated(rate), Shape(33, 33, 4)), 3) for rate in (6, 12, 18)] == [0.772, 0.574, 0.405]
