@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,12 @@ def build(case: tuple[str, str, tuple[int, int], dict[str, Any]], folder: Path, 
     return compiled(changed(name, size, width, **changes), target, folder)
 
 
-@pytest.mark.parametrize("name", CASES)
+def some(names: Collection[str], *quick: str) -> list[Any]:
+    """Parameters of which only the quick ones run by default."""
+    return [pytest.param(name, marks=() if name in quick else pytest.mark.slow) for name in names]
+
+
+@pytest.mark.parametrize("name", some(CASES, "aspp, half pixel"))
 def test_segmenters_are_right(name: str, tmp_path: Path) -> None:
     if CASES[name][0].startswith("x86") and platform.machine() != "x86_64":
         pytest.skip("needs an x86-64 CPU: AVX2 and AVX-512 segmenters were NOT run")
@@ -84,7 +90,7 @@ def test_segmenters_are_right(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.emulated
-@pytest.mark.parametrize("name", ARM_CASES)
+@pytest.mark.parametrize("name", some(ARM_CASES, "mask"))
 def test_segmenters_are_right_on_arm(name: str, tmp_path: Path) -> None:
     folder = build(ARM_CASES[name], tmp_path)
     check(folder)
@@ -100,6 +106,7 @@ def test_large_segmenters_are_right(case: Any, tmp_path: Path) -> None:
 
 def test_a_mask_is_bytes_of_exactly_its_size(tmp_path: Path) -> None:
     folder = build(CASES["mask"], tmp_path)
+    check(folder)
     description, library = read(folder), runtime.load(folder)
     (port,) = description.outputs
     assert (port.name, port.shape, port.dtype, port.bytes) == ("mask", (1, 97, 129), "uint8", 97 * 129)
@@ -114,6 +121,7 @@ def test_a_mask_is_bytes_of_exactly_its_size(tmp_path: Path) -> None:
     emulator.selftest(folder)
 
 
+@pytest.mark.slow
 def test_threads_make_the_same_mask(tmp_path: Path) -> None:
     spec = changed(DEEPLAB + "_aspp", (97, 97))
     one, two = (compiled(spec, "host", tmp_path / str(count), threads=count) for count in made(tmp_path, 1, 2))
@@ -139,7 +147,7 @@ def planned(name: str, target: str, arena_limit: int | None = None) -> Any:
     return network, stages.schedule(network, "net", targets.load(target), arena_limit)
 
 
-@pytest.mark.parametrize("target", ["x86-64-v4", "x86-64-v3", "cortex-a76"])
+@pytest.mark.parametrize("target", some(("x86-64-v4", "x86-64-v3", "cortex-a76"), "cortex-a76"))
 def test_deeplab_at_513_keeps_no_large_tensor(target: str) -> None:
     """No upsampled logits, no map of 257x257, and 3 MB of arena."""
 
@@ -156,15 +164,19 @@ def test_deeplab_at_513_keeps_no_large_tensor(target: str) -> None:
 
 NETS = [
     Net(output="full"),
-    Net(output="full", mode="half_pixel", height=40, width=56),
     Net(output="mask64", mode="asymmetric", classes=19),
     Net(rates=(2, 4, 6), pooled=True),
+    Net(output="full", mode="half_pixel", height=40, width=56),
     Net(pooled=True, output="logits"),
     Net(rates=(3,), output="mask", mode="pytorch_half_pixel"),
 ]
 
 
-@pytest.mark.parametrize("net", NETS, ids=lambda net: f"{net.output}-{net.mode}-{len(net.rates)}-{net.pooled}")
+@pytest.mark.parametrize(
+    "net",
+    [*NETS[:3], *(pytest.param(net, marks=pytest.mark.slow) for net in NETS[3:])],
+    ids=lambda net: f"{net.output}-{net.mode}-{len(net.rates)}-{net.pooled}",
+)
 def test_files_of_others_are_right(net: Net, tmp_path: Path) -> None:
     path = tmp_path / "other.onnx"
     onnx.save(model(net), path)
