@@ -31,7 +31,7 @@ class FramesCode:
 
 def frames_code(frames: Frames, name: str, outputs: Sequence[int]) -> FramesCode:
     """The C of a library called ``name``; ``outputs`` are the sizes of the network's outputs in bytes."""
-    common = {"name": name, "NAME": name.upper(), "version": __version__}
+    common: dict[str, object] = {"name": name, "NAME": name.upper(), "version": __version__}
     declared = fill(C / "labels.h.in", **common)
     sources = {f"{name}_labels.c": _labels(frames.labels, common)}
     functions = ["label"]
@@ -44,7 +44,7 @@ def frames_code(frames: Frames, name: str, outputs: Sequence[int]) -> FramesCode
         parts = ["geometry.c.in", "load.c.in", *PARTS[kind]]
         sources[f"{name}_frame.c"] = "".join(fill(C / part, **values) for part in parts)
         functions += ["load_frame", *FUNCTIONS[kind]]
-    return FramesCode(declared, sources, tuple(functions))
+    return FramesCode(declared.lstrip("\n") + "\n", sources, tuple(functions))
 
 
 PARTS = {
@@ -74,11 +74,8 @@ def _kind(frames: Frames) -> str:
 
 
 def _labels(labels: Sequence[str], common: dict[str, object]) -> str:
-    rows = "\n".join(f"    {_c_string(label)}," for label in labels)
-    table = f"static const char *const labels[LABEL_COUNT] = {{\n{rows}\n}};"
-    if not labels:
-        table = "static const char *const labels[1] = {NULL};"
-    return fill(C / "labels.c.in", **common, count=len(labels), table=table)
+    table = "".join(f"    {_c_string(label)},\n" for label in labels)
+    return fill(C / "labels.c.in", **common, table=table)
 
 
 def _c_string(text: str) -> str:

@@ -25,7 +25,7 @@ class Caller:
     """A C caller with a context, an arena and buffers, any of which a test may spoil."""
 
     def __init__(self, folder: Path) -> None:
-        self.functions = ctypes.CDLL(str(folder / "libfake.so.1"))
+        self.functions = ctypes.CDLL(str(folder / "libfake.so.2"))
         self.context = ctypes.create_string_buffer(b"\xee" * 64, 64)
         self.arena = aligned(fake.ARENA_BYTES + 64, 64)
         self.arrays = [np.zeros(fake.SHAPE, np.float32), np.zeros((1, 3), np.float32), np.zeros(fake.SHAPE, np.float32)]
