@@ -17,7 +17,7 @@ from mnv2c import package
 from mnv2c.frames import Boxes, Classes, Frames, Mask, frames_code
 from mnv2c.link.select import zig_program
 from mnv2c.plan.program import Port, Program
-from mnv2c.runtime.frames import CClass, CDetection, CFrame, CLimits, Frame, to_c
+from mnv2c.runtime.frame import CClass, CDetection, CFrame, CLimits, Frame, to_c
 
 NAME = "fr"
 (OK, E_NULL_BUFFER, E_NULL_FRAME, E_FORMAT, E_SIZE, E_STRIDE, E_WORKSPACE) = (0, 7, 13, 14, 15, 16, 17)

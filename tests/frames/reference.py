@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mnv2c.frames import Picture
-from mnv2c.runtime.frames import Frame, rows_and_bytes
+from mnv2c.runtime.frame import Frame, rows_and_bytes
 
 Array = np.ndarray[Any, Any]
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mnv2c.frames import Boxes, Classes, Frames, Mask, Picture
-from mnv2c.runtime.frames import CFrame, Frame, to_c
+from mnv2c.runtime.frame import CFrame, Frame, to_c
 from mnv2c.spec.priors import CONVENTIONS
 from tests.frames.native import (
     E_FORMAT,

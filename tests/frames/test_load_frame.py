@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mnv2c.frames import Frames, Picture
-from mnv2c.runtime.frames import FITS, FORMATS, YUV, Frame
+from mnv2c.runtime.frame import FITS, FORMATS, YUV, Frame
 from tests.frames import reference
 from tests.frames.native import native
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mnv2c.frames import Boxes, Classes, Frames, Mask, Picture
-from mnv2c.runtime.frames import FITS, CClass, CDetection, Frame, to_c
+from mnv2c.runtime.frame import FITS, CClass, CDetection, Frame, to_c
 from mnv2c.spec.priors import CONVENTIONS
 from tests.frames import reference
 from tests.frames.native import E_WORKSPACE, OK, aligned, native, pointer

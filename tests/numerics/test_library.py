@@ -20,7 +20,7 @@ from mnv2c.errors import LibraryError
 from mnv2c.plan.assemble import assemble
 from mnv2c.runtime import emulator
 from mnv2c.runtime.description import read
-from mnv2c.runtime.library import aligned
+from mnv2c.runtime.frames import aligned
 from mnv2c.verification import compare, random_inputs
 from tests.link import elf
 from tests.link.test_c_programs import program

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mnv2c.package import ABI
-from mnv2c.runtime.library import aligned
+from mnv2c.runtime.frames import aligned
 from tests.runtime import fake
 
 (OK, E_ABI, E_CPU, E_NULL_CONTEXT, E_NULL_ARENA, E_ARENA_SIZE, E_ARENA_ALIGN, E_NULL_BUFFER, E_NOT_INITIALISED,
