@@ -69,9 +69,9 @@ def compile_model(
     ``join`` every bottleneck has a kernel and a result of its own. ``labels`` is a text file with the name of a class
     per line. ``preprocessing`` says how pictures become inputs where the weights' source does not tell, or otherwise:
     ``mean`` and ``deviation`` (three numbers each, for pixel values of 0 to 1), ``fit`` ("stretch", "letterbox",
-    "crop"), ``crop`` (the share that a crop keeps), ``channels`` ("rgb", "bgr"). ``dump`` is a folder for
-    the artefact of every phase; ``depfile`` is a file for the names of all that was read, as make and ninja take them. Raises UserError,
-    before anything is written, when an input is at fault.
+    "crop"), ``crop`` (the share that a crop keeps), ``channels`` ("rgb", "bgr"). ``dump`` is a folder for the artefact
+    of every phase; ``depfile`` is a file for the names of all that was read, as make and ninja take them. Raises
+    UserError, before anything is written, when an input is at fault.
     """
     from mnv2c import targets
     from mnv2c.compiler import pictures

@@ -91,7 +91,7 @@ def frames_of(source: Source, program: Program) -> Frames:
     return Frames(picture, answer, _labels(source, answer, program))
 
 
-def frames_metadata(frames: Frames, code: FramesCode) -> dict[str, Any]:
+def frames_metadata(frames: Frames, code: FramesCode, source: Source) -> dict[str, Any]:
     """The entries of ``NAME.json``."""
     kind: dict[str, Any] = {"answer": code.answer, "workspace_bytes": code.workspace_bytes}
     match frames.answer:
@@ -99,6 +99,8 @@ def frames_metadata(frames: Frames, code: FramesCode) -> dict[str, Any]:
             convention = boxes.convention
             kind |= {"boxes": convention.name, "priors": boxes.priors, "detections": convention.detections}
             kind |= {"score": convention.score_threshold, "overlap": convention.iou}
+        case Mask() if source.spec is not None:
+            kind |= {"align_corners": source.spec.align_corners}
     described = {"functions": list(code.functions), **({"frames": kind} if frames.picture is not None else {})}
     return described | ({"labels": list(frames.labels)} if frames.labels else {})
 

@@ -155,7 +155,7 @@ def publish(
     frames = pictures.frames_of(source, program)
     code = frames_code(frames, library, [port.bytes for port in program.outputs])
     metadata = _metadata(library, target, source, network, kernels, program, linker)
-    metadata |= pictures.frames_metadata(frames, code)
+    metadata |= pictures.frames_metadata(frames, code, source)
     header = package.header_source(program, library, metadata, code.declarations)
     entry = entry_source(program, library, target, expected)
     threads = threads_source(program, library, target)
