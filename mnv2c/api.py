@@ -71,19 +71,34 @@ def run(
     images: Sequence[str | Path],
     *,
     top: int = 5,
+    score: float = 0.3,
     labels: str | Path | None = None,
     picture: str | Path | None = None,
     threads: int | None = None,
+    also: Sequence[str | Path] = (),
+    flip: bool = False,
 ) -> list[Prediction]:
-    """Classify picture files with a compiled folder, under an emulator where the target is another CPU.
+    """Run picture files through a compiled folder, under an emulator where the target is another CPU.
 
-    ``labels`` is a text file with one class name per line; ``picture`` is written from the only image; ``threads`` is
-    at most what the folder was compiled for, which is the default. UserError for unreadable files, LibraryError for a
-    folder that cannot run here.
+    The answers are the ``top`` classes, detections above ``score``, or the classes of a mask. ``labels`` is a text file
+    with one class name per line, instead of the library's own; ``picture`` is written from the only image, with its
+    answer; ``threads`` is at most what the folder was compiled for, which is the default. Segmenters that give logits
+    are averaged with those in the folders ``also``, and with ``flip`` over the mirrored picture. UserError for
+    unreadable files, LibraryError for a folder that cannot run here.
     """
     from mnv2c import prediction
 
-    return prediction.classify(Path(directory), images, top=top, labels=labels, picture=picture, threads=threads)
+    return prediction.classify(
+        Path(directory),
+        images,
+        top=top,
+        score=score,
+        labels=labels,
+        picture=picture,
+        threads=threads,
+        also=also,
+        flip=flip,
+    )
 
 
 def verify(directory: str | Path, *, seed: int = 0, check: bool = True, threads: int | None = None) -> Report:

@@ -22,13 +22,15 @@ class Preprocessing:
     """How pixel values become inputs: ``(pixel / 255 - mean) / deviation`` per channel, red first.
 
     ``crop`` is the share of the resized picture's side that the centre crop keeps; ``interpolation`` is how it is
-    resized. The defaults are those of the paper's own implementation: a crop of 87.5 % and values in [-1, 1].
+    resized; ``fit`` is "crop", "stretch" or "letterbox". The defaults are those of the paper's own implementation: a
+    crop of 87.5 % and values in [-1, 1].
     """
 
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     deviation: tuple[float, float, float] = (0.5, 0.5, 0.5)
     crop: float = 0.875
     interpolation: str = "bilinear"
+    fit: str = "crop"
 
     @classmethod
     def from_metadata(cls, port: Mapping[str, Any]) -> Preprocessing:
@@ -40,6 +42,7 @@ class Preprocessing:
             deviation=_three(entry.get("deviation", entry.get("std", default.deviation))),
             crop=float(entry.get("crop", default.crop)),
             interpolation=str(entry.get("interpolation", default.interpolation)),
+            fit=str(entry.get("fit", default.fit)),
         )
 
 
@@ -82,6 +85,17 @@ def crop_picture(
     resized = (max(width, round(picture.width * scale)), max(height, round(picture.height * scale)))
     left, top = (resized[0] - width) // 2, (resized[1] - height) // 2
     return picture.resize(resized, methods[interpolation]).crop((left, top, left + width, top + height))
+
+
+def letterbox_picture(picture: Image, height: int, width: int, bar: int = 127) -> Image:
+    """Return all of the picture in the middle of height x width pixels, grey bars around it."""
+    from PIL import Image
+
+    scale = min(height / picture.height, width / picture.width)
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    canvas = Image.new("RGB", (width, height), (bar, bar, bar))
+    canvas.paste(picture.resize(size, Image.Resampling.BILINEAR), ((width - size[0]) // 2, (height - size[1]) // 2))
+    return canvas
 
 
 def to_tensor(picture: Image, how: Preprocessing) -> np.ndarray[Any, Any]:

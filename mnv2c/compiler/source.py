@@ -21,7 +21,8 @@ class Source:
     """The model that all later phases start from.
 
     ``summary`` is one line for people, ``description`` goes into the metadata; ``params`` is None for an ONNX file,
-    whose parameters are counted as the folded network's. ``preprocessing`` is that of the weights' source, if known.
+    whose parameters are counted as the folded network's. ``preprocessing`` is that of the weights' source, if known;
+    ``spec`` is None for an ONNX file; ``labels`` are the names of the classes, as the user gave them.
     """
 
     model: onnx.ModelProto
@@ -32,6 +33,8 @@ class Source:
     weights: str
     params: int | None = None
     preprocessing: Mapping[str, Any] = field(default_factory=dict)
+    spec: ModelSpec | None = None
+    labels: tuple[str, ...] = ()
 
 
 def read_source(
@@ -77,6 +80,7 @@ def _from_spec(description: Description, weights: str | Path | None, seed: int, 
         weights=origin,
         preprocessing=dict(checkpoint.source.preprocessing),
         params=cost(spec).parameters,
+        spec=spec,
     )
 
 

@@ -149,18 +149,23 @@ def publish(
     from mnv2c import package
     from mnv2c.codegen.entry import entry_source
     from mnv2c.codegen.parallel import threads_source
+    from mnv2c.compiler import pictures
+    from mnv2c.frames import frames_code
 
+    frames = pictures.frames_of(source, program)
+    code = frames_code(frames, library, [port.bytes for port in program.outputs])
     metadata = _metadata(library, target, source, network, kernels, program, linker)
-    header = package.header_source(program, library, metadata)
+    metadata |= pictures.frames_metadata(frames, code, source)
+    header = package.header_source(program, library, metadata, code.declarations)
     entry = entry_source(program, library, target, expected)
     threads = threads_source(program, library, target)
     text = package.to_json(metadata)
     linked = linker.link(
         library,
-        sources={f"{library}.c": entry, f"{library}.h": header, **threads},
+        sources={f"{library}.c": entry, f"{library}.h": header, **code.sources, **threads},
         objects={f"{library}_kernels.o": kernel_object},
         blobs={f"{library}_weights": program.weights, f"{library}_json": text.encode() + b"\0"},
-        exports=package.exports(library),
+        exports=package.exports(library, code.functions),
         abi=package.ABI,
         threads=program.threads > 1,
     )
@@ -169,6 +174,7 @@ def publish(
         f"lib{library}.a": linked.archive,
         f"{library}.h": header,
         f"{library}.c": entry,
+        **code.sources,
         **threads,
         f"{library}.json": text,
         f"{library}.onnx": source.serialized,
