@@ -43,7 +43,8 @@ def may_join(network: Network, first: int, last: int) -> bool:
         made |= {name: node.chain.shape(stage) for name, stage in zip(node.outputs, node.chain.outputs, strict=False)}
         if node in line and node is not nodes[-1] and not _stays(network, node, last, node is line[-1]):
             return False
-    return _streams(nodes)
+    chains = [node.chain for node in nodes if isinstance(node, ChainNode)]
+    return all(_may_meet(before, after) for before, after in pairwise(chains))
 
 
 def _stays(network: Network, node: Node, last: int, may_leave: bool) -> bool:
@@ -52,12 +53,10 @@ def _stays(network: Network, node: Node, last: int, may_leave: bool) -> bool:
     return all(use >= 0 and (may_leave or use <= last) for use in uses)
 
 
-def _streams(nodes: Sequence[Node]) -> bool:
+def _may_meet(before: Chain, after: Chain) -> bool:
     """Whether rows can be handed on one by one: a mean must come last, and no vector takes part."""
-    kinds = [{stage.kind for stage in node.chain.stages} for node in nodes if isinstance(node, ChainNode)]
-    return not any(StageKind.DENSE in found for found in kinds) and not any(
-        StageKind.POOL in found for found in kinds[:-1]
-    )
+    kinds = {stage.kind for stage in before.stages}
+    return StageKind.DENSE not in kinds | {stage.kind for stage in after.stages} and StageKind.POOL not in kinds
 
 
 def join(nodes: Sequence[ChainNode], leaving: Sequence[str] = ()) -> ChainNode:
