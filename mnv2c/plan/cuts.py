@@ -77,8 +77,8 @@ class Planner:
     def _from(self, first: int) -> list[Piece]:
         found: list[Piece] = []
         for last in range(first, min(first + self.longest, len(self.network.nodes))):
-            if last > first and not may_join(self.network, last - 1, last):
-                break
+            if not may_join(self.network, first, last):
+                continue  # one node more, which reads what these leave, may make it right
             choices = [
                 Piece(first, last, option, self._peak(first, last, option)) for option in self.options(first, last)
             ]

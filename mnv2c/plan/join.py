@@ -47,7 +47,8 @@ def may_join(network: Network, first: int, last: int) -> bool:
         made |= {name: node.chain.shape(stage) for name, stage in zip(node.outputs, node.chain.outputs, strict=False)}
         if node in line and node is not nodes[-1] and not _stays(network, node, last, node is line[-1]):
             return False
-    return _streams(nodes)
+    chains = [node.chain for node in nodes if isinstance(node, ChainNode)]
+    return all(_may_meet(before, after) for before, after in pairwise(chains))
 
 
 def _stays(network: Network, node: Node, last: int, may_leave: bool) -> bool:
@@ -56,15 +57,13 @@ def _stays(network: Network, node: Node, last: int, may_leave: bool) -> bool:
     return all(use >= 0 and (may_leave or use <= last) for use in uses)
 
 
-def _streams(nodes: Sequence[Node]) -> bool:
+def _may_meet(before: Chain, after: Chain) -> bool:
     """Whether rows can be handed on one by one: a mean or a mask must come last, and no vector takes part.
 
     A resize reads a whole tensor, and so what others have left.
     """
-    kinds = [{stage.kind for stage in node.chain.stages} for node in nodes if isinstance(node, ChainNode)]
-    if any(StageKind.DENSE in found for found in kinds) or any(StageKind.RESIZE in found for found in kinds[1:]):
-        return False
-    return not any(found & WHOLE_RESULT for found in kinds[:-1])
+    kinds, later = ({stage.kind for stage in chain.stages} for chain in (before, after))
+    return StageKind.DENSE not in kinds | later and StageKind.RESIZE not in later and not kinds & WHOLE_RESULT
 
 
 def join(nodes: Sequence[ChainNode], leaving: Sequence[str] = ()) -> ChainNode:

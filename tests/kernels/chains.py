@@ -237,6 +237,36 @@ def streamed(random: Random) -> Chain:
     return build.chain("streamed", build.add("add", StageKind.ADD, "project_2", second=middle))
 
 
+def predictions(random: Random) -> Chain:
+    """What a detector computes from one or two maps: heads on an expansion, and on the coarser result of its block."""
+    shape = image(random, least=2)
+    build = Builder(shape)
+    build.add("expand", StageKind.EXPAND, "input_0", random.choice(CHANNELS), None, RELU6)
+    outputs = _heads(random, build, "expand", "fine")
+    if random.random() < 0.8:
+        build.add("depthwise", StageKind.DEPTHWISE, "expand", 0, window(random, shape), RELU6)
+        last = build.add("project", StageKind.PROJECT, "depthwise", random.choice(CHANNELS), None, activation(random))
+        outputs.append(last)
+        if random.random() < 0.4:
+            outputs += _heads(random, build, last, "coarse")
+    side = ["expand"] if random.random() < 0.3 else []
+    return build.chain("predictions", *reversed(outputs), *side)
+
+
+def _heads(random: Random, build: Builder, source: str, name: str) -> list[str]:
+    """Boxes and scores: separable, as one convolution of a window, or pointwise."""
+    ends = []
+    for part in ("boxes", "scores"):
+        style, channels = random.choice(("separable", "separable", "regular", "pointwise")), random.choice(CHANNELS)
+        seen = window(random, build.shape(source), strides=(1,), same=True)
+        before = source
+        if style == "separable":
+            before = build.add(f"{name}_{part}_depthwise", StageKind.DEPTHWISE, source, 0, seen, RELU6)
+        kind = StageKind.CONV if style == "regular" else StageKind.POINTWISE
+        ends.append(build.add(f"{name}_{part}", kind, before, channels, seen if style == "regular" else None))
+    return ends
+
+
 FAMILIES: dict[str, Callable[[Random], Chain]] = {
     "bottleneck": bottleneck,
     "bottleneck 5x5": lambda random: bottleneck(random, kernels=(5,)),
@@ -253,6 +283,7 @@ FAMILIES: dict[str, Callable[[Random], Chain]] = {
     "branch": segments.branch,
     "resize": segments.resize,
     "mask": segments.mask,
+    "predictions": predictions,
 }
 
 

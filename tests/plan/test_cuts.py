@@ -19,7 +19,9 @@ from mnv2c.plan.join import cut, may_join
 from mnv2c.plan.network import ChainNode, FallbackNode, Network, Node, Tensor
 
 PIXEL = Shape(1, 1, 1)
-ANY = Chain("any", (PIXEL,), (Stage("stage", StageKind.POINTWISE, ("input_0",), PIXEL),), ("stage",))
+STAGE = Stage("stage", StageKind.POINTWISE, ("input_0",), PIXEL)
+ANY = Chain("any", (PIXEL,), (STAGE,), ("stage",))
+WITH_SIDE = Chain("any", (PIXEL,), (STAGE,), ("stage", "stage"))
 CHANNELS = (16, 16, 20, 160)
 """Few different sizes, so that many plans tie."""
 
@@ -38,9 +40,13 @@ class Drawn:
 
 @st.composite
 def networks(draw: st.DrawFn) -> Network:
-    """A line of chains and fallbacks; some results are read again later, or by nobody, some are also the caller's."""
+    """A line of chains and fallbacks; some results are read again later, or by nobody, some are also the caller's.
+
+    Branches from some of them leave parts of one more tensor, which is the caller's or read at the end.
+    """
     count = draw(st.sampled_from((1, 2, 3, 4, 4, 4)))
     nodes: list[Node] = []
+    parts: list[str] = []
     for index in range(count):
         source = f"t{index}"
         if draw(st.integers(0, 4)) == 0:
@@ -49,10 +55,26 @@ def networks(draw: st.DrawFn) -> Network:
             nodes.append(FallbackNode(f"n{index}", "add", None, inputs, (f"t{index + 1}",)))
         else:
             side = (f"side{index}",) if draw(st.integers(0, 7)) == 0 else ()
-            nodes.append(ChainNode(f"n{index}", ANY, {}, (source,), (f"t{index + 1}", *side)))
+            chain = WITH_SIDE if side else ANY
+            nodes.append(ChainNode(f"n{index}", chain, {}, (source,), (f"t{index + 1}", *side)))
+        if len(nodes) < 4 and draw(st.integers(0, 3)) == 0:
+            parts.append(f"part{index}")
+            nodes.append(
+                ChainNode(f"b{index}", ANY, {}, (draw(st.sampled_from((source, f"t{index + 1}"))),), (parts[-1],))
+            )
     outputs = {f"t{count}", *(f"t{index}" for index in range(1, count) if draw(st.integers(0, 5)) == 0)}
     names = ["t0", *(name for node in nodes for name in node.outputs)]
     tensors = {name: Tensor(name, (1, 1, 1, draw(st.sampled_from(CHANNELS))), "float32") for name in names}
+    if parts:
+        tensors["parts"] = Tensor("parts", (1, 1, 1, 16 * len(parts)), "float32")
+        for index, name in enumerate(parts):
+            tensors[name] = Tensor(name, (1, 1, 1, 16), "float32", home="parts", offset=64 * index)
+        if draw(st.booleans()):
+            outputs.add("parts")
+        else:
+            tensors["sum"] = tensors[f"t{count}"]
+            nodes.append(FallbackNode("last", "add", None, ("parts",), ("sum",)))
+            outputs.add("sum")
     return Network(tensors, tuple(nodes), ("t0",), tuple(sorted(outputs)))
 
 
@@ -62,7 +84,8 @@ def overwrites(network: Network, index: int) -> bool:
     source, result = str(node.inputs[0]), node.outputs[0]
     callers = {*network.inputs, *network.outputs}
     same = network.tensors[source].bytes == network.tensors[result].bytes
-    return same and not {source, result} & callers and network.last_use(source) == index
+    placed = any(network.tensors[name].home for name in (source, result))
+    return same and not placed and not {source, result} & callers and network.last_use(source) == index
 
 
 @st.composite

@@ -31,7 +31,7 @@ def chains(width: float, resolution: str) -> tuple[Chain, ...]:
     """The chains of a model, each alone and joined with the one or two after it."""
     alone = chains_of(load("mobilenet_v2", width=width, resolution=resolution))
     lines = [chain for chain in alone if all(stage.kind is not StageKind.POOL for stage in chain.stages)][:-1]
-    nodes = [ChainNode(f"c{index}", chain, {}, (f"t{index}",), ("t",)) for index, chain in enumerate(lines)]
+    nodes = [ChainNode(f"c{index}", chain, {}, (f"t{index}",), (f"t{index + 1}",)) for index, chain in enumerate(lines)]
     joined = [join(nodes[first : first + count]).chain for count in (2, 3) for first in range(len(nodes) - count + 1)]
     return (*alone, *joined)
 
