@@ -15,6 +15,7 @@ from mnv2c.benchmark.contestant import interpreter, once
 from mnv2c.benchmark.counts import read_counts
 from mnv2c.benchmark.job import UnavailableError
 from mnv2c.benchmark.peers import PEERS
+from mnv2c.benchmark.peers.base import together
 from mnv2c.benchmark.result import PeerCounts
 from mnv2c.runtime import emulator
 
@@ -77,7 +78,7 @@ def _prepare(
     simulated.install(folder)
     # The name selects one of several libraries in a folder.
     own = emulator.run(description.folder / f"{description.name}.json", inputs)
-    np.save(folder / "ours.npy", own.outputs[0])
+    np.save(folder / "ours.npy", together(own.outputs))
 
 
 def _count(peer: str, folder: Path, ours: Counted) -> PeerCounts:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from mnv2c.benchmark.job import Job, UnavailableError
-from mnv2c.benchmark.peers.base import Prepared, version
+from mnv2c.benchmark.peers.base import Prepared, together, version
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def convert(job: Job) -> None:
@@ -31,7 +36,10 @@ def load(job: Job) -> Prepared:
     module = nn.load_module_from_file(str(job.model.with_suffix(".mnn")), [], [], runtime_manager=manager)
     source = expr.const(picture, list(picture.shape), expr.data_format.NCHW)
 
-    def run() -> object:
-        return module.forward([source])[0].read()
+    def run() -> list[Any]:
+        return [value.read() for value in module.forward([source])]
 
-    return Prepared(run, lambda: np.array(run(), np.float32), version(MNN.__name__), keep=picture)
+    def output() -> NDArray[Any]:
+        return together([np.array(value, np.float32) for value in run()])
+
+    return Prepared(run, output, version(MNN.__name__), keep=picture)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import subprocess
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mnv2c.benchmark.job import Job, UnavailableError
-from mnv2c.benchmark.peers.base import Prepared, version
+from mnv2c.benchmark.peers.base import Prepared, together, version
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def convert(job: Job) -> None:
@@ -38,11 +42,14 @@ def load(job: Job) -> Prepared:
     network.load_model(str(job.model.with_suffix(".ncnn.bin")))
     array = job.picture()[0]  # its matrices have no batch
     picture = ncnn.Mat(array)
-    source, result = network.input_names()[0], network.output_names()[0]
+    source, results = network.input_names()[0], network.output_names()
 
-    def run() -> object:
+    def run() -> list[Any]:
         extractor = network.create_extractor()
         extractor.input(source, picture)
-        return extractor.extract(result)[1]
+        return [extractor.extract(name)[1] for name in results]  # it computes what is asked for only
 
-    return Prepared(run, lambda: np.array(run(), np.float32)[None], version("ncnn"), keep=array)
+    def output() -> NDArray[Any]:
+        return together([np.array(value, np.float32)[None] for value in run()])
+
+    return Prepared(run, output, version("ncnn"), keep=array)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mnv2c.benchmark.job import Job
-from mnv2c.benchmark.peers.base import Prepared, version
+from mnv2c.benchmark.peers.base import Prepared, together, version
 
 
 def load(job: Job) -> Prepared:
@@ -18,10 +18,11 @@ def load(job: Job) -> Prepared:
     binding = session.io_binding()
     picture = job.picture()
     binding.bind_cpu_input(session.get_inputs()[0].name, picture)
-    binding.bind_output(session.get_outputs()[0].name, "cpu")
+    for output in session.get_outputs():
+        binding.bind_output(output.name, "cpu")
     return Prepared(
         run=lambda: session.run_with_iobinding(binding),
-        output=lambda: binding.copy_outputs_to_cpu()[0],
+        output=lambda: together(binding.copy_outputs_to_cpu()),
         version=version("onnxruntime"),
         keep=picture,
     )

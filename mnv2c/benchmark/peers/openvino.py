@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mnv2c.benchmark.job import Job
-from mnv2c.benchmark.peers.base import Prepared, version
+from mnv2c.benchmark.peers.base import Prepared, together, version
 
 
 def load(job: Job) -> Prepared:
@@ -22,7 +22,7 @@ def load(job: Job) -> Prepared:
     request.set_input_tensor(openvino.Tensor(picture, shared_memory=True))
     return Prepared(
         run=request.infer,
-        output=lambda: request.get_output_tensor().data,
+        output=lambda: together([tensor.data for tensor in request.output_tensors]),
         version=version("openvino"),
         keep=picture,
     )

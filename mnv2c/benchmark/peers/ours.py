@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mnv2c import __version__, runtime
 from mnv2c.benchmark.job import Job
-from mnv2c.benchmark.peers.base import Prepared
+from mnv2c.benchmark.peers.base import Prepared, together
 
 
 def load(job: Job) -> Prepared:
@@ -14,7 +14,7 @@ def load(job: Job) -> Prepared:
     steps = len(library.description.steps)
     return Prepared(
         run=lambda: library.run_steps(inputs, outputs, 0, steps),
-        output=lambda: outputs[0],
+        output=lambda: together(outputs),
         version=f"mnv2c {__version__}",
         macs=job.macs,
     )
