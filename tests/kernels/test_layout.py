@@ -9,6 +9,7 @@ from mnv2c.kernels.chain import emit_chain
 from mnv2c.kernels.layout import kernel_layout, units
 from mnv2c.kernels.microkernels import provider
 from mnv2c.plan.chain import RELU6, Chain, Shape, Stage, StageKind, Window, with_loads
+from mnv2c.plan.rows import flow
 from mnv2c.schedule.record import ChainSchedule, DepthwiseTile, Tile
 from tests.kernels.chains import Builder
 
@@ -72,10 +73,11 @@ def test_readers_at_different_rates_are_refused() -> None:
 
 
 def test_a_stage_without_a_kernel_is_named() -> None:
-    chain = Chain(
-        "x", (Shape(4, 4, 8),), (Stage("resize", StageKind.RESIZE, ("input_0",), Shape(8, 8, 8)),), ("resize",)
-    )
-    with pytest.raises(CompilerError, match=r"no kernel for stage kind resize \(resize\)"):
+    """A sum that no matrix stage could take up."""
+    shape = Shape(4, 4, 8)
+    stage = Stage("sum", StageKind.ADD, ("input_0", "input_1"), shape)
+    chain = Chain("x", (shape, shape), (stage,), ("sum",))
+    with pytest.raises(CompilerError, match=r"no kernel for stage kind add \(sum\)"):
         emit_chain(kernel_layout(chain, schedule(tiles=0, depthwise=0), AVX2), "x")
 
 
@@ -105,3 +107,14 @@ def test_a_windowed_input_is_loaded_once() -> None:
     chain = with_loads(Chain("two", build.inputs, tuple(build.stages), ("other", "stem")))
     assert [stage.kind for stage in chain.stages] == [StageKind.LOAD, StageKind.STEM, StageKind.CONV]
     assert with_loads(chain) == chain
+
+
+def test_a_resize_reads_a_whole_tensor() -> None:
+    """Not the ring of another stage, whatever the rows per step."""
+    build = Builder(Shape(4, 4, 8))
+    build.add("first", StageKind.POINTWISE, "input_0", 8)
+    resize = Stage("resize", StageKind.RESIZE, ("first",), Shape(8, 8, 8))
+    chain = Chain("x", (Shape(4, 4, 8),), (*build.stages, resize), ("resize",))
+    for rows in (0, 1):
+        with pytest.raises(ScheduleError, match="a resize reads a whole tensor"):
+            flow(chain, rows)
