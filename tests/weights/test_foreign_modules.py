@@ -119,8 +119,8 @@ HF_ERROR = 1e-5  # of the largest logit
     [("deeplabv3_mobilenet_v2_hf", {}), ("deeplabv3_mobilenet_v2", {"output_stride": 16})],
     ids=["stride 8", "stride 16"],
 )
-def test_segmenter_of_hugging_face(name: str, options: dict[str, int], tmp_path: Path, record_property) -> None:
-    module = randomised(hf_segmenter_module(**options), 1)
+def test_segmenter_of_hugging_face(name: str, options: dict[str, int], tmp_path: Path, record_property: Any) -> None:
+    module = randomised(hf_segmenter_module(**options), 1, size=64)
     path = saved(module, tmp_path / "weights.safetensors")
     checkpoint = given_or_random(describe(name, resolution="97x131"), path, 0)
     assert checkpoint.source.name == "hf_segmenter"
@@ -139,11 +139,11 @@ def test_detector_with_the_names_of_qfgaohao(tmp_path: Path) -> None:
     package("torch")
     from tests.weights.ssd import Mb2SsdLite
 
-    module = randomised(Mb2SsdLite(), 2, size=160)
+    module = randomised(Mb2SsdLite(), 2, size=64)
     path = saved(module, tmp_path / "weights.pth")
-    checkpoint = given_or_random(describe("ssdlite_mobilenet_v2", resolution=160), path, 0)
+    checkpoint = given_or_random(describe("ssdlite_mobilenet_v2", resolution=96), path, 0)
     assert (checkpoint.source.name, checkpoint.spec.classes) == ("qfgaohao", 21)
-    images = np.random.default_rng(0).uniform(-1, 1, (1, 160, 160, 3)).astype(np.float32)
+    images = np.random.default_rng(0).uniform(-1, 1, (1, 96, 96, 3)).astype(np.float32)
     session = onnxruntime.InferenceSession(serialize(emit(checkpoint.spec, checkpoint.tensors)))
     torch = package("torch")
     with torch.inference_mode():

@@ -229,8 +229,7 @@ def test_networks_that_a_source_cannot_have() -> None:
 @pytest.mark.parametrize("source", FOREIGN)
 def test_preprocessing_is_what_run_reads(source: str) -> None:
     entry = json.loads(json.dumps(dict(SOURCES[source].preprocessing)))
-    numbers = {key: value for key, value in SOURCES[source].preprocessing.items() if key != "fit"}
-    assert Preprocessing.from_metadata({"preprocessing": entry}) == Preprocessing(**numbers)
-    assert numbers.keys() == Preprocessing.__dataclass_fields__.keys() - {"fit"}
+    assert Preprocessing.from_metadata({"preprocessing": entry}) == Preprocessing(**SOURCES[source].preprocessing)
+    assert entry.keys() | {"fit"} == Preprocessing.__dataclass_fields__.keys()
     assert entry.get("fit", "crop") in ("crop", "stretch", "letterbox")
     assert SOURCES[source].licence
