@@ -78,15 +78,14 @@ def _three(name: str, values: Any) -> tuple[float, float, float]:
 
 
 def told(source: Source, labels: Sequence[str], overrides: Mapping[str, Any]) -> Source:
-    """The source with all that is known of pictures: from the user, else the weights' source, else what is usual."""
-    family = source.spec.family if source.spec is not None else "classifier"
-    known = USUAL | USUAL_FITS[family] | dict(source.preprocessing) | dict(overrides)
-    return replace(source, preprocessing=known, labels=tuple(labels))
+    """The source with what the user says of pictures, which goes before what the weights' source says."""
+    return replace(source, preprocessing={**source.preprocessing, **overrides}, labels=tuple(labels))
 
 
 def frames_of(source: Source, program: Program) -> Frames:
     """What the generated C needs to know; UserError for labels that cannot be those of the network."""
-    picture = _picture(source.preprocessing, program)
+    family = source.spec.family if source.spec is not None else "classifier"
+    picture = _picture(USUAL | USUAL_FITS[family] | dict(source.preprocessing), program)
     answer = _answer(source, program) if picture is not None else None
     return Frames(picture, answer, _labels(source, answer, program))
 
@@ -94,6 +93,9 @@ def frames_of(source: Source, program: Program) -> Frames:
 def frames_metadata(frames: Frames, code: FramesCode, source: Source) -> dict[str, Any]:
     """The entries of ``NAME.json``."""
     kind: dict[str, Any] = {"answer": code.answer, "workspace_bytes": code.workspace_bytes}
+    if frames.picture is not None:
+        kind |= {"fit": frames.picture.fit, "mean": list(frames.picture.mean)}
+        kind |= {"deviation": list(frames.picture.deviation)}
     match frames.answer:
         case Boxes() as boxes:
             convention = boxes.convention
@@ -114,8 +116,6 @@ def _picture(known: Mapping[str, Any], program: Program) -> Picture | None:
     if port.dtype != "float32" or len(port.shape) != 4 or port.shape[0] != 1 or port.shape[1 if planar else 3] != 3:
         return None
     height, width = port.shape[2:] if planar else port.shape[1:3]
-    if not known:
-        return None
     return Picture(
         height=height,
         width=width,

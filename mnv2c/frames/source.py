@@ -22,10 +22,10 @@ SIDE = 32767
 
 @dataclass(frozen=True)
 class FramesCode:
-    """Declarations for the end of ``NAME.h``, C sources by file name, and the public functions without their prefix.
+    """Declarations for the end of ``NAME.h``, C sources by file name, and the public functions without prefix.
 
-    ``answer`` is what NAME_run_frame gives, "classes", "boxes" or "mask", in ``workspace_bytes`` of memory; "logits" and
-    None where there is no such function.
+    ``answer`` is what NAME_run_frame gives, "classes", "boxes" or "mask", in ``workspace_bytes`` of memory; "logits"
+    and None where there is no such function.
     """
 
     declarations: str
