@@ -12,7 +12,8 @@ from itertools import groupby
 from math import prod
 
 from mnv2c.errors import CompilerError
-from mnv2c.spec.layers import Layer, layers
+from mnv2c.spec.layer import Layer
+from mnv2c.spec.layers import layers
 from mnv2c.spec.model import ModelSpec
 
 IMAGE = "image"

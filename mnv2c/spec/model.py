@@ -1,4 +1,8 @@
-"""The model description: one frozen dataclass whose every field is checked when it is made."""
+"""The model description: one frozen dataclass whose every field is checked when it is made.
+
+Some fields belong to one family (``FAMILY_FIELDS``) and mean nothing in the others. A family has its own usual values
+(``FAMILY_DEFAULTS``), which descriptions take for what they do not state.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from reprlib import repr as shown
 from typing import Any
 
 from mnv2c.errors import SpecError, nearest
+from mnv2c.spec.priors import CONVENTIONS as BOX_CONVENTIONS
 from mnv2c.spec.table2 import CLASSES, EXPANSION, TABLE2, Row
 
 Check = Callable[[Any], Any]  # returns the value in its canonical type, or raises SpecError without the field's name
@@ -48,6 +53,12 @@ def _choice(*choices: str | int) -> Check:
     return check
 
 
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise SpecError(f"is {shown(value)}; give true or false")
+    return value
+
+
 def _name(value: Any) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]{0,63}", value):
         raise SpecError(f"is {shown(value)}; give a letter followed by at most 63 letters, digits, '_', '.' or '-'")
@@ -84,7 +95,7 @@ def _row(index: int, line: Any) -> Row:
 
 CHECKS: dict[str, Check] = {
     "name": _name,
-    "family": _choice("classifier"),
+    "family": _choice("classifier", "detector", "segmenter"),
     "width": _number(0, 8),
     "height": _whole(32, 4096),
     "image_width": _whole(32, 4096),
@@ -97,18 +108,55 @@ CHECKS: dict[str, Check] = {
     "shortcut": _choice("bottleneck", "expansion", "none"),
     "stem_head": _choice("scaled", "fixed"),
     "rows": _rows,
+    "detector_head": _choice("ssdlite", "ssd", "qfgaohao"),
+    "boxes": _choice(*BOX_CONVENTIONS),
+    "aspp": _flag,
+    "head_activation": _choice("relu", "relu6"),
+    "head_bn_epsilon": _number(0, 0.1),
+    "output": _choice("mask", "logits"),
+    "align_corners": _flag,
 }
+
+FAMILY_FIELDS: dict[str, tuple[str, ...]] = {
+    "classifier": (),
+    "detector": ("detector_head", "boxes"),
+    "segmenter": ("aspp", "head_activation", "head_bn_epsilon", "output", "align_corners"),
+}
+FAMILY_DEFAULTS: dict[str, dict[str, Any]] = {
+    "classifier": {},
+    "detector": {"height": 320, "image_width": 320, "classes": 91, "padding": "tf_same", "bn_epsilon": 1e-3},
+    "segmenter": {
+        "height": 513,
+        "image_width": 513,
+        "classes": 21,
+        "output_stride": 16,
+        "padding": "tf_same",
+        "bn_epsilon": 1e-3,
+    },
+}
+MASK_CLASSES = 256  # a mask holds one byte per pixel
+
+
+def family_fields(family: str) -> tuple[str, ...]:
+    """Return the fields that mean something in this family, in order."""
+    foreign = {name for other, names in FAMILY_FIELDS.items() if other != family for name in names}
+    return tuple(name for name in CHECKS if name not in foreign)
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A MobileNetV2: Table 2 under the multipliers, conventions and ablations below; raises SpecError.
+    """A network of MobileNetV2: Table 2 under the multipliers, conventions and ablations below; raises SpecError.
 
     ``width`` is the width multiplier; the image has ``height`` x ``image_width`` pixels. ``expansion`` replaces
     every t = 6 of ``rows`` (t = 1 and other values stay). ``output_stride`` below 32 turns later strides into
     dilation. ``bottleneck_activation`` follows the projection's batch normalisation, before any shortcut.
     ``shortcut`` (Figure 6b) joins what ``mnv2c.spec.layers`` says. ``stem_head`` "fixed" leaves the first and the last
     convolution at 32 and 1280 channels whatever the width, as timm's ``mobilenetv2_110d`` and ``_120d`` do.
+
+    A detector's ``classes`` are the slots of its scores, a background slot included; ``detector_head`` is a key of
+    ``mnv2c.spec.detector.HEADS`` and ``boxes`` one of ``mnv2c.spec.priors.CONVENTIONS``. A segmenter may have ``aspp``;
+    ``head_activation`` and ``head_bn_epsilon`` are those of the layers behind the blocks; ``output`` is the "mask" at
+    the image's size or the "logits" of the last map, and ``align_corners`` how the mask's logits are resized.
     """
 
     name: str = "mobilenet_v2"
@@ -125,6 +173,13 @@ class ModelSpec:
     shortcut: str = "bottleneck"
     stem_head: str = "scaled"
     rows: tuple[Row, ...] = TABLE2
+    detector_head: str = "ssdlite"
+    boxes: str = "tf_object_detection"
+    aspp: bool = False
+    head_activation: str = "relu"
+    head_bn_epsilon: float = 1e-5
+    output: str = "mask"
+    align_corners: bool = True
 
     def __post_init__(self) -> None:
         """Check every field and store it in its canonical type."""
@@ -134,6 +189,12 @@ class ModelSpec:
             except SpecError as error:
                 raise SpecError(f"{field.name} {error}") from None
             object.__setattr__(self, field.name, value)
+        if self.family == "detector" and self.output_stride != 32:
+            raise SpecError(f"output_stride is {self.output_stride}; a detector has 32")
+        if self.family == "segmenter" and self.output == "mask" and self.classes > MASK_CLASSES:
+            raise SpecError(
+                f'classes is {self.classes}; a mask has at most {MASK_CLASSES}: reduce them, or set output = "logits"'
+            )
 
     @property
     def resolution(self) -> str:

@@ -7,7 +7,8 @@ from math import prod
 from typing import NamedTuple
 
 from mnv2c.spec.channels import scaled
-from mnv2c.spec.layers import Layer, layers
+from mnv2c.spec.layer import Layer
+from mnv2c.spec.layers import layers
 from mnv2c.spec.memory import bottleneck_graph
 from mnv2c.spec.model import ModelSpec
 from mnv2c.spec.table2 import STEM_STRIDE

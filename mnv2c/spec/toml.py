@@ -9,7 +9,7 @@ from reprlib import repr as shown
 from typing import Any
 
 from mnv2c.errors import SpecError, nearest
-from mnv2c.spec.model import ModelSpec
+from mnv2c.spec.model import FAMILY_DEFAULTS, FAMILY_FIELDS, ModelSpec, family_fields
 
 SIZE_FIELDS = ("height", "image_width")
 KEYS = ("resolution", *(field.name for field in fields(ModelSpec)))
@@ -28,14 +28,26 @@ def parse_resolution(value: Any) -> tuple[int, int]:
 
 
 def from_toml(text: str, source: str = "spec") -> ModelSpec:
-    """Read a description; missing keys take ModelSpec's defaults; raises SpecError that names ``source``."""
+    """Read a description; missing keys take their family's usual values; raises SpecError that names ``source``."""
     try:
-        table = tomllib.loads(text)
-        return ModelSpec(**_fields(table))
+        found = _fields(tomllib.loads(text))
+        return ModelSpec(**_usual(found) | found)
     except SpecError as error:
         raise SpecError(f"{source}: {error}") from None
     except (ValueError, RecursionError) as error:  # tomllib raises both, besides its own kind of ValueError
         raise SpecError(f"{source}: not valid TOML: {' '.join(str(error).split())}") from None
+
+
+def _usual(found: dict[str, Any]) -> dict[str, Any]:
+    """Return the family's usual values; refuse what only another family has."""
+    family = found.get("family", "classifier")
+    if not isinstance(family, str) or family not in FAMILY_FIELDS:
+        return {}  # ModelSpec refuses it
+    for key in found:
+        if key not in family_fields(family):
+            owner = next(owner for owner, names in FAMILY_FIELDS.items() if key in names)
+            raise SpecError(f'{key} is for family = "{owner}", and this is a {family}; leave it out')
+    return FAMILY_DEFAULTS[family]
 
 
 def written_fields(text: str) -> frozenset[str]:
@@ -58,11 +70,13 @@ def _fields(table: dict[str, Any]) -> dict[str, Any]:
 
 
 def to_toml(spec: ModelSpec) -> str:
-    """Write every field, so that the text still means the same should a default ever change."""
-    return "".join(f"{field.name} = {_value(getattr(spec, field.name))}\n" for field in fields(spec))
+    """Write every field of the family, so that the text still means the same should a default ever change."""
+    return "".join(f"{name} = {_value(getattr(spec, name))}\n" for name in family_fields(spec.family))
 
 
 def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, str):
         return f'"{value}"'  # names and choices hold nothing that TOML would have to escape
     if isinstance(value, tuple):

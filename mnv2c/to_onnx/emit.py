@@ -1,8 +1,13 @@
 """Emission of the ONNX model: one node group per layer, in execution order.
 
 Input "input" is float32 NHWC [1, H, W, 3]; a Transpose makes it NCHW, as ONNX convolutions want. A convolution is
-Conv (without bias), BatchNormalization and, for ReLU6, Clip. The final tensor of a layer bears the layer's name, so
-that any layer can be compared; output "logits" is [1, classes]. Equal inputs give equal bytes.
+Conv (without bias), BatchNormalization and, for ReLU6, Clip; one that predicts is Conv with bias. The final tensor of a
+layer bears the layer's name, so that any layer can be compared. Equal inputs give equal bytes. Outputs:
+
+- of a classifier: ``logits`` [1, classes];
+- of a detector: ``boxes`` [1, N, 4], as the convention codes them, and ``scores`` [1, N, classes], before sigmoid or
+  softmax, both in order of map, row, column, anchor;
+- of a segmenter: ``mask`` uint8 [1, H, W], or ``logits`` [1, h, w, classes] at the last map's size.
 """
 
 from __future__ import annotations
@@ -14,7 +19,9 @@ import numpy as np
 
 from mnv2c.errors import CompilerError
 from mnv2c.spec import Layer, ModelSpec, layers
-from mnv2c.weights.names import BN_FIELDS, check
+from mnv2c.to_onnx.graph import Graph
+from mnv2c.to_onnx.nodes import TO_NHWC, constants, nodes, tensor_shape
+from mnv2c.weights.names import check
 
 if TYPE_CHECKING:
     import onnx
@@ -23,36 +30,8 @@ OPSET = 17
 IR_VERSION = 8  # of the ONNX release that brought opset 17
 PRODUCER = "mnv2c"
 INPUT = "input"
-OUTPUT = "logits"
+LOGITS = "logits"
 IMAGE = "image.nchw"  # the transposed input
-RELU6_BOUNDS = {"relu6.min": 0.0, "relu6.max": 6.0}
-
-
-class _Graph:
-    """Collects nodes and initialisers."""
-
-    def __init__(self, weights: Mapping[str, np.ndarray]) -> None:
-        self.weights = weights
-        self.nodes: list[Any] = []
-        self.initialisers: list[Any] = []
-
-    def node(self, operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
-        """Append a node, named after its output tensor; return that name."""
-        from onnx import helper
-
-        self.nodes.append(helper.make_node(operator, inputs, [output], name=output, **attributes))
-        return output
-
-    def constant(self, name: str, value: np.ndarray) -> None:
-        from onnx import TensorProto, helper
-
-        data = np.ascontiguousarray(value, dtype="<f4").tobytes()
-        self.initialisers.append(helper.make_tensor(name, TensorProto.FLOAT, value.shape, data, raw=True))
-
-    def weight(self, name: str) -> str:
-        """Append the weight of this name as an initialiser; return the name."""
-        self.constant(name, self.weights[name])
-        return name
 
 
 def emit(spec: ModelSpec, weights: Mapping[str, np.ndarray]) -> onnx.ModelProto:
@@ -61,23 +40,23 @@ def emit(spec: ModelSpec, weights: Mapping[str, np.ndarray]) -> onnx.ModelProto:
     from onnx import TensorProto, helper
 
     check(weights, spec)
-    graph = _Graph(weights)
-    for name, bound in RELU6_BOUNDS.items():
-        graph.constant(name, np.array(bound, np.float32))
+    graph = Graph(weights)
+    constants(graph)
     graph.node("Transpose", [INPUT], IMAGE, perm=[0, 3, 1, 2])
-    for layer in layers(spec):
-        _EMITTERS.get(layer.kind, _convolution)(graph, layer, list(layer.inputs) or [IMAGE], spec)
+    network = layers(spec)
+    for layer in network:
+        nodes(graph, layer, list(layer.inputs) or [IMAGE], spec)
     image = helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, [1, spec.height, spec.image_width, 3])
-    logits = helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [1, spec.classes])
+    outputs = _outputs(graph, spec, network)
     model = helper.make_model(
-        helper.make_graph(graph.nodes, spec.name, [image], [logits], graph.initialisers),
+        helper.make_graph(graph.nodes, spec.name, [image], outputs, graph.initialisers),
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=IR_VERSION,
         producer_name=PRODUCER,
     )
     onnx.checker.check_model(model)
     model = onnx.shape_inference.infer_shapes(model, strict_mode=True)
-    _check_shapes(spec, model)
+    _check_shapes(network, model)
     return model
 
 
@@ -86,54 +65,31 @@ def serialize(model: onnx.ModelProto) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def _convolution(graph: _Graph, layer: Layer, inputs: list[str], spec: ModelSpec) -> None:
-    """Conv, BatchNormalization and, for ReLU6, Clip."""
-    name = layer.name
-    (top, bottom), (left, right) = layer.padding
-    convolved = graph.node(
-        "Conv",
-        [*inputs, graph.weight(f"{name}.weight")],
-        f"{name}.conv",
-        kernel_shape=list(layer.kernel),
-        strides=list(layer.stride),
-        dilations=list(layer.dilation),
-        pads=[top, left, bottom, right],
-        group=layer.groups,
-    )
-    statistics = [graph.weight(f"{name}.bn.{field}") for field in BN_FIELDS]
-    clipped = layer.activation == "relu6"
-    normalised = f"{name}.bn" if clipped else name
-    graph.node("BatchNormalization", [convolved, *statistics], normalised, epsilon=spec.bn_epsilon)
-    if clipped:
-        graph.node("Clip", [normalised, *RELU6_BOUNDS], name)
+def _outputs(graph: Graph, spec: ModelSpec, network: tuple[Layer, ...]) -> list[Any]:
+    """Return the graph's outputs; logits are a copy with the public name, so that the layer keeps its own."""
+    from onnx import TensorProto, helper
+
+    last = network[-1]
+    if spec.family == "detector":
+        ends = [layer for layer in network if layer.kind == "stack"]
+        return [helper.make_tensor_value_info(end.name, TensorProto.FLOAT, tensor_shape(end)) for end in ends]
+    if last.kind == "argmax":
+        return [helper.make_tensor_value_info(last.name, TensorProto.UINT8, tensor_shape(last))]
+    if last.kind == "dense":
+        graph.node("Identity", [last.name], LOGITS)
+        return [helper.make_tensor_value_info(LOGITS, TensorProto.FLOAT, tensor_shape(last))]
+    graph.node("Transpose", [last.name], LOGITS, perm=TO_NHWC)
+    return [helper.make_tensor_value_info(LOGITS, TensorProto.FLOAT, (1, *last.output_shape))]
 
 
-def _add(graph: _Graph, layer: Layer, inputs: list[str], spec: ModelSpec) -> None:
-    graph.node("Add", inputs, layer.name)
-
-
-def _pool(graph: _Graph, layer: Layer, inputs: list[str], spec: ModelSpec) -> None:
-    graph.node("GlobalAveragePool", inputs, layer.name)
-
-
-def _dense(graph: _Graph, layer: Layer, inputs: list[str], spec: ModelSpec) -> None:
-    name = layer.name
-    flat = graph.node("Flatten", inputs, f"{name}.flatten", axis=1)
-    graph.node("Gemm", [flat, graph.weight(f"{name}.weight"), graph.weight(f"{name}.bias")], name, transB=1)
-    graph.node("Identity", [name], OUTPUT)  # so that the output has its public name, and the layer its own
-
-
-_EMITTERS = {"add": _add, "pool": _pool, "dense": _dense}  # every other kind is a convolution
-
-
-def _check_shapes(spec: ModelSpec, model: onnx.ModelProto) -> None:
+def _check_shapes(network: tuple[Layer, ...], model: onnx.ModelProto) -> None:
     """Compare ONNX's own shape inference with the spec's arithmetic."""
     found = {
         info.name: tuple(extent.dim_value for extent in info.type.tensor_type.shape.dim)
-        for info in model.graph.value_info
+        for info in (*model.graph.value_info, *model.graph.output)
     }
-    for layer in layers(spec):
-        height, width, channels = layer.output_shape
-        wanted = (1, channels) if layer.kind == "dense" else (1, channels, height, width)
-        if found.get(layer.name) != wanted:
-            raise CompilerError(f"layer {layer.name}: ONNX infers {found.get(layer.name)}, the spec says {wanted}")
+    for layer in network:
+        if found.get(layer.name) != tensor_shape(layer):
+            raise CompilerError(
+                f"layer {layer.name}: ONNX infers {found.get(layer.name)}, the spec says {tensor_shape(layer)}"
+            )

@@ -26,7 +26,7 @@ def expected(spec: ModelSpec) -> dict[str, Shape]:
             shapes[f"{layer.name}.weight"] = layer.weight_shape
         for field in BN_FIELDS if layer.has_batch_norm else ():
             shapes[f"{layer.name}.bn.{field}"] = layer.output_shape[2:]
-        if layer.kind == "dense":
+        if layer.has_bias:
             shapes[f"{layer.name}.bias"] = layer.output_shape[2:]
     return shapes
 

@@ -12,20 +12,25 @@ fifty-three random layers either die out or saturate.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from math import erf, exp, pi, prod, sqrt
 
 import numpy as np
 
 from mnv2c.spec import Layer, ModelSpec, layers
+from mnv2c.spec.priors import CONVENTIONS
 from mnv2c.weights.names import Weights
 
 # Ranges of BN's scale and shift after each activation. Before ReLU6 they let about a third of the values be
 # clipped at 0 and a few percent at 6; the linear range keeps a sum of four residuals near unit scale.
-GAMMA = {"relu6": (1.5, 2.5), "linear": (0.5, 1.0)}
-BETA = {"relu6": (0.5, 2.5), "linear": (-0.5, 0.5)}
+GAMMA = {"relu6": (1.5, 2.5), "relu": (1.5, 2.5), "linear": (0.5, 1.0)}
+BETA = {"relu6": (0.5, 2.5), "relu": (0.5, 2.5), "linear": (-0.5, 0.5)}
 BIAS = (-0.5, 0.5)
 LOGIT_SCALE = 3.0  # standard deviation of the logits over the classes
+BOX_SCALE = 1.0  # of a detector's box encodings
+SCORE_SCALE = 2.0  # of a detector's scores
+SCALES = {"boxes_": BOX_SCALE, "scores_": SCORE_SCALE}  # by the beginning of a layer's name
+SCORE_BIAS = (-6.0, -4.0)  # of a detector's scores but the background's: of thousands of boxes few hold something
 STATISTIC_STEP = 2.0**-12  # statistics are rounded to this grid, which hides the last bits of libm and summation
 
 
@@ -53,13 +58,17 @@ def random_weights(spec: ModelSpec, seed: int) -> Weights:
     weights: Weights = {}
     seen: dict[str, _Statistics] = {}
     for layer in layers(spec):
+        if not all(name in seen for name in layer.inputs):
+            continue  # behind the predictions, where nothing has weights
         inputs = [seen[name] for name in layer.inputs] or [IMAGE]
         if layer.has_batch_norm:
             seen[layer.name] = _convolution(layer, inputs[0], seed, weights)
         elif layer.kind == "add":
             seen[layer.name] = _Statistics(inputs[0].mean + inputs[1].mean, inputs[0].variance + inputs[1].variance)
-        elif layer.kind == "dense":
-            _dense(layer, inputs[0], seed, weights)
+        elif layer.kind == "concat":
+            seen[layer.name] = _Statistics(*(np.concatenate(part) for part in zip(*map(astuple, inputs), strict=True)))
+        elif layer.has_bias:
+            _prediction(layer, inputs[0], spec, seed, weights)
         else:
             seen[layer.name] = inputs[0]
     return weights
@@ -85,20 +94,27 @@ def _convolution(layer: Layer, source: _Statistics, seed: int, weights: Weights)
     return _activated(beta.astype(np.float64), gamma.astype(np.float64), layer.activation)
 
 
-def _dense(layer: Layer, source: _Statistics, seed: int, weights: Weights) -> None:
-    """Scale the weight so that logits spread by LOGIT_SCALE around the bias."""
-    power = float((source.mean**2 + source.variance).sum())
-    bound = float(_rounded(np.array(LOGIT_SCALE * sqrt(3 / power))))
+def _prediction(layer: Layer, source: _Statistics, spec: ModelSpec, seed: int, weights: Weights) -> None:
+    """Scale the weight so that the results spread by their scale around the bias."""
     name = layer.name
+    power = float((source.mean**2 + source.variance).sum()) * prod(layer.kernel)
+    scale = next((scale for prefix, scale in SCALES.items() if name.startswith(prefix)), LOGIT_SCALE)
+    bound = float(_rounded(np.array(scale * sqrt(3 / power))))
     weights[f"{name}.weight"] = uniform(seed, f"{name}.weight", layer.weight_shape, -bound, bound)
-    weights[f"{name}.bias"] = uniform(seed, f"{name}.bias", layer.output_shape[2:], *BIAS)
+    bias = uniform(seed, f"{name}.bias", layer.output_shape[2:], *BIAS)
+    if name.startswith("scores_"):
+        slots = np.arange(bias.size) % spec.classes
+        scores = uniform(seed, f"{name}.bias", layer.output_shape[2:], *SCORE_BIAS)
+        bias = np.where(slots == CONVENTIONS[spec.boxes].background, bias, scores)
+    weights[f"{name}.bias"] = bias
 
 
 def _activated(mean: np.ndarray, deviation: np.ndarray, activation: str) -> _Statistics:
     """Statistics of normal values after the activation."""
     if activation == "linear":
         return _Statistics(mean, deviation**2)
-    moments = np.array([_relu6_moments(m, d) for m, d in zip(mean.tolist(), deviation.tolist(), strict=True)])
+    of = _relu6_moments if activation == "relu6" else _relu_moments
+    moments = np.array([of(m, d) for m, d in zip(mean.tolist(), deviation.tolist(), strict=True)])
     return _Statistics(moments[:, 0], moments[:, 1])
 
 
@@ -115,6 +131,15 @@ def _relu6_moments(mean: float, deviation: float) -> tuple[float, float]:
         + deviation**2 * (low * density_low - high * density_high)
         + 36 * above
     )
+    return first, second - first**2
+
+
+def _relu_moments(mean: float, deviation: float) -> tuple[float, float]:
+    """Return mean and variance of max(z, 0) for a normal z."""
+    ratio = mean / deviation
+    above, density = (1 + erf(ratio / sqrt(2))) / 2, exp(-ratio * ratio / 2) / sqrt(2 * pi)
+    first = mean * above + deviation * density
+    second = (mean**2 + deviation**2) * above + mean * deviation * density
     return first, second - first**2
 
 
