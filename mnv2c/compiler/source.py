@@ -75,14 +75,20 @@ def _from_spec(description: Description, weights: str | Path | None, seed: int, 
         summary=f"{spec.name}, width {spec.width:g}, {spec.resolution}, {spec.classes} classes",
         description={"kind": "spec", "toml": _toml(spec)} | _origin(checkpoint),
         weights=origin,
-        preprocessing=dict(checkpoint.source.preprocessing),
+        preprocessing=checkpoint.preprocessing,
         params=cost(spec).parameters,
     )
 
 
 def _origin(checkpoint: Checkpoint) -> dict[str, Any]:
-    """What is known about published weights: their source and licence, the classes before the labels' first one."""
-    source = checkpoint.source
+    """What is known about published weights: their source and licence, the classes before the labels' first one.
+
+    Of weights that describe themselves: task, labels, licence and measured accuracy.
+    """
+    source, card = checkpoint.source, checkpoint.card
+    if card is not None:
+        known = {"task": card.task, "labels": list(card.labels), "licence": card.licence}
+        return known | {"accuracy": dict(card.accuracy), "weights": "described in their own file", "class_offset": 0}
     known = {"weights": source.title, "licence": source.licence, "class_offset": checkpoint.class_offset}
     return known if source.classes else {}
 

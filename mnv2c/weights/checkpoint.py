@@ -9,6 +9,7 @@ from typing import Any
 
 from mnv2c.errors import SpecError, WeightsError, nearest
 from mnv2c.spec import Description, ModelSpec
+from mnv2c.weights.card import Card, card_of, contradiction
 from mnv2c.weights.files import TensorFile, open_safetensors
 from mnv2c.weights.hf import HF
 from mnv2c.weights.names import Weights, check_shapes, check_values
@@ -30,11 +31,17 @@ CLASSIFIER = "head.dense.weight"
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """The weights as float32 by our names, the model they are of, and where they come from."""
+    """The weights as float32 by our names, the model they are of, where they come from, and what they say of themselves."""
 
     spec: ModelSpec
     tensors: Weights
     source: Source
+    card: Card | None = None
+
+    @property
+    def preprocessing(self) -> dict[str, Any]:
+        """How pictures are prepared for these weights, as far as that is known."""
+        return dict(self.card.preprocessing if self.card else self.source.preprocessing)
 
     @property
     def class_offset(self) -> int:
@@ -69,6 +76,8 @@ def load(
     with OPENERS.get(Path(path).suffix, open_safetensors)(str(path)) as opened:
         file = _without_prefix(opened)
         chosen = _recognise(file, spec) if source is None else _named(source)
+        card = card_of(file.metadata, file.path)
+        spec = _as_trained(spec, card, chosen, file, stated)
         fitted = _conform(spec, chosen, file, stated)
         called = names(chosen, fitted)
         found = {name: shape for name, shape in file.shapes.items() if not name.endswith(chosen.ignored)}
@@ -78,7 +87,7 @@ def load(
         for ours, theirs in called.items():
             tensors[ours] = file.tensor(theirs)
             check_values(ours, tensors[ours], file.path, theirs)
-    return Checkpoint(fitted, tensors, chosen)
+    return Checkpoint(fitted, tensors, chosen, card)
 
 
 def _named(name: str) -> Source:
@@ -104,7 +113,23 @@ def _without_prefix(file: TensorFile) -> TensorFile:
         {name.removeprefix(prefix): shape for name, shape in file.shapes.items()},
         {name.removeprefix(prefix): dtype for name, dtype in file.dtypes.items()},
         lambda name: file.read(f"{prefix}{name}"),
+        file.metadata,
     )
+
+
+def _as_trained(
+    spec: ModelSpec, card: Card | None, source: Source, file: TensorFile, stated: Collection[str]
+) -> ModelSpec:
+    """Give what is not stated of the spec the values that the weights' own description has."""
+    if card is None:
+        return spec
+    if source is not OWN:
+        raise WeightsError(f"{file.path}: describes itself as {OWN.title}'s, but is read as {source.title}'s")
+    if conflict := contradiction(card, spec, frozenset(stated)):
+        raise WeightsError(f"{file.path}: {spec.name} is {conflict}; take weights or a description that fit")
+    model = card.model()
+    taken = {name: getattr(model, name) for name in ModelSpec.__dataclass_fields__ if name not in {*stated, "name"}}
+    return replace(spec, **taken)
 
 
 def _conform(spec: ModelSpec, source: Source, file: TensorFile, stated: Collection[str]) -> ModelSpec:
