@@ -35,9 +35,7 @@ class Builder:
         """A 1x1 convolution with batch normalisation, or with a bias instead."""
         shape = (*self.shape[:2], channels)
         epsilon = None if bias else self.bn_epsilon
-        return self.append(
-            Layer(name, kind, self.last, self.shape, shape, activation=activation, bn_epsilon=epsilon)
-        )
+        return self.append(Layer(name, kind, self.last, self.shape, shape, activation=activation, bn_epsilon=epsilon))
 
     def spatial(
         self,

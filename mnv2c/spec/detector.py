@@ -69,7 +69,10 @@ def detector(net: Builder) -> None:
             _predict(net, f"{output}_{number}", source, how, count * values)
             for number, (source, how, count) in enumerate(zip(maps, head.predictions, anchors, strict=True), start=1)
         ]
-        total = sum(count * layer.output_shape[0] * layer.output_shape[1] for count, layer in zip(anchors, predicted, strict=True))
+        total = sum(
+            count * layer.output_shape[0] * layer.output_shape[1]
+            for count, layer in zip(anchors, predicted, strict=True)
+        )
         net.at(predicted[0])
         net.weightless(output, "stack", (1, total, values), *predicted[1:])
 

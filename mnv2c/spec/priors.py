@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import log, sqrt
+from math import inf, log, sqrt
 from typing import TYPE_CHECKING, Literal
 
 from mnv2c.errors import SpecError
@@ -160,6 +160,41 @@ def convention(name: str) -> BoxConvention:
     return CONVENTIONS[name]
 
 
+@dataclass(frozen=True)
+class PriorMap:
+    """The prior boxes of a feature map: its cells, from cell to cell, and (width, height) of the boxes of a cell.
+
+    All lengths are relative to the image. The boxes are centred in their cells.
+    """
+
+    rows: int
+    columns: int
+    y_step: float
+    x_step: float
+    sizes: tuple[tuple[float, float], ...]
+
+
+def prior_maps(
+    convention: BoxConvention, feature_maps: Sequence[tuple[int, int]], image: tuple[int, int]
+) -> tuple[PriorMap, ...]:
+    """Cells and box sizes of feature maps of (rows, columns) for an image of (height, width) pixels.
+
+    The sizes are limited as ``convention.clip`` says. SpecError where the number of maps is not the convention's.
+    """
+    if len(feature_maps) != convention.maps:
+        raise SpecError(f"{convention.name}: has prior boxes for {convention.maps} maps, not {len(feature_maps)}")
+    return tuple(
+        PriorMap(
+            rows=rows,
+            columns=columns,
+            y_step=_step(convention.steps[index], rows, image[0]),
+            x_step=_step(convention.steps[index], columns, image[1]),
+            sizes=tuple(_size(convention, index, anchor, image) for anchor in convention.anchors[index]),
+        )
+        for index, (rows, columns) in enumerate(feature_maps)
+    )
+
+
 def prior_boxes(
     convention: BoxConvention, feature_maps: Sequence[tuple[int, int]], image: tuple[int, int]
 ) -> NDArray[np.float32]:
@@ -170,21 +205,16 @@ def prior_boxes(
     """
     import numpy as np
 
-    if len(feature_maps) != convention.maps:
-        raise SpecError(f"{convention.name}: has prior boxes for {convention.maps} maps, not {len(feature_maps)}")
     parts = []
-    for index, (rows, columns) in enumerate(feature_maps):
-        sizes = np.array([_size(convention, index, anchor, image) for anchor in convention.anchors[index]])
-        y = (np.arange(rows) + 0.5) * _step(convention.steps[index], rows, image[0])
-        x = (np.arange(columns) + 0.5) * _step(convention.steps[index], columns, image[1])
-        boxes = np.empty((rows, columns, len(sizes), 4))
-        boxes[..., 0] = x[None, :, None]
-        boxes[..., 1] = y[:, None, None]
-        boxes[..., 2:] = sizes
+    for each in prior_maps(convention, feature_maps, image):
+        boxes = np.empty((each.rows, each.columns, len(each.sizes), 4))
+        boxes[..., 0] = (np.arange(each.columns)[None, :, None] + 0.5) * each.x_step
+        boxes[..., 1] = (np.arange(each.rows)[:, None, None] + 0.5) * each.y_step
+        boxes[..., 2:] = each.sizes
         parts.append(boxes.reshape(-1, 4))
     priors = np.concatenate(parts)
-    clipped = {"nothing": slice(0), "sizes": slice(2, 4), "all": slice(4)}[convention.clip]
-    priors[:, clipped] = priors[:, clipped].clip(0, 1)
+    if convention.clip == "all":
+        priors = priors.clip(0, 1)
     return priors.astype(np.float32)
 
 
@@ -200,4 +230,5 @@ def _size(convention: BoxConvention, index: int, anchor: Anchor, image: tuple[in
     height, width = image
     short = min(image)
     across, down = (short / width, short / height) if convention.square else (1.0, 1.0)
-    return size * sqrt(anchor.ratio) * across, size / sqrt(anchor.ratio) * down
+    most = inf if convention.clip == "nothing" else 1.0
+    return min(size * sqrt(anchor.ratio) * across, most), min(size / sqrt(anchor.ratio) * down, most)

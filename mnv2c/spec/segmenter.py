@@ -27,7 +27,9 @@ def segmenter(net: Builder) -> None:
     spec, source = net.spec, net.layers[-1]
     height, width, channels = net.shape
     net.bn_epsilon = spec.head_bn_epsilon
-    net.append(Layer("head.pool", "pool", net.last, net.shape, (1, 1, channels), kernel=net.shape[:2], stride=net.shape[:2]))
+    net.append(
+        Layer("head.pool", "pool", net.last, net.shape, (1, 1, channels), kernel=net.shape[:2], stride=net.shape[:2])
+    )
     net.pointwise("head.image", "pointwise", BRANCH_CHANNELS, spec.head_activation)
     branches = [net.weightless("head.broadcast", "broadcast", (height, width, BRANCH_CHANNELS))]
     net.at(source)

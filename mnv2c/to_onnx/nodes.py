@@ -80,7 +80,9 @@ def _stack(graph: Graph, layer: Layer, inputs: list[str], spec: ModelSpec) -> No
     """Every map as rows of one prior box each, all maps one below the other."""
     shape = graph.extents(f"{layer.name}.shape", [1, -1, layer.output_shape[2]])
     rows = [
-        graph.node("Reshape", [graph.node("Transpose", [source], f"{source}.nhwc", perm=TO_NHWC), shape], f"{source}.rows")
+        graph.node(
+            "Reshape", [graph.node("Transpose", [source], f"{source}.nhwc", perm=TO_NHWC), shape], f"{source}.rows"
+        )
         for source in inputs
     ]
     graph.node("Concat", rows, layer.name, axis=1)
