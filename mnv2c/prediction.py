@@ -65,10 +65,13 @@ def classify(
     description, machine = executor(directory, threads)
     height, width = _picture_size(description)
     meta = description.metadata
-    names = _labels(labels, int(meta.get("model", {}).get("class_offset", 0)), description.outputs[0].shape[-1])
+    model = meta.get("model", {})
+    names = _labels(labels, int(model.get("class_offset", 0)), description.outputs[0].shape[-1])
+    if labels is None:
+        names = [str(label) for label in model.get("labels", [])]
     how = image.Preprocessing.from_metadata(meta["inputs"][0])
     note = SEEDED if "seed" in str(meta.get("weights_source", "")) else ""
-    seen = [image.crop_picture(image.open_picture(path), height, width, how.crop, how.interpolation) for path in images]
+    seen = [image.fit_picture(image.open_picture(path), height, width, how) for path in images]
     predictions = []
     for path, pixels in zip(images, seen, strict=True):
         outputs, milliseconds = machine.run((_ordered(image.to_tensor(pixels, how), _is_planar(description)),))

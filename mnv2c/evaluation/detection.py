@@ -46,6 +46,10 @@ class Detections:
     classes: NDArray[np.int64]
     scores: NDArray[np.float32]
 
+    def scaled(self, extent: NDArray[np.float32]) -> Detections:
+        """Boxes relative to a picture as pixels of one with ``extent`` = (width, height, width, height), cut at its edge."""
+        return Detections((self.boxes * extent).clip(0, extent), self.classes, self.scores)
+
 
 @dataclass(frozen=True)
 class Precision:

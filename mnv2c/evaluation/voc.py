@@ -59,7 +59,10 @@ class Voc(Data):
         """Boxes of an XML file, which count pixels from 1 and include the last."""
         try:
             entries = ElementTree.fromstring(read_text(path)).findall("object")
-            ends = [[float(entry.find("bndbox").findtext(key)) for key in ("xmin", "ymin", "xmax", "ymax")] for entry in entries]  # type: ignore[union-attr,arg-type]
+            ends = [
+                [float(entry.find("bndbox").findtext(key)) for key in ("xmin", "ymin", "xmax", "ymax")]
+                for entry in entries
+            ]  # type: ignore[union-attr,arg-type]
             names = [str(entry.findtext("name")) for entry in entries]
             difficult = np.array([entry.findtext("difficult", "0").strip() == "1" for entry in entries], np.bool_)
         except (ElementTree.ParseError, AttributeError, TypeError, ValueError) as error:

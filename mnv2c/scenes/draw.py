@@ -155,8 +155,12 @@ def _patch(item: _Item, setting: Setting, aspect: float, softness: float) -> _Pa
     reach = 1.45 * max(item.wide, item.high)  # a turned square's corners
     down, across = 1 / setting.height, aspect / setting.image_width
     rows = slice(max(0, int((item.y - reach) / down)), min(setting.height, int((item.y + reach) / down) + 2))
-    columns = slice(max(0, int((item.x - reach) / across)), min(setting.image_width, int((item.x + reach) / across) + 2))
-    dy = ((np.arange(rows.start, rows.stop, dtype=np.float32) + np.float32(0.5)) * np.float32(down)) - np.float32(item.y)
+    columns = slice(
+        max(0, int((item.x - reach) / across)), min(setting.image_width, int((item.x + reach) / across) + 2)
+    )
+    dy = ((np.arange(rows.start, rows.stop, dtype=np.float32) + np.float32(0.5)) * np.float32(down)) - np.float32(
+        item.y
+    )
     dx = (np.arange(columns.start, columns.stop, dtype=np.float32) + np.float32(0.5)) * np.float32(across)
     dx = (dx - np.float32(item.x))[None, :]
     turn, tilt = np.float32(cos(item.angle)), np.float32(sin(item.angle))
@@ -183,8 +187,7 @@ def _stack(
             instances[patch.rows, patch.columns][patch.inside] = number
         seen = np.bincount(instances.reshape(-1), minlength=len(objects) + 1)[1:]
         shares = [
-            count / max(np.count_nonzero(patch.inside), FEWEST)
-            for count, (_, patch) in zip(seen, objects, strict=True)
+            count / max(np.count_nonzero(patch.inside), FEWEST) for count, (_, patch) in zip(seen, objects, strict=True)
         ]
         hidden = [
             number

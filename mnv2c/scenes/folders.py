@@ -26,9 +26,7 @@ LEVEL = 1  # of PNG's compression: noise hardly shrinks, and the first is the fa
 Report = Callable[[str, float], None]
 
 
-def write_folder(
-    folder: Path, layout: str, seed: int, count: int, report: Report = lambda phase, share: None
-) -> Path:
+def write_folder(folder: Path, layout: str, seed: int, count: int, report: Report = lambda phase, share: None) -> Path:
     """Draw ``count`` scenes into a new folder; UserError for an unknown layout, OutputError where it cannot be made."""
     if layout not in LAYOUTS:
         raise UserError(f'layout "{layout}": choose from {", ".join(LAYOUTS)}')
@@ -115,7 +113,9 @@ def _annotation(name: str, scene: Scene) -> str:
     for box, class_ in zip(scene.boxes.tolist(), scene.classes.tolist(), strict=True):
         left, top, right, bottom = (round(edge) for edge in box)
         ends = f"<xmin>{left + 1}</xmin><ymin>{top + 1}</ymin><xmax>{right}</xmax><ymax>{bottom}</ymax>"
-        lines.append(f"<object><name>{escape(LABELS[class_])}</name><difficult>0</difficult><bndbox>{ends}</bndbox></object>")
+        lines.append(
+            f"<object><name>{escape(LABELS[class_])}</name><difficult>0</difficult><bndbox>{ends}</bndbox></object>"
+        )
     return "\n".join([*lines, "</annotation>\n"])
 
 

@@ -1,6 +1,6 @@
 """What a detector is to answer: objects matched with prior boxes, and their boxes coded against these.
 
-The inverse of the decoding that ``mnv2c.spec.priors.BoxConvention`` describes.
+The inverse of ``mnv2c.evaluation.boxes``.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from mnv2c.evaluation.boxes import Floats, centre_form, edge_form
 from mnv2c.evaluation.detection import overlaps
 from mnv2c.spec.priors import BoxConvention
 
@@ -15,18 +16,6 @@ MATCHED = 0.5  # a prior box that overlaps an object so much is to find it
 NEAR = 0.4  # one that overlaps less than that is to find nothing; between them it may answer anything
 UNDECIDED = -1
 SMALLEST = 1e-4  # side of a box relative to the image, so that its logarithm is finite
-
-Floats = NDArray[np.float32]
-
-
-def centre_form(boxes: Floats) -> Floats:
-    """(left, top, right, bottom) to (cx, cy, w, h), both [N, 4]."""
-    return np.concatenate([(boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]], 1)
-
-
-def edge_form(boxes: Floats) -> Floats:
-    """(cx, cy, w, h) to (left, top, right, bottom), both [N, 4]."""
-    return np.concatenate([boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2], 1)
 
 
 def encode(boxes: Floats, priors: Floats, convention: BoxConvention) -> Floats:
@@ -37,17 +26,6 @@ def encode(boxes: Floats, priors: Floats, convention: BoxConvention) -> Floats:
     coded = np.empty((len(boxes), 4), np.float32)
     coded[:, list(convention.coding)] = np.concatenate([shift, grow], 1)
     return coded
-
-
-def decode(coded: Floats, priors: Floats, convention: BoxConvention) -> Floats:
-    """Return boxes [N, 4] (left, top, right, bottom, relative to the image) from their code."""
-    x, y, w, h = (coded[:, place] for place in convention.coding)
-    near, size = np.float32(convention.variances[0]), np.float32(convention.variances[1])
-    clamp = np.float32(np.inf if convention.clamp is None else convention.clamp)
-    centres = priors[:, :2] + np.stack([x, y], 1) * near * priors[:, 2:]
-    with np.errstate(over="ignore"):
-        sides = priors[:, 2:] * np.exp(np.minimum(np.stack([w, h], 1) * size, clamp))
-    return edge_form(np.concatenate([centres, sides], 1).astype(np.float32))
 
 
 def match(

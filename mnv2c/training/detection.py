@@ -11,14 +11,14 @@ from torch import nn
 from torch.nn import functional
 
 from mnv2c import reference
-from mnv2c.evaluation import Detections, Objects, mean_precision
-from mnv2c.evaluation.detection import overlaps
+from mnv2c.evaluation import Objects, mean_precision
+from mnv2c.evaluation.boxes import detections
 from mnv2c.scenes import Scene, Scenes
 from mnv2c.spec import ModelSpec, layers
 from mnv2c.spec.detector import feature_maps
 from mnv2c.spec.priors import CONVENTIONS, BoxConvention, prior_boxes
 from mnv2c.training.batches import Targets
-from mnv2c.training.boxes import UNDECIDED, decode, match
+from mnv2c.training.boxes import UNDECIDED, match
 from mnv2c.training.task import Batch, Task, answers
 
 FOCUS, BALANCE = 2.0, 0.4  # of the focal loss: exponent, and weight of what is there
@@ -65,18 +65,9 @@ class Detection(Task):
         truth, found = [], []
         for some, (coded, scores) in answers(network, scenes, size):
             truth += [Objects.plain(scene.boxes, scene.classes) for scene in some]
-            found += [self.found(*pair) for pair in zip(coded.numpy(), scores.numpy(), strict=True)]
+            for raw in zip(coded.numpy(), scores.numpy(), strict=True):
+                found.append(detections(*raw, self.priors, self.convention).scaled(self.extent))
         return mean_precision(truth, found).figures()
-
-    def found(self, coded: np.ndarray[Any, Any], scores: np.ndarray[Any, Any]) -> Detections:
-        """Decode a picture's raw answers (boxes [N, 4], scores [N, classes]) and keep the best that do not overlap."""
-        how = self.convention
-        shares = _sigmoid(scores) if how.score == "sigmoid" else _softmax(scores)
-        boxes = decode(coded, self.priors, how) * self.extent
-        parts = [_suppress(boxes, shares[:, slot], slot - 1, how) for slot in range(1, scores.shape[1])]
-        joined = [np.concatenate(columns) for columns in zip(*parts, strict=True)]
-        best = np.argsort(-joined[2], kind="stable")[: how.detections]
-        return Detections(joined[0][best].clip(0, self.extent), joined[1][best], joined[2][best])
 
 
 def focal_loss(scores: torch.Tensor, slots: torch.Tensor) -> torch.Tensor:
@@ -98,28 +89,3 @@ def mined_loss(scores: torch.Tensor, slots: torch.Tensor) -> torch.Tensor:
     rank = empty.detach().argsort(1, descending=True).argsort(1)
     mined = (rank < NEGATIVES * there.sum(1, keepdim=True).clamp(min=1)) & (slots == 0)
     return plain[there | mined].sum()
-
-
-def _suppress(
-    boxes: np.ndarray[Any, Any], scores: np.ndarray[Any, Any], index: int, how: BoxConvention
-) -> tuple[np.ndarray[Any, Any], ...]:
-    """Non-maximum suppression of one class: boxes, classes and scores that remain, best first."""
-    most = how.per_class or how.detections
-    order = np.flatnonzero(scores > max(how.score_threshold, 1e-3))
-    order = order[np.argsort(-scores[order], kind="stable")][: how.candidates or 400]
-    table = overlaps(boxes[order], boxes[order], np.zeros(len(order), np.bool_))
-    kept: list[int] = []
-    for place in range(len(order)):
-        if len(kept) < most and not (table[place, kept] > how.iou).any():
-            kept.append(place)
-    chosen = order[kept]
-    return boxes[chosen], np.full(len(chosen), index, np.int64), scores[chosen]
-
-
-def _sigmoid(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    return 1 / (1 + np.exp(-values))
-
-
-def _softmax(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    shares = np.exp(values - values.max(1, keepdims=True))
-    return shares / shares.sum(1, keepdims=True)

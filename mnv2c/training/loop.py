@@ -134,9 +134,7 @@ def _save(
         raise OutputError(f"{path}: cannot be written: {' '.join(str(error).split())}") from None
 
 
-def _resume(
-    path: Path | None, task: Task, network: nn.Module, optimiser: torch.optim.Optimizer, recipe: Recipe
-) -> int:
+def _resume(path: Path | None, task: Task, network: nn.Module, optimiser: torch.optim.Optimizer, recipe: Recipe) -> int:
     """Load a checkpoint that exists; return the number of steps it has behind it."""
     if path is None or not path.exists():
         return 0
