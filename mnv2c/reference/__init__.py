@@ -4,7 +4,9 @@ Needs the extra ``torch`` (``pip install 'mnv2c[torch]'``).
 """
 
 from mnv2c.reference.blocks import Bottleneck, Convolution
+from mnv2c.reference.detector import Detector
 from mnv2c.reference.load import load_weights
 from mnv2c.reference.network import Classifier
+from mnv2c.reference.segmenter import Segmenter
 
-__all__ = ["Bottleneck", "Classifier", "Convolution", "load_weights"]
+__all__ = ["Bottleneck", "Classifier", "Convolution", "Detector", "Segmenter", "load_weights"]

@@ -8,9 +8,11 @@ from torch.nn import functional
 
 from mnv2c.spec import ModelSpec
 
+ACTIVATIONS: dict[str, type[nn.Module]] = {"relu6": nn.ReLU6, "relu": nn.ReLU, "linear": nn.Identity}
+
 
 class Convolution(nn.Module):
-    """Convolution without bias, batch normalisation, and ReLU6 unless ``relu6`` is false.
+    """Convolution without bias, batch normalisation, and an activation: "relu6", "relu" or "linear".
 
     Under "symmetric" padding PyTorch's own padding is used; under "tf_same" the padding follows from the size of the
     input at hand.
@@ -26,7 +28,8 @@ class Convolution(nn.Module):
         stride: int = 1,
         dilation: int = 1,
         groups: int = 1,
-        relu6: bool = True,
+        activation: str = "relu6",
+        epsilon: float | None = None,
     ) -> None:
         super().__init__()
         self.same = spec.padding == "tf_same" and kernel > 1
@@ -40,8 +43,8 @@ class Convolution(nn.Module):
             groups=groups,
             bias=False,
         )
-        self.bn = nn.BatchNorm2d(outputs, eps=spec.bn_epsilon)
-        self.activation = nn.ReLU6() if relu6 else nn.Identity()
+        self.bn = nn.BatchNorm2d(outputs, eps=spec.bn_epsilon if epsilon is None else epsilon)
+        self.activation = ACTIVATIONS[activation]()
         nn.init.kaiming_normal_(self.conv.weight, mode="fan_out")
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -67,7 +70,7 @@ class Bottleneck(nn.Module):
         inner = t * inputs
         self.expand = Convolution(spec, inputs, inner) if t > 1 else None
         self.depthwise = Convolution(spec, inner, inner, kernel=3, stride=stride, dilation=dilation, groups=inner)
-        self.project = Convolution(spec, inner, outputs, relu6=spec.bottleneck_activation == "relu6")
+        self.project = Convolution(spec, inner, outputs, activation=spec.bottleneck_activation)
         self.adds_input = spec.shortcut == "bottleneck" and stride == 1 and inputs == outputs
         self.joins_expansions = spec.shortcut == "expansion"
 

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 import numpy as np
 import torch
 
 from mnv2c.errors import WeightsError
-from mnv2c.reference.network import Classifier
+from mnv2c.reference.network import Body
 
-# How the modules call what ends a name of ours; the longer endings come first.
+# How the modules call what ends a name of ours; the first ending that fits counts.
 ENDINGS = {
     ".bn.gamma": ".bn.weight",
     ".bn.beta": ".bn.bias",
     ".bn.mean": ".bn.running_mean",
     ".bn.variance": ".bn.running_var",
-    "head.dense.weight": "head_dense.weight",
-    "head.dense.bias": "head_dense.bias",
+    ".dense.weight": ".dense.weight",
+    ".predict.weight": ".predict.weight",
+    ".classes.weight": ".classes.weight",
+    ".bias": ".bias",
     ".weight": ".conv.weight",
 }
+HEAD = "head."
+
+Network = TypeVar("Network", bound=Body)
 
 
 def module_name(name: str) -> str:
@@ -27,10 +33,11 @@ def module_name(name: str) -> str:
     ending = next((ending for ending in ENDINGS if name.endswith(ending)), None)
     if ending is None:
         raise WeightsError(f'reference: tensor "{name}" is not part of any network')
-    return (name.removesuffix(ending) + ENDINGS[ending]).replace("head.pointwise", "head_pointwise")
+    called = name.removesuffix(ending) + ENDINGS[ending]
+    return f"head_{called.removeprefix(HEAD)}" if called.startswith(HEAD) else called
 
 
-def load_weights(network: Classifier, weights: Mapping[str, np.ndarray]) -> Classifier:
+def load_weights(network: Network, weights: Mapping[str, np.ndarray]) -> Network:
     """Copy weights (``mnv2c.weights.expected`` names, float32) into ``network``, which is returned, in eval mode.
 
     Raises WeightsError unless names and shapes are exactly the network's.

@@ -67,6 +67,8 @@ def random_weights(spec: ModelSpec, seed: int) -> Weights:
             seen[layer.name] = _Statistics(inputs[0].mean + inputs[1].mean, inputs[0].variance + inputs[1].variance)
         elif layer.kind == "concat":
             seen[layer.name] = _Statistics(*(np.concatenate(part) for part in zip(*map(astuple, inputs), strict=True)))
+        elif layer.kind == "dense":
+            _dense(layer, inputs[0], seed, weights)
         elif layer.has_bias:
             _prediction(layer, inputs[0], spec, seed, weights)
         else:
@@ -94,19 +96,32 @@ def _convolution(layer: Layer, source: _Statistics, seed: int, weights: Weights)
     return _activated(beta.astype(np.float64), gamma.astype(np.float64), layer.activation)
 
 
-def _prediction(layer: Layer, source: _Statistics, spec: ModelSpec, seed: int, weights: Weights) -> None:
-    """Scale the weight so that the results spread by their scale around the bias."""
+def _dense(layer: Layer, source: _Statistics, seed: int, weights: Weights) -> None:
+    """Scale the weight so that logits spread by LOGIT_SCALE around the bias."""
+    power = float((source.mean**2 + source.variance).sum())
+    bound = float(_rounded(np.array(LOGIT_SCALE * sqrt(3 / power))))
     name = layer.name
-    power = float((source.mean**2 + source.variance).sum()) * prod(layer.kernel)
+    weights[f"{name}.weight"] = uniform(seed, f"{name}.weight", layer.weight_shape, -bound, bound)
+    weights[f"{name}.bias"] = uniform(seed, f"{name}.bias", layer.output_shape[2:], *BIAS)
+
+
+def _prediction(layer: Layer, source: _Statistics, spec: ModelSpec, seed: int, weights: Weights) -> None:
+    """Let every result spread over the map by its scale, around a number drawn as the bias of ``_dense``.
+
+    The weighted means of the inputs are the same at every pixel: without taking them off, one class would win all.
+    """
+    name = layer.name
+    power = float(source.variance.sum()) * prod(layer.kernel)
     scale = next((scale for prefix, scale in SCALES.items() if name.startswith(prefix)), LOGIT_SCALE)
     bound = float(_rounded(np.array(scale * sqrt(3 / power))))
-    weights[f"{name}.weight"] = uniform(seed, f"{name}.weight", layer.weight_shape, -bound, bound)
-    bias = uniform(seed, f"{name}.bias", layer.output_shape[2:], *BIAS)
+    weight = weights[f"{name}.weight"] = uniform(seed, f"{name}.weight", layer.weight_shape, -bound, bound)
+    centre = uniform(seed, f"{name}.bias", layer.output_shape[2:], *BIAS)
     if name.startswith("scores_"):
-        slots = np.arange(bias.size) % spec.classes
+        slots = np.arange(centre.size) % spec.classes
         scores = uniform(seed, f"{name}.bias", layer.output_shape[2:], *SCORE_BIAS)
-        bias = np.where(slots == CONVENTIONS[spec.boxes].background, bias, scores)
-    weights[f"{name}.bias"] = bias
+        centre = np.where(slots == CONVENTIONS[spec.boxes].background, centre, scores)
+    constant = (weight.astype(np.float64).sum((2, 3)) * source.mean).sum(1)
+    weights[f"{name}.bias"] = _rounded(centre - constant)
 
 
 def _activated(mean: np.ndarray, deviation: np.ndarray, activation: str) -> _Statistics:
