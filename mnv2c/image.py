@@ -23,10 +23,10 @@ MAX_PIXELS = 100_000_000
 class Preprocessing:
     """How pixel values become inputs: ``(pixel / 255 - mean) / deviation`` per channel, red first.
 
-    ``fit`` says how a picture of another shape gets into the network's: "crop" cuts out the centre, of which ``crop`` is
-    the share of the tighter side; "stretch" takes all of it; "letterbox" too, with grey bars to two sides instead of
-    another shape. ``interpolation`` is how it is resized. The defaults are those of the paper's own implementation: a
-    crop of 87.5 % and values in [-1, 1].
+    ``fit`` says how a picture of another shape gets into the network's: "crop" cuts out the centre, of which ``crop``
+    is the share of the tighter side; "stretch" takes all of it; "letterbox" too, with grey bars to two sides instead
+    of another shape. ``interpolation`` is how it is resized. The defaults are those of the paper's own implementation:
+    a crop of 87.5 % and values in [-1, 1].
     """
 
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)

@@ -87,8 +87,12 @@ def _origin(checkpoint: Checkpoint) -> dict[str, Any]:
     """
     source, card = checkpoint.source, checkpoint.card
     if card is not None:
-        known = {"task": card.task, "labels": list(card.labels), "licence": card.licence}
-        return known | {"accuracy": dict(card.accuracy), "weights": "described in their own file", "class_offset": 0}
+        described: dict[str, Any] = {"task": card.task, "labels": list(card.labels), "licence": card.licence}
+        return described | {
+            "accuracy": dict(card.accuracy),
+            "weights": "described in their own file",
+            "class_offset": 0,
+        }
     known = {"weights": source.title, "licence": source.licence, "class_offset": checkpoint.class_offset}
     return known if source.classes else {}
 

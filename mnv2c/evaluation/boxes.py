@@ -28,7 +28,7 @@ def edge_form(boxes: Floats) -> Floats:
 
 
 def decode(coded: Floats, priors: Floats, convention: BoxConvention) -> Floats:
-    """Return boxes [N, 4] (left, top, right, bottom, relative to the image) from their code against the priors [N, 4]."""
+    """Return boxes [N, 4] (left, top, right, bottom, relative to the image) from their code and the priors [N, 4]."""
     x, y, w, h = (coded[:, place] for place in convention.coding)
     near, grow = (np.float32(variance) for variance in convention.variances)
     clamp = np.float32(np.inf if convention.clamp is None else convention.clamp)
@@ -76,4 +76,5 @@ def _sigmoid(values: Floats) -> Floats:
 
 def _softmax(values: Floats) -> Floats:
     shares = np.exp(values - values.max(1, keepdims=True))
-    return (shares / shares.sum(1, keepdims=True)).astype(np.float32)
+    chances: Floats = (shares / shares.sum(1, keepdims=True)).astype(np.float32)
+    return chances

@@ -23,7 +23,7 @@ class Ranks:
         the better one, as in every answer of mnv2c; NaN is the worst.
         """
         values = np.nan_to_num(scores.reshape(-1).astype(np.float64), nan=-np.inf, posinf=np.inf, neginf=-np.inf)
-        better = np.count_nonzero(values > values[label]) + np.count_nonzero(values[:label] == values[label])
+        better = int((values > values[label]).sum() + (values[:label] == values[label]).sum())
         self.count += 1
         self.within = tuple(hits + (better < k) for hits, k in zip(self.within, WITHIN, strict=True))
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mnv2c.errors import UserError
+from mnv2c.evaluation.detection import Objects
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from mnv2c.evaluation.detection import Objects
-
-    Truth = int | Objects | NDArray[np.uint8]
+Truth = int | Objects | NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,8 +73,6 @@ def slots(data: Data, labels: tuple[str, ...], classes: int, offset: int = 0) ->
 
 def as_pixels(path: Any) -> NDArray[np.uint8]:
     """Read a picture file as uint8 [H, W, 3]; UserError where it cannot be read."""
-    import numpy as np
-
     from mnv2c.image import open_picture
 
     return np.asarray(open_picture(path), np.uint8)

@@ -1,8 +1,8 @@
 """Average precision of a detector as COCO defines it, without COCO's tools, which it agrees with.
 
-Per class all detections compete in the order of their scores. One is right where it overlaps an object of its class, not
-yet found by a better one of the same picture, by at least a threshold. Precision, made monotone, is averaged at 101 levels
-of recall, then over the classes that occur.
+Per class all detections compete in the order of their scores. One is right where it overlaps an object of its class,
+not yet found by a better one of the same picture, by at least a threshold. Precision, made monotone, is averaged at
+101 levels of recall, then over the classes that occur.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Detections:
     scores: NDArray[np.float32]
 
     def scaled(self, extent: NDArray[np.float32]) -> Detections:
-        """Boxes relative to a picture as pixels of one with ``extent`` = (width, height, width, height), cut at its edge."""
+        """Relative boxes as pixels of a picture, ``extent`` = (width, height, width, height), cut at its edge."""
         return Detections((self.boxes * extent).clip(0, extent), self.classes, self.scores)
 
 
@@ -85,7 +85,8 @@ def overlaps(boxes: NDArray[np.float32], others: NDArray[np.float32], crowd: NDA
     both = sides.clip(0).prod(-1)
     areas = [(item[..., 2:] - item[..., :2]).clip(0).prod(-1) for item in (first, second)]
     either = np.where(crowd[None], areas[0], areas[0] + areas[1] - both)
-    return np.divide(both, either, out=np.zeros_like(both), where=either > 0)
+    shares: NDArray[np.float64] = np.divide(both, either, out=np.zeros_like(both), where=either > 0)
+    return shares
 
 
 def _class_precision(truth: Sequence[Objects], found: Sequence[Detections], item: int) -> NDArray[np.float64]:

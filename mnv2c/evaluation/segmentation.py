@@ -34,7 +34,8 @@ class Confusion:
         """One value per class, NaN for those that are neither in the truth nor found."""
         both = np.diag(self.counts).astype(np.float64)
         either = self.counts.sum(0) + self.counts.sum(1) - both
-        return np.divide(both, either, out=np.full_like(both, np.nan), where=either > 0)
+        shares: NDArray[np.float64] = np.divide(both, either, out=np.full_like(both, np.nan), where=either > 0)
+        return shares
 
     def figures(self) -> dict[str, float]:
         """``miou`` over the classes that occur, and ``pixels``, the share of pixels that are right; both in [0, 1]."""

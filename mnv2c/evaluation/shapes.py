@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from mnv2c.errors import UserError
-from mnv2c.evaluation.data import Data, Sample
+from mnv2c.evaluation.data import Data, Sample, Truth
 from mnv2c.evaluation.detection import Objects
-from mnv2c.scenes import HELD_OUT_SEED, LABELS, SETTINGS, Scenes
+from mnv2c.scenes import HELD_OUT_SEED, LABELS, SETTINGS, Scene, Scenes
 
 PREFIX = "shapes"
 COUNT = 500
@@ -36,9 +36,9 @@ class Shapes(Data):
     def __getitem__(self, index: int) -> Sample:
         """Draw scene ``index``."""
         scene = self.scenes[index]
-        truths = {
-            "classifier": lambda: int(scene.classes[0]),
-            "detector": lambda: Objects.plain(scene.boxes, scene.classes),
-            "segmenter": lambda: scene.mask,
-        }
-        return Sample(f"scene {index}", scene.image, truths[self.task]())
+        return Sample(f"scene {index}", scene.image, self._truth(scene))
+
+    def _truth(self, scene: Scene) -> Truth:
+        if self.task == "classifier":
+            return int(scene.classes[0])
+        return scene.mask if self.task == "segmenter" else Objects.plain(scene.boxes, scene.classes)

@@ -18,6 +18,7 @@ CLASSES = (
 )
 """VOC's own classes; a folder with a ``labels.txt`` has those."""
 
+EDGES = ("xmin", "ymin", "xmax", "ymax")
 SETS = {"detector": "Main", "segmenter": "Segmentation"}
 BELOW = ("", "VOC2012", "VOCdevkit/VOC2012", "VOC2007", "VOCdevkit/VOC2007")
 
@@ -59,10 +60,7 @@ class Voc(Data):
         """Boxes of an XML file, which count pixels from 1 and include the last."""
         try:
             entries = ElementTree.fromstring(read_text(path)).findall("object")
-            ends = [
-                [float(entry.find("bndbox").findtext(key)) for key in ("xmin", "ymin", "xmax", "ymax")]
-                for entry in entries
-            ]  # type: ignore[union-attr,arg-type]
+            ends = [[float(entry.findtext(f"bndbox/{key}") or "missing") for key in EDGES] for entry in entries]
             names = [str(entry.findtext("name")) for entry in entries]
             difficult = np.array([entry.findtext("difficult", "0").strip() == "1" for entry in entries], np.bool_)
         except (ElementTree.ParseError, AttributeError, TypeError, ValueError) as error:

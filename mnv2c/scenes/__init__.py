@@ -1,4 +1,4 @@
-"""Generated pictures of shapes with exact boxes and masks: data to train on and to measure with, where there is no other.
+"""Generated pictures of shapes with exact boxes and masks: data to train on and to measure with.
 
 Seeded, and no file is needed. Colour, shape and texture each tell some classes apart, so that a network fed with
 swapped colours, a wrong scale or shifted windows answers visibly worse.

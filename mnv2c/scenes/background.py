@@ -31,11 +31,13 @@ def background(random: np.random.Generator, height: int, width: int) -> NDArray[
 
 def grain(random: np.random.Generator, shape: tuple[int, ...], deviation: float) -> NDArray[np.float32]:
     """Noise of this standard deviation for every value on its own."""
-    return (np.float32(deviation) * NORMAL)[random.integers(0, 256, shape, np.uint8)]
+    noise: NDArray[np.float32] = (np.float32(deviation) * NORMAL)[random.integers(0, 256, shape, np.uint8)]
+    return noise
 
 
 @lru_cache(maxsize=64)
 def _weights(size: int, cells: int) -> NDArray[np.float32]:
     """The matrix [size, cells] that interpolates linearly between ``cells`` values."""
     places = np.linspace(0, cells - 1, size, dtype=np.float64)
-    return np.maximum(0, 1 - np.abs(places[:, None] - np.arange(cells))).astype(np.float32)
+    weights: NDArray[np.float32] = np.maximum(0, 1 - np.abs(places[:, None] - np.arange(cells))).astype(np.float32)
+    return weights

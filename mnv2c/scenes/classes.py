@@ -19,7 +19,7 @@ class Colour(NamedTuple):
 
 
 class ShapeClass(NamedTuple):
-    """A class: its label, and the names of its shape, colour and texture in ``SHAPES``, ``COLOURS`` and ``TEXTURES``."""
+    """A class: its label, and which of ``SHAPES``, ``COLOURS`` and ``TEXTURES`` it has, by name."""
 
     label: str
     shape: str

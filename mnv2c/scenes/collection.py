@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,10 +20,10 @@ SHAPES_OF_PICTURES = ((240, 320), (320, 240), (256, 256), (192, 288))  # height 
 
 
 @dataclass(frozen=True)
-class Scenes(Sequence[Scene]):
+class Scenes:
     """``count`` scenes of a seed; equal arguments give equal scenes, whichever of them are asked for.
 
-    A PyTorch ``DataLoader`` takes it as a dataset with a ``collate_fn``. Without ``sizes`` all pictures are as large as the setting says,
+    PyTorch's ``DataLoader`` takes it as a dataset. Without ``sizes`` all pictures are as large as the setting says,
     else they take these heights x widths in turn and are not stretched.
     """
 
@@ -46,7 +46,7 @@ class Scenes(Sequence[Scene]):
         """How many there are."""
         return self.count
 
-    def __getitem__(self, index: int) -> Scene:  # type: ignore[override]
+    def __getitem__(self, index: int) -> Scene:
         """Draw scene ``index``."""
         if not 0 <= index < self.count:
             raise IndexError(f"scene {index} of {self.count}")

@@ -43,7 +43,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class _Item:
-    """A shape to paint; ``index`` is that of its class, -1 where it belongs to none. Lengths are shares of the height."""
+    """A shape to paint; ``index`` is that of its class, -1 where it has none. Lengths are shares of the height."""
 
     index: int
     shape: str
@@ -158,18 +158,20 @@ def _patch(item: _Item, setting: Setting, aspect: float, softness: float) -> _Pa
     columns = slice(
         max(0, int((item.x - reach) / across)), min(setting.image_width, int((item.x + reach) / across) + 2)
     )
-    dy = ((np.arange(rows.start, rows.stop, dtype=np.float32) + np.float32(0.5)) * np.float32(down)) - np.float32(
-        item.y
-    )
-    dx = (np.arange(columns.start, columns.stop, dtype=np.float32) + np.float32(0.5)) * np.float32(across)
-    dx = (dx - np.float32(item.x))[None, :]
+    dy = _centres(rows, down, item.y)[:, None]
+    dx = _centres(columns, across, item.x)[None, :]
     turn, tilt = np.float32(cos(item.angle)), np.float32(sin(item.angle))
-    u = (turn * dx + tilt * dy[:, None]) / np.float32(item.wide)
-    v = (turn * dy[:, None] - tilt * dx) / np.float32(item.high)
+    u = (turn * dx + tilt * dy) / np.float32(item.wide)
+    v = (turn * dy - tilt * dx) / np.float32(item.high)
     distance = SHAPES[item.shape](u, v)
     steepness = np.float32(min(item.wide, item.high) / max(down, across) / softness)  # shares of coverage per unit
     coverage = np.clip(np.float32(0.5) - steepness * distance, 0, 1)
     return _Patch(rows, columns, coverage, TEXTURES[item.texture](u, v), distance <= 0)
+
+
+def _centres(pixels: slice, step: float, origin: float) -> NDArray[np.float32]:
+    """Where the centres of pixels lie from ``origin``."""
+    return ((np.arange(pixels.start, pixels.stop) + 0.5) * step - origin).astype(np.float32)
 
 
 def _stack(

@@ -77,7 +77,8 @@ SHAPES: dict[str, Field] = {
 
 def _step(wave: Plane) -> Plane:
     """Turn a wave in [-1, 1] into a pattern with edges."""
-    return np.clip(np.float32(0.5) + np.float32(EDGE / 2) * wave, 0, 1)
+    pattern: Plane = np.clip(np.float32(0.5) + np.float32(EDGE / 2) * wave, 0, 1)
+    return pattern
 
 
 def _striped(u: Plane, v: Plane) -> Plane:

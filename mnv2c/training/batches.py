@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from mnv2c.scenes import Scene, Scenes
 Targets = dict[str, "np.ndarray[Any, Any]"]
 
 
-class Batches(Dataset[dict[str, torch.Tensor]]):
+class Batches(Dataset):
     """Batch i holds scenes i * size to (i + 1) * size - 1: "image" uint8 [size, H, W, 3], and the task's targets."""
 
     def __init__(self, scenes: Scenes, size: int, targets: Callable[[Scene], Targets], first: int = 0) -> None:
@@ -33,6 +33,7 @@ class Batches(Dataset[dict[str, torch.Tensor]]):
         stacked = {name: np.stack([item[name] for item in found]) for name in found[0]}
         return {name: torch.from_numpy(array) for name, array in {"image": images, **stacked}.items()}
 
-    def loader(self, workers: int) -> DataLoader[dict[str, torch.Tensor]]:
+    def loader(self, workers: int) -> Iterable[dict[str, torch.Tensor]]:
         """All batches in order; ``workers`` processes draw them, 0: this one."""
-        return DataLoader(self, batch_size=None, shuffle=False, num_workers=workers)
+        ahead: Iterable[dict[str, torch.Tensor]] = DataLoader(self, batch_size=None, shuffle=False, num_workers=workers)
+        return ahead

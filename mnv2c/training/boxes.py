@@ -33,8 +33,8 @@ def match(
 ) -> tuple[NDArray[np.int64], Floats]:
     """Return for every prior the class slot that it is to answer, int64 [N], and the coded box, float32 [N, 4].
 
-    ``boxes`` are relative to the image; class i has slot i + 1. 0 stands for nothing, ``UNDECIDED`` for any answer. Every
-    object gets the prior that overlaps it most, whatever the overlap.
+    ``boxes`` are relative to the image; class i has slot i + 1. 0 stands for nothing, ``UNDECIDED`` for any answer.
+    Every object gets the prior that overlaps it most, whatever the overlap.
     """
     slots = np.zeros(len(priors), np.int64)
     if not len(boxes):

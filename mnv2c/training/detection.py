@@ -28,7 +28,7 @@ BOX_WEIGHT = 1.0
 
 
 class Detection(Task):
-    """Scores learn by focal loss where they are sigmoids, by hard negative mining where a softmax; boxes by smooth L1."""
+    """Sigmoid scores learn by focal loss, those of a softmax by hard negative mining; boxes by smooth L1."""
 
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__(spec)

@@ -38,7 +38,7 @@ def half_precision(task: Task, network: nn.Module) -> Arrays:
 def rounded(task: Task, network: nn.Module) -> nn.Module:
     """Put the weights that the file will have into ``network``, so that what is measured is what is written."""
     weights = {name: tensor.astype(np.float32) for name, tensor in half_precision(task, network).items()}
-    return load_weights(network, weights)  # type: ignore[arg-type]
+    return load_weights(network, weights)
 
 
 def export(

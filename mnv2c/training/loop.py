@@ -81,7 +81,7 @@ def train(
     """
     torch.manual_seed(recipe.seed)
     optimiser = OPTIMISERS[recipe.optimiser](_groups(network, recipe.weight_decay), recipe.rate)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.to(memory_format=torch.channels_last)
     first = _resume(checkpoint, task, network, optimiser, recipe)
     network.train()
     losses: list[float] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -73,10 +73,11 @@ def to_input(images: torch.Tensor) -> torch.Tensor:
     return (images.float() / 255 - 0.5).div_(0.5).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
 
 
-@torch.no_grad()
-def answers(network: nn.Module, scenes: Scenes, size: int) -> Any:
+def answers(network: nn.Module, scenes: Scenes, size: int) -> Iterator[tuple[list[Scene], Any]]:
     """Yield scenes and the module's answers to them, ``size`` at a time."""
     network.eval()
     for first in range(0, len(scenes), size):
         images, some = scenes.batch(first, min(size, len(scenes) - first))
-        yield some, network(to_input(torch.from_numpy(images)))
+        with torch.no_grad():
+            found = network(to_input(torch.from_numpy(images)))
+        yield some, found

@@ -60,7 +60,14 @@ def card_of(metadata: Mapping[str, str], path: str) -> Card | None:
         raise WeightsError(f"{path}: the description in its metadata is not JSON: export the weights again") from None
     if not isinstance(entries, dict) or entries.get("format") != FORMAT:
         raise WeightsError(f"{path}: its description is of another format than {FORMAT}: export the weights again")
-    kinds = {"task": str, "spec": str, "labels": list, "preprocessing": dict, "recipe": dict, "accuracy": dict}
+    kinds: dict[str, type] = {
+        "task": str,
+        "spec": str,
+        "labels": list,
+        "preprocessing": dict,
+        "recipe": dict,
+        "accuracy": dict,
+    }
     kinds |= {"licence": str, "seed": int}
     wrong = [name for name, kind in kinds.items() if not isinstance(entries.get(name), kind)]
     if wrong or not all(isinstance(label, str) for label in entries["labels"]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +39,7 @@ CLASS_BIAS = {"classifier": "head.dense.bias", "detector": "scores_1.predict.bia
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """The weights as float32 by our names, the model they are of, where they come from, and what they say of themselves."""
+    """The weights as float32 by our names, the model they are of, their source, and what they say of themselves."""
 
     spec: ModelSpec
     tensors: Weights

@@ -19,7 +19,7 @@ MAXIMUM_HEADER_BYTES = 16 << 20
 
 @dataclass(frozen=True, eq=False)
 class TensorFile:
-    """An open file: shapes and dtypes (as safetensors calls them) by name, how to read one tensor, and what else it says.
+    """An open file: shapes and dtypes (as safetensors calls them) by name, and how to read one tensor.
 
     ``metadata`` are the texts that a safetensors file may carry.
     """
