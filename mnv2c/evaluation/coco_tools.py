@@ -38,12 +38,10 @@ def mean_precision(truth: Sequence[Objects], found: Sequence[Detections]) -> Pre
         judge.evaluate()
         judge.accumulate()
     table = judge.eval["precision"][:, :, :, 0, -1]  # [thresholds, recalls, classes], all areas, 100 detections
-    table = np.where(table < 0, np.nan, table)  # -1 stands for a class that does not occur
-    at_half = np.nanmean(table[0], axis=0, where=~np.isnan(table[0])) if table.size else np.array([])
-    by_class = {
-        int(item): float(value) for item, value in zip(judge.params.catIds, at_half, strict=True) if value == value
-    }
-    return Precision(float(np.nanmean(table)), float(np.nanmean(table[0])), by_class)
+    occurs = (table > -1).all((0, 1))  # -1 stands for a class that does not occur
+    table, classes = table[..., occurs], np.array(judge.params.catIds)[occurs]
+    by_class = dict(zip(classes.tolist(), table[0].mean(0).tolist(), strict=True))
+    return Precision(float(table.mean()), float(table[0].mean()), by_class)
 
 
 def _truth(truth: Sequence[Objects], found: Sequence[Detections]) -> dict[str, Any]:

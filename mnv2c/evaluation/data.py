@@ -59,13 +59,12 @@ def slots(data: Data, labels: tuple[str, ...], classes: int, offset: int = 0) ->
     count = len(data.labels)
     if data.task == "classifier" and count == classes - offset:
         return tuple(range(offset, classes))
-    if data.task == "detector" and max(data.numbers, default=0) < classes and count + 1 <= classes:
-        contiguous = count + 1 == classes
-        return tuple(range(1, count + 1)) if contiguous else data.numbers
     if data.task == "segmenter" and count == classes:
         return data.numbers
-    if data.task == "detector" and count == classes:
-        return tuple(range(count))
+    if data.task == "detector" and count in (classes - 1, classes):  # with a background, or without one
+        return tuple(range(classes - count, classes))
+    if data.task == "detector" and count < classes and max(data.numbers) < classes:
+        return data.numbers
     raise UserError(
         f"{data.title}: has {count} classes, but the network has {classes}; compile it with the weights for this data"
     )

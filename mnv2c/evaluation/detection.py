@@ -99,8 +99,8 @@ def _class_precision(truth: Sequence[Objects], found: Sequence[Detections], item
         table = overlaps(seen.boxes[mine][order], there.boxes[yours], crowd)
         hits = [_match(table, ignored, crowd, threshold) for threshold in THRESHOLDS]
         scores.append(seen.scores[mine][order])
-        right.append(np.array([hit for hit, _ in hits]).reshape(len(THRESHOLDS), -1))
-        void.append(np.array([free for _, free in hits]).reshape(len(THRESHOLDS), -1))
+        right.append(np.array([hit for hit, _ in hits], np.bool_).reshape(len(THRESHOLDS), -1))
+        void.append(np.array([free for _, free in hits], np.bool_).reshape(len(THRESHOLDS), -1))
         objects += int(np.count_nonzero(~ignored))
     order = np.argsort(-np.concatenate(scores), kind="stable")
     hits_by_score, free = np.concatenate(right, 1)[:, order], np.concatenate(void, 1)[:, order]

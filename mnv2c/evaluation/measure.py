@@ -150,7 +150,7 @@ def measure(network: Network, data: Data, limit: int | None = None, progress: Re
         answer, milliseconds = network.answer(sample.image)
         meter.add(answer, sample.truth)
         spent.append(milliseconds)
-        progress(f"running {count} pictures", (index + 1) / count)
+        progress(f"pictures from {index * 10 // count * count // 10} of {count}", (index + 1) / count)
     name, emulated = network.description.name, network.machine.emulated
     return Accuracy(
         name, network.task, data.title, count, meter.figures(), meter.tool, float(np.median(spent)), emulated

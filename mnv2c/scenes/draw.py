@@ -161,8 +161,8 @@ def _patch(item: _Item, setting: Setting, aspect: float, softness: float) -> _Pa
     dy = _centres(rows, down, item.y)[:, None]
     dx = _centres(columns, across, item.x)[None, :]
     turn, tilt = np.float32(cos(item.angle)), np.float32(sin(item.angle))
-    u = (turn * dx + tilt * dy) / np.float32(item.wide)
-    v = (turn * dy - tilt * dx) / np.float32(item.high)
+    u = ((turn * dx + tilt * dy) / np.float32(item.wide)).astype(np.float32, copy=False)
+    v = ((turn * dy - tilt * dx) / np.float32(item.high)).astype(np.float32, copy=False)
     distance = SHAPES[item.shape](u, v)
     steepness = np.float32(min(item.wide, item.high) / max(down, across) / softness)  # shares of coverage per unit
     coverage = np.clip(np.float32(0.5) - steepness * distance, 0, 1)

@@ -29,7 +29,8 @@ def half_precision(task: Task, network: nn.Module) -> Arrays:
     found: Arrays = {}
     for name in expected(task.spec):
         exact = state[module_name(name)].detach().float().numpy()
-        found[name] = exact.astype(np.float16)
+        with np.errstate(over="ignore"):  # which is told below
+            found[name] = exact.astype(np.float16)
         if not np.isfinite(found[name]).all():
             raise WeightsError(f'tensor "{name}" reaches {np.abs(exact).max():g}, beyond float16: train with less rate')
     return found
