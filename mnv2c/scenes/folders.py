@@ -36,7 +36,7 @@ def write_folder(folder: Path, layout: str, seed: int, count: int, report: Repor
     hidden = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     try:
         hidden.mkdir()
-        WRITERS[layout](hidden, scenes, lambda done: report(f"drawing {count} scenes, {10 * done // count * 10} %", done / count))
+        WRITERS[layout](hidden, scenes, lambda done: report(f"drawing, {10 * done // count * 10} %", done / count))
         (hidden / LABELS_FILE).write_text("".join(f"{label}\n" for label in LABELS), "utf-8")
         os.replace(hidden, folder)
     except OSError as error:

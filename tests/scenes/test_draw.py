@@ -1,4 +1,4 @@
-"""Scenes: boxes and masks are exactly what was painted, equal seeds give equal scenes, every class comes equally often."""
+"""Scenes: boxes and masks are exactly what was painted, equal seeds give equal scenes, classes come equally often."""
 
 from __future__ import annotations
 
