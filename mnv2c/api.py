@@ -72,19 +72,34 @@ def run(
     images: Sequence[str | Path],
     *,
     top: int = 5,
+    score: float = 0.3,
     labels: str | Path | None = None,
     picture: str | Path | None = None,
     threads: int | None = None,
+    also: Sequence[str | Path] = (),
+    flip: bool = False,
 ) -> list[Prediction]:
-    """Classify picture files with a compiled folder, under an emulator where the target is another CPU.
+    """Run picture files through a compiled folder, under an emulator where the target is another CPU.
 
-    ``labels`` is a text file with one class name per line; ``picture`` is written from the only image; ``threads`` is
-    at most what the folder was compiled for, which is the default. UserError for unreadable files, LibraryError for a
-    folder that cannot run here.
+    The answers are the ``top`` classes, detections above ``score``, or the classes of a mask. ``labels`` is a text file
+    with one class name per line, instead of the library's own; ``picture`` is written from the only image, with its
+    answer; ``threads`` is at most what the folder was compiled for, which is the default. Segmenters that give logits
+    are averaged with those in the folders ``also``, and with ``flip`` over the mirrored picture. UserError for
+    unreadable files, LibraryError for a folder that cannot run here.
     """
     from mnv2c import prediction
 
-    return prediction.classify(Path(directory), images, top=top, labels=labels, picture=picture, threads=threads)
+    return prediction.classify(
+        Path(directory),
+        images,
+        top=top,
+        score=score,
+        labels=labels,
+        picture=picture,
+        threads=threads,
+        also=also,
+        flip=flip,
+    )
 
 
 def verify(directory: str | Path, *, seed: int = 0, check: bool = True, threads: int | None = None) -> Report:
@@ -107,16 +122,18 @@ def evaluate(
     *,
     limit: int | None = None,
     threads: int | None = None,
+    by: str = "library",
     progress: Callable[[str, float], None] = lambda phase, fraction: None,
 ) -> Accuracy:
     """Measure how often a compiled folder is right: top-1 and top-5, mAP or mIOU, by its task.
 
     ``data`` is a folder in the layout of ImageNet, COCO or PASCAL VOC, or ``shapes[:SEED[:COUNT]]``: generated scenes.
+    ``by`` "library" measures with the library's own C before and after the network, "pillow" with Pillow and NumPy.
     UserError for data that is missing, damaged or has other classes; LibraryError for a folder that cannot run here.
     """
     from mnv2c.evaluation.measure import evaluate as measure
 
-    return measure(directory, data, limit=limit, threads=threads, progress=progress)
+    return measure(directory, data, limit=limit, threads=threads, by=by, progress=progress)
 
 
 def draw_scenes(

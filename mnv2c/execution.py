@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mnv2c.runtime import Description, StepResult, emulator, load
 from mnv2c.runtime.description import read
+from mnv2c.runtime.frames import FrameFunctions, compiled_apart
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,6 +29,10 @@ class Executor(ABC):
     @abstractmethod
     def run(self, inputs: Sequence[NDArray[Any]]) -> tuple[Arrays, float]:
         """Run once; return the outputs and the milliseconds it took."""
+
+    @abstractmethod
+    def frames(self) -> FrameFunctions:
+        """What the library does with frames; LibraryError where it cannot be had."""
 
     @abstractmethod
     def trace(self, inputs: Sequence[NDArray[Any]]) -> tuple[StepResult, ...]:
@@ -49,6 +55,10 @@ class InProcess(Executor):
         spent = (time.perf_counter() - start) * 1e3
         return (outputs if isinstance(outputs, tuple) else (outputs,)), spent
 
+    def frames(self) -> FrameFunctions:
+        """Those of the library itself."""
+        return self._library.frames
+
     def trace(self, inputs: Sequence[NDArray[Any]]) -> tuple[StepResult, ...]:
         """Run step by step; return what each step leaves behind."""
         return tuple(self._library.trace(*inputs))
@@ -69,6 +79,11 @@ class AsProgram(Executor):
         start = time.perf_counter()
         outputs = emulator.run(self._library, inputs).outputs
         return outputs, (time.perf_counter() - start) * 1e3
+
+    def frames(self) -> FrameFunctions:
+        """The same C, compiled for this machine."""
+        with tempfile.TemporaryDirectory(prefix="mnv2c-frames-") as folder:
+            return compiled_apart(read(self._library), Path(folder))
 
     def trace(self, inputs: Sequence[NDArray[Any]]) -> tuple[StepResult, ...]:
         """Run step by step; return what each step leaves behind."""

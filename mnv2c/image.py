@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL.Image import Image, Resampling
 
-BAR = 127  # grey value of a letterbox's bars
-
 #: A picture may not have more pixels than this (a decompression bomb would fill the memory).
 MAX_PIXELS = 100_000_000
 
@@ -94,13 +92,9 @@ def fit_picture(picture: Image, height: int, width: int, how: Preprocessing) -> 
         return crop_picture(picture, height, width, how.crop, how.interpolation)
     if how.fit == "stretch":
         return picture.resize((width, height), _method(how.interpolation))
-    if how.fit != "letterbox":
-        raise UserError(f"fit {how.fit!r} of the picture: choose from crop, stretch, letterbox")
-    scale = min(height / picture.height, width / picture.width)
-    inner = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    boxed = Image.new("RGB", (width, height), (BAR, BAR, BAR))
-    boxed.paste(picture.resize(inner, _method(how.interpolation)), ((width - inner[0]) // 2, (height - inner[1]) // 2))
-    return boxed
+    if how.fit == "letterbox":
+        return letterbox_picture(picture, height, width)
+    raise UserError(f"fit {how.fit!r} of the picture: choose from crop, stretch, letterbox")
 
 
 def _method(interpolation: str) -> Resampling:
@@ -110,6 +104,17 @@ def _method(interpolation: str) -> Resampling:
     if interpolation not in methods:
         raise UserError(f"interpolation {interpolation!r} of the picture: choose from {', '.join(methods)}")
     return methods[interpolation]
+
+
+def letterbox_picture(picture: Image, height: int, width: int, bar: int = 127) -> Image:
+    """Return all of the picture in the middle of height x width pixels, grey bars around it."""
+    from PIL import Image
+
+    scale = min(height / picture.height, width / picture.width)
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    canvas = Image.new("RGB", (width, height), (bar, bar, bar))
+    canvas.paste(picture.resize(size, Image.Resampling.BILINEAR), ((width - size[0]) // 2, (height - size[1]) // 2))
+    return canvas
 
 
 def to_tensor(picture: Image, how: Preprocessing) -> np.ndarray[Any, Any]:

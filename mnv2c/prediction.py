@@ -1,4 +1,4 @@
-"""Classifies pictures with a compiled library: picture, network, softmax, best classes."""
+"""Runs pictures from files through a compiled library: classes, detections or a mask, as the library answers."""
 
 from __future__ import annotations
 
@@ -7,24 +7,28 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mnv2c import image
+from mnv2c import drawing, image
 from mnv2c.errors import LibraryError, UserError
 
 if TYPE_CHECKING:
     import numpy as np
     from PIL.Image import Image
 
+    from mnv2c.execution import Executor
     from mnv2c.runtime import Description
+    from mnv2c.runtime.frames import FrameFunctions
 
     Array = np.ndarray[Any, Any]
 
 MAX_LABELS_BYTES = 1 << 20
 SEEDED = "the weights are seeded random, so the classes mean nothing"
+VISIBLE = 0.3
+"""Detections below this score are neither listed nor drawn, unless asked for."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One class of an answer: its index, its label (the index where there is none), its softmax probability."""
+    """One class of an answer: its index, its label ("class 7" where there is none), its softmax probability."""
 
     index: int
     label: str
@@ -32,18 +36,43 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Found:
+    """A thing in a picture; ``box`` is (x0, y0, x1, y1) in pixels of the picture."""
+
+    index: int
+    label: str
+    score: float
+    box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Area:
+    """A class of a mask and its share of the picture."""
+
+    index: int
+    label: str
+    share: float
+
+
+@dataclass(frozen=True)
 class Prediction:
-    """The best classes of one picture, best first; ``milliseconds`` is one run, of the library alone."""
+    """The answer for one picture; ``milliseconds`` is one run, of the network alone.
+
+    The first tuple that is not None is the answer: the best classes, best first; detections, best first; or the
+    classes of a mask, the largest first.
+    """
 
     image: str
-    best: tuple[Entry, ...]
+    best: tuple[Entry, ...] | None
     milliseconds: float
     emulated: bool
     note: str
+    detections: tuple[Found, ...] | None = None
+    mask: tuple[Area, ...] | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain data for JSON."""
-        return asdict(self)
+        """Plain data for JSON, without what is no part of the answer."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 def classify(
@@ -51,9 +80,12 @@ def classify(
     images: Sequence[str | Path],
     *,
     top: int = 5,
+    score: float = VISIBLE,
     labels: str | Path | None = None,
     picture: str | Path | None = None,
     threads: int | None = None,
+    also: Sequence[str | Path] = (),
+    flip: bool = False,
 ) -> list[Prediction]:
     """Run every picture through the library; see ``mnv2c.api.run``."""
     from mnv2c.execution import executor
@@ -63,89 +95,99 @@ def classify(
     if picture is not None and len(images) != 1:
         raise UserError(f"a picture is written from one image only, not from {len(images)}")
     description, machine = executor(directory, threads)
-    height, width = _picture_size(description)
-    meta = description.metadata
-    model = meta.get("model", {})
-    names = _labels(labels, int(model.get("class_offset", 0)), description.outputs[0].shape[-1])
-    if labels is None:
-        names = [str(label) for label in model.get("labels", [])]
-    how = image.Preprocessing.from_metadata(meta["inputs"][0])
-    note = SEEDED if "seed" in str(meta.get("weights_source", "")) else ""
-    seen = [image.fit_picture(image.open_picture(path), height, width, how) for path in images]
-    predictions = []
-    for path, pixels in zip(images, seen, strict=True):
-        outputs, milliseconds = machine.run((_ordered(image.to_tensor(pixels, how), _is_planar(description)),))
-        best = best_classes(outputs[0], top, names)
-        predictions.append(Prediction(str(path), best, milliseconds, machine.emulated, note))
+    runner = _Runner(description, machine, _named(description, labels), top, score)
+    if runner.kind == "logits" or also or flip:
+        from mnv2c.multiscale import Averaged
+
+        others = [executor(Path(other), threads) for other in also]
+        runner.averaged = Averaged([(description, machine), *others], flip)
+    opened = [image.open_picture(path) for path in images]
+    answers = [runner(str(path), pixels) for path, pixels in zip(images, opened, strict=True)]
     if picture is not None:
-        annotate(seen[0], predictions[0].best, Path(picture))
-    return predictions
+        drawing.save(answers[0][1], Path(picture))
+    return [prediction for prediction, _ in answers]
 
 
-def best_classes(scores: Array, top: int, names: Sequence[str] = ()) -> tuple[Entry, ...]:
-    """Return the ``top`` classes of a vector of logits of any shape, by softmax probability, best first."""
-    import numpy as np
+class _Runner:
+    """One library and what is asked of it."""
 
-    logits = scores.reshape(-1).astype(np.float64)
-    shares = np.exp(logits - logits.max())
-    shares /= shares.sum()
-    order = np.argsort(-logits, kind="stable")[:top]
-    return tuple(Entry(int(i), names[i] if i < len(names) else f"class {i}", float(shares[i])) for i in order)
+    def __init__(
+        self, description: Description, machine: Executor, labels: Sequence[str], top: int, score: float
+    ) -> None:
+        self.description, self.machine, self.top, self.score = description, machine, top, score
+        self.kind = (description.metadata.get("frames") or {}).get("answer")
+        self.averaged: Any = None
+        if self.kind is None:
+            raise LibraryError(
+                f"{description.name}: takes no single RGB picture, or its outputs mean nothing known; "
+                f"call mnv2c.load(DIR)(x) from Python"
+            )
+        self.frames: FrameFunctions = machine.frames()
+        self.frames.labels = tuple(labels)
+        self.note = SEEDED if "seed" in str(description.metadata.get("weights_source", "")) else ""
+
+    def __call__(self, path: str, picture: Image) -> tuple[Prediction, Image]:
+        """Return the answer for a picture, and the picture with the answer drawn."""
+        import numpy as np
+
+        from mnv2c.runtime import Frame
+
+        if self.kind == "classes":
+            picture = self._prepared(picture)
+        frame = Frame.of(np.array(picture), fit="stretch" if self.kind == "classes" else "trained")
+        if self.averaged is not None:
+            mask, milliseconds = self.averaged(frame)
+            return self._mask(path, picture, mask, milliseconds)
+        outputs, milliseconds = self.machine.run((self.frames.load(frame),))
+        if self.kind == "classes":
+            return self._classes(path, picture, self.frames.answer(outputs, frame, top=self.top), milliseconds)
+        if self.kind == "boxes":
+            return self._boxes(path, picture, self.frames.answer(outputs, frame, score=self.score), milliseconds)
+        return self._mask(path, picture, self.frames.mask(outputs[0], frame), milliseconds)
+
+    def _prepared(self, picture: Image) -> Image:
+        """What a classifier sees, made as the weights' source does: resized without aliasing, then cropped."""
+        shape = self.description.inputs[0].shape
+        planar = self.description.metadata["inputs"][0].get("layout") == "NCHW"
+        height, width = shape[2:] if planar else shape[1:3]
+        how = image.Preprocessing.from_metadata(self.description.metadata["inputs"][0])
+        return image.fit_picture(picture, height, width, how)
+
+    def _classes(self, path: str, picture: Image, best: Any, spent: float) -> tuple[Prediction, Image]:
+        entries = tuple(Entry(each.class_id, each.label, each.score) for each in best)
+        made = Prediction(path, entries, spent, self.machine.emulated, self.note)
+        return made, drawing.with_bars(picture, best)
+
+    def _boxes(self, path: str, picture: Image, detections: Any, spent: float) -> tuple[Prediction, Image]:
+        found = tuple(Found(each.class_id, each.label, each.score, each.box) for each in detections)
+        made = Prediction(path, None, spent, self.machine.emulated, self.note, detections=found)
+        return made, drawing.with_boxes(picture, detections)
+
+    def _mask(self, path: str, picture: Image, mask: Array, spent: float) -> tuple[Prediction, Image]:
+        import numpy as np
+
+        counts = np.bincount(mask.reshape(-1), minlength=256)[: drawing.UNSEEN]
+        order = [int(index) for index in np.argsort(-counts, kind="stable") if counts[index]]
+        areas = tuple(Area(index, self.frames.label(index), float(counts[index] / mask.size)) for index in order)
+        made = Prediction(path, None, spent, self.machine.emulated, self.note, mask=areas)
+        return made, drawing.with_mask(picture, mask)
 
 
-def _picture_size(description: Description) -> tuple[int, int]:
-    """Return height and width of the only input; LibraryError where it is not a picture."""
-    shape = description.inputs[0].shape
-    if len(shape) == 4 and _is_planar(description):
-        shape = (shape[0], *shape[2:], shape[1])
-    if len(description.inputs) != 1 or len(shape) != 4 or shape[3] != 3:
-        raise LibraryError(f"{description.name}: takes no single RGB picture; call mnv2c.load(DIR)(x) from Python")
-    return shape[1], shape[2]
-
-
-def _is_planar(description: Description) -> bool:
-    """Whether the first input is NCHW, as in most ONNX files."""
-    return bool(description.metadata["inputs"][0].get("layout") == "NCHW")
-
-
-def _ordered(tensor: Array, planar: bool) -> Array:
-    """Return an NHWC tensor in the order of the library's input."""
-    import numpy as np
-
-    return np.ascontiguousarray(tensor.transpose(0, 3, 1, 2)) if planar else tensor
-
-
-def _labels(path: str | Path | None, offset: int, classes: int) -> list[str]:
-    """Read the labels; a file without names for the network's first ``offset`` classes gets "background" for them."""
+def _named(description: Description, path: str | Path | None) -> list[str]:
+    """The labels of a file, else the library's own; a file without names for the background gets one."""
+    if path is None:
+        return list(description.metadata.get("labels") or ())
     names = _read_labels(path)
+    offset = int(description.metadata.get("model", {}).get("class_offset", 0))
+    classes = description.outputs[0].shape[-1]
+    if (description.metadata.get("frames") or {}).get("answer") == "boxes":
+        offset, classes = 1, max(port.shape[-1] for port in description.outputs if port.name == "scores")
     return ["background"] * offset + names if offset and len(names) == classes - offset else names
 
 
-def _read_labels(path: str | Path | None) -> list[str]:
-    if path is None:
-        return []
+def _read_labels(path: str | Path) -> list[str]:
     try:
         with open(path, encoding="utf-8") as file:
             return file.read(MAX_LABELS_BYTES).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot read the labels: {getattr(error, 'strerror', None) or error}") from None
-
-
-def annotate(picture: Image, best: Sequence[Entry], path: Path) -> None:
-    """Write ``picture`` with the best classes beneath it; UserError for an unknown kind of file."""
-    from PIL import Image, ImageDraw
-
-    line = 14
-    canvas = Image.new("RGB", (max(picture.width, 180), picture.height + line * len(best) + 6), (24, 24, 24))
-    canvas.paste(picture, ((canvas.width - picture.width) // 2, 0))
-    draw = ImageDraw.Draw(canvas)
-    for row, entry in enumerate(best):
-        text = f"{entry.probability:6.1%}  {entry.label}".encode("ascii", "replace").decode()
-        draw.text((6, picture.height + 3 + row * line), text, fill=(235, 235, 235))
-    temporary = path.with_name(f".mnv2c-{path.name}")
-    try:
-        canvas.save(temporary)
-        temporary.replace(path)
-    except (OSError, ValueError, KeyError) as error:
-        temporary.unlink(missing_ok=True)
-        raise UserError(f"{path}: cannot write the picture: {getattr(error, 'strerror', None) or error}") from None

@@ -26,3 +26,25 @@ def relative_error(result: np.ndarray[Any, Any], reference: np.ndarray[Any, Any]
     if scale == 0.0:
         return 0.0 if error == 0.0 else math.inf
     return error / scale
+
+
+def mask_error(mask: np.ndarray[Any, Any], reference: np.ndarray[Any, Any], scores: np.ndarray[Any, Any]) -> float:
+    """Return the error of classes: by how much the score of a wrong one is below that of the reference's.
+
+    ``mask`` and ``reference`` hold a class per pixel, ``scores`` [pixels, classes] are those of the reference. The
+    result is the largest such difference / max |scores|, so that the same tolerance holds for scores and their classes:
+    a pixel may differ only where the reference itself is undecided by so little. Infinite for a class that is none.
+    """
+    import numpy as np
+
+    wanted, found = reference.reshape(-1).astype(np.int64), mask.reshape(-1).astype(np.int64)
+    if wanted.size != found.size or not np.isfinite(scores).all():
+        return math.inf
+    if not ((found >= 0) & (found < scores.shape[1])).all():
+        return math.inf
+    wrong = np.flatnonzero(wanted != found)
+    if not wrong.size:
+        return 0.0
+    behind = scores[wrong, wanted[wrong]].astype(np.float64) - scores[wrong, found[wrong]]
+    scale = float(np.max(np.abs(scores)))
+    return float(behind.max()) / scale if scale else 0.0

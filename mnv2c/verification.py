@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mnv2c import tolerance
+from mnv2c import masks, tolerance
 from mnv2c.errors import LibraryError, VerificationError
 
 if TYPE_CHECKING:
@@ -95,14 +95,30 @@ def compare(directory: Path, seed: int = 0, machine: Executor | None = None, thr
     traced = [result for result in machine.trace(tuple(inputs.values())) if result.onnx]
     outputs, _ = machine.run(tuple(inputs.values()))
     path = description.folder / f"{description.name}.onnx"
-    reference = reference_tensors(path, inputs, [result.onnx for result in traced])
+    classes = _classes(path)
+    wanted = [result.onnx for result in traced] + [port.name for port in description.outputs]
+    scores = [classes[name].tensor for name in wanted if name in classes]
+    reference = reference_tensors(path, inputs, [*wanted, *scores])
+
+    def error(name: str, value: Array, layout: str) -> float:
+        if name in classes and value.size == reference[name].size:
+            per_class = classes[name].per_class(reference[classes[name].tensor])
+            return tolerance.mask_error(value, reference[name], per_class)
+        return relative_error(value, reference[name], layout)
+
     comparisons = [
-        Comparison(result.name, result.onnx, relative_error(result.value, reference[result.onnx], result.onnx_layout))
-        for result in traced
+        Comparison(result.name, result.onnx, error(result.onnx, result.value, result.onnx_layout)) for result in traced
     ]
     for port, array in zip(description.outputs, outputs, strict=True):
-        comparisons.append(Comparison("whole run", port.name, relative_error(array, reference[port.name], "same")))
+        comparisons.append(Comparison("whole run", port.name, error(port.name, array, "same")))
     return Report(directory, machine.where, tuple(comparisons))
+
+
+def _classes(path: Path) -> dict[str, masks.Scores]:
+    """What of the reference holds classes, and the scores they come from; nothing where the file is missing."""
+    import onnx
+
+    return masks.scores_of(onnx.load(path)) if path.is_file() else {}
 
 
 def random_inputs(description: Description, seed: int) -> dict[str, Array]:

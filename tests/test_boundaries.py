@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "targets": {"mnv2c.data"},
     "package": {"mnv2c", "mnv2c.data", "mnv2c.plan.program", "mnv2c.targets"},
     "link": {"mnv2c.targets", "ziglang"},
+    "frames": {"mnv2c", "mnv2c.data", "mnv2c.spec"},
     "runtime": {"numpy", "mnv2c.data", "mnv2c.link"},
     "report": {"mnv2c.spec", "rich"},
     "progress": {"rich"},

@@ -5,7 +5,15 @@ from __future__ import annotations
 import argparse
 
 from mnv2c import api
-from mnv2c.cli.options import MODEL, add_json, add_model, add_weights, model_options
+from mnv2c.cli.options import (
+    MODEL,
+    add_json,
+    add_model,
+    add_preprocessing,
+    add_weights,
+    model_options,
+    preprocessing,
+)
 from mnv2c.cli.output import print_json, size
 from mnv2c.progress import progress
 
@@ -31,6 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-join", action="store_true", help="a kernel per bottleneck, so that `mnv2c verify` sees each result"
     )
+    parser.add_argument("--labels", metavar="FILE", help="text file with the name of a class per line, for the library")
+    add_preprocessing(parser)
     parser.add_argument("--dump", metavar="DIR", help="also write what each phase made: ONNX, Relax, plan, kernels")
     parser.add_argument("--depfile", metavar="FILE", help="also write the names of the files read, for make and ninja")
     parser.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
@@ -57,6 +67,8 @@ def execute(options: argparse.Namespace) -> int:
             ndk=options.ndk,
             arena_limit=options.arena_limit,
             join=not options.no_join,
+            labels=options.labels,
+            preprocessing=preprocessing(options),
             dump=options.dump,
             depfile=options.depfile,
             progress=report,

@@ -31,6 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a folder in the layout of ImageNet, COCO or PASCAL VOC; or generated: shapes, shapes:SEED[:COUNT]",
     )
     parser.add_argument("--limit", type=int, metavar="N", help="measure with the first N pictures only")
+    parser.add_argument(
+        "--by",
+        default="library",
+        metavar="WHO",
+        help="who prepares pictures: library, its own C (default), or pillow, which resizes without aliasing",
+    )
     add_threads(parser)
     parser.add_argument("-q", "--quiet", action="store_true", help="show no progress")
     add_json(parser)
@@ -40,7 +46,12 @@ def execute(options: argparse.Namespace) -> int:
     """Print the figures."""
     with progress(options.quiet or options.json) as report:
         found = api.evaluate(
-            options.directory, options.data, limit=options.limit, threads=options.threads, progress=report
+            options.directory,
+            options.data,
+            limit=options.limit,
+            threads=options.threads,
+            by=options.by,
+            progress=report,
         )
     if options.json:
         print_json(found.as_dict())
@@ -48,5 +59,7 @@ def execute(options: argparse.Namespace) -> int:
     for name, value in found.figures.items():
         print(f"{_TITLES[name]:<14} {value:8.2%}")
     note = ", emulated" if found.emulated else f", {found.milliseconds:.2f} ms each"
-    print(f"{found.name} on {found.count} pictures of {found.data}{note}; computed by {found.tool}")
+    print(
+        f"{found.name} on {found.count} pictures of {found.data}{note}; pictures by {found.by}, figures by {found.tool}"
+    )
     return 0

@@ -28,6 +28,25 @@ def add_weights(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_preprocessing(parser: argparse.ArgumentParser) -> None:
+    """Add how pictures become the network's input, for what the weights' source does not tell."""
+    default = "(default: as the weights' source has it, else {0})"
+    values = "of red,green,blue, for pixel values of 0 to 1 "
+    parser.add_argument("--mean", metavar="R,G,B", help="mean " + values + default.format("0.5,0.5,0.5"))
+    parser.add_argument("--std", metavar="R,G,B", help="deviation " + values + default.format("0.5,0.5,0.5"))
+    fits = "how pictures of another shape are fitted: stretch, letterbox, crop "
+    parser.add_argument("--fit", metavar="HOW", help=fits + default.format("crop for classifiers"))
+    parser.add_argument(
+        "--channels", metavar="ORDER", help="rgb or bgr, the order of the input's channels (default: rgb)"
+    )
+
+
+def preprocessing(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what the user said of pictures as the API's ``preprocessing``."""
+    given = {"mean": options.mean, "deviation": options.std, "fit": options.fit, "channels": options.channels}
+    return {name: value for name, value in given.items() if value is not None}
+
+
 def add_threads(parser: argparse.ArgumentParser) -> None:
     """Add ``--threads`` of a compiled library."""
     text = "threads that share the work of a run, at most those it was compiled for (default: those)"

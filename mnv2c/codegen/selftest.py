@@ -62,11 +62,17 @@ def _states(count: int, seed: int) -> NDArray[np.uint32]:
     return powers * np.uint32(seed) + sums * np.uint32(INCREMENT)
 
 
-def expected(reference: NDArray[np.generic]) -> Expected:
-    """Samples of an output of the reference: evenly spread ones and the one of the largest magnitude."""
+def expected(reference: NDArray[np.generic], sure: NDArray[np.int64] | None = None) -> Expected:
+    """Samples of an output of the reference: evenly spread ones and the one of the largest magnitude.
+
+    ``sure`` are the elements to choose from, if not all: classes of which rounding makes no other.
+    """
     flat = reference.reshape(-1).astype(np.float64)
-    spread = np.linspace(0, flat.size - 1, min(SPREAD, flat.size)).astype(np.int64)
-    largest = int(np.abs(flat).argmax())
+    choice = np.arange(flat.size) if sure is None else sure
+    if not choice.size:  # any class will do
+        return Expected(((0, float(flat[0])),), 2.0 ** (8 * reference.itemsize))
+    spread = choice[np.linspace(0, choice.size - 1, min(SPREAD, choice.size)).astype(np.int64)]
+    largest = int(choice[np.abs(flat[choice]).argmax()])
     indices = sorted({*map(int, spread), largest})
     exact = np.issubdtype(reference.dtype, np.integer)
     tolerance = 0.0 if exact else FLOAT32 * float(np.abs(flat[largest]))

@@ -5,8 +5,8 @@ spec → ONNX → Relax → normalised → fused → scheduled → planned → k
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +54,8 @@ def compile_model(
     ndk: str | Path | None = None,
     arena_limit: int | None = None,
     join: bool = True,
+    labels: str | Path | None = None,
+    preprocessing: Mapping[str, Any] | None = None,
     dump: str | Path | None = None,
     depfile: str | Path | None = None,
     progress: Progress | None = None,
@@ -64,11 +66,15 @@ def compile_model(
     ``mnv2c.weights.SOURCES``) where the tensor names do not tell. ``width``, ``resolution`` (height x width) and
     ``classes`` override the spec. Up to ``threads`` threads can share the work of a run. ``arena_limit`` is the most
     memory, in bytes, that a run may take beside inputs and outputs; without, the fastest plan is taken. Without
-    ``join`` every bottleneck has a kernel and a result of its own. ``dump`` is a folder for the artefact of every
-    phase; ``depfile`` is a file for the names of all that was read, as make and ninja take them. Raises UserError,
-    before anything is written, when an input is at fault.
+    ``join`` every bottleneck has a kernel and a result of its own. ``labels`` is a text file with the name of a class
+    per line. ``preprocessing`` says how pictures become inputs where the weights' source does not tell, or otherwise:
+    ``mean`` and ``deviation`` (three numbers each, for pixel values of 0 to 1), ``fit`` ("stretch", "letterbox",
+    "crop"), ``crop`` (the share that a crop keeps), ``channels`` ("rgb", "bgr"). ``dump`` is a folder for the artefact
+    of every phase; ``depfile`` is a file for the names of all that was read, as make and ninja take them. Raises
+    UserError, before anything is written, when an input is at fault.
     """
     from mnv2c import targets
+    from mnv2c.compiler import pictures
     from mnv2c.compiler.depfile import inputs, write_depfile
     from mnv2c.compiler.dump import Dump
     from mnv2c.compiler.front import front
@@ -82,6 +88,7 @@ def compile_model(
     if depfile is not None:
         check_writable(Path(depfile).parent)
     linker = select_linker(chosen, cc, ndk)
+    named, told = pictures.read_labels(labels), pictures.check_overrides(preprocessing or {})
     dumped = Dump(dump)
 
     begun = front(
@@ -96,10 +103,11 @@ def compile_model(
         dumped=dumped,
         tell=tell,
     )
+    begun = replace(begun, source=pictures.told(begun.source, named, told))
     metadata = _generate(begun, chosen, linker, Path(output), (arena_limit, threads, join), dumped, tell)
     if depfile is not None:
         archive = Path(output) / f"lib{begun.library}.a"
-        write_depfile(Path(depfile), archive, inputs(model, weights, chosen.entry, target))
+        write_depfile(Path(depfile), archive, inputs(model, weights, chosen.entry, target, labels))
     tell("done", 1.0)
     return Compiled(Path(output), begun.library, metadata)
 

@@ -9,15 +9,17 @@ from mnv2c import data
 from mnv2c.errors import OutputError
 
 
-def inputs(model: str | Path, weights: str | Path | None, entry: str, target: str | Path) -> list[Path]:
-    """The files that decide what a compile makes: model, weights, target, and mnv2c's version; absolute, sorted.
+def inputs(
+    model: str | Path, weights: str | Path | None, entry: str, target: str | Path, labels: str | Path | None = None
+) -> list[Path]:
+    """The files that decide what a compile makes: model, weights, labels, target, mnv2c's version; absolute, sorted.
 
     ``entry`` is the target file that ``target``, its name or path, came to.
     """
     named = Path(target)
     used = [
         *_model_files(Path(model)),
-        *([Path(weights)] if weights is not None else []),
+        *(Path(file) for file in (weights, labels) if file is not None),
         named if named.suffix == ".toml" else data.folder("targets") / f"{entry}.toml",
         Path(mnv2c.__file__),
     ]

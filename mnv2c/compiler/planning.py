@@ -18,7 +18,7 @@ from mnv2c.kernels.microkernels.base import Provider
 from mnv2c.plan import join as joining
 from mnv2c.plan.arena import aligned
 from mnv2c.plan.assemble import NodeKernel, placed_bytes, pool_bytes, runs_in_place
-from mnv2c.plan.chain import Chain, StageKind, with_loads
+from mnv2c.plan.chain import Chain, StageKind, input_name, with_loads
 from mnv2c.plan.cuts import Cuts, Option, Planner
 from mnv2c.plan.network import ChainNode, FallbackNode, Network
 from mnv2c.schedule.analytic import WHOLE_PIXELS
@@ -87,7 +87,11 @@ class Pricing:
 
 def _holds_all(layout: KernelLayout) -> bool:
     """Whether joined bottlenecks would keep whole images between them, which is what joining is to avoid."""
-    joins = sum(stage.kind is StageKind.DEPTHWISE for stage in layout.chain.stages) > 1
+    behind = {input_name(index): 0 for index in range(len(layout.chain.inputs))}
+    for stage in layout.chain.stages:
+        windows = max(behind[source] for source in stage.sources)
+        behind[stage.name] = windows + (stage.kind is StageKind.DEPTHWISE)
+    joins = max(behind.values()) > 1
     return joins and layout.flow.whole and layout.chain.inputs[0].pixels > WHOLE_PIXELS
 
 
@@ -107,7 +111,7 @@ def _by_saving(chain: Chain, carries: Sequence[str]) -> list[str]:
 
 def joined(network: Network, first: int, last: int) -> ChainNode:
     """Return nodes [first, last] as one chain."""
-    return joining.join([node for node in network.nodes[first : last + 1] if isinstance(node, ChainNode)])
+    return joining.joined(network, first, last)
 
 
 def planner(

@@ -21,7 +21,9 @@ class Source:
     """The model that all later phases start from.
 
     ``summary`` is one line for people, ``description`` goes into the metadata; ``params`` is None for an ONNX file,
-    whose parameters are counted as the folded network's. ``preprocessing`` is that of the weights' source, if known.
+    whose parameters are counted as the folded network's. ``preprocessing`` is that of the weights' source, if known;
+    ``spec`` is None for an ONNX file; ``labels`` are the names of the classes, as the user or
+    the weights gave them. ``insists`` says that the weights describe themselves, so that nobody may say otherwise.
     """
 
     model: onnx.ModelProto
@@ -32,6 +34,9 @@ class Source:
     weights: str
     params: int | None = None
     preprocessing: Mapping[str, Any] = field(default_factory=dict)
+    spec: ModelSpec | None = None
+    labels: tuple[str, ...] = ()
+    insists: bool = False
 
 
 def read_source(
@@ -77,17 +82,20 @@ def _from_spec(description: Description, weights: str | Path | None, seed: int, 
         weights=origin,
         preprocessing=checkpoint.preprocessing,
         params=cost(spec).parameters,
+        spec=spec,
+        labels=checkpoint.card.labels if checkpoint.card else (),
+        insists=checkpoint.card is not None,
     )
 
 
 def _origin(checkpoint: Checkpoint) -> dict[str, Any]:
     """What is known about published weights: their source and licence, the classes before the labels' first one.
 
-    Of weights that describe themselves: task, labels, licence and measured accuracy.
+    Of weights that describe themselves: task, licence and measured accuracy.
     """
     source, card = checkpoint.source, checkpoint.card
     if card is not None:
-        described: dict[str, Any] = {"task": card.task, "labels": list(card.labels), "licence": card.licence}
+        described: dict[str, Any] = {"task": card.task, "licence": card.licence}
         return described | {
             "accuracy": dict(card.accuracy),
             "weights": "described in their own file",

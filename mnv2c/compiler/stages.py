@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mnv2c import masks
 from mnv2c.codegen.fallback import LoweredFallback
 from mnv2c.codegen.object import build_object, llvm_version
 from mnv2c.compiler import planning
@@ -19,11 +20,13 @@ from mnv2c.kernels.layout import KernelLayout
 from mnv2c.plan.assemble import NodeKernel
 from mnv2c.plan.chain import Chain
 from mnv2c.plan.network import ChainNode, FallbackNode, Network
+from mnv2c.plan.order import branches_first
 from mnv2c.plan.parts import Parts
 from mnv2c.plan.read import read_network
 from mnv2c.schedule.record import ChainSchedule
 from mnv2c.to_relax.importer import import_onnx
 from mnv2c.to_relax.phases import run_phases
+from mnv2c.tolerance import FLOAT32
 
 if TYPE_CHECKING:
     import onnx
@@ -40,7 +43,8 @@ def fuse(model: onnx.ModelProto, dump: Callable[[str, str], None]) -> Network:
     """ONNX → Relax → normalised → fused, read into a network of chains and fallbacks."""
     imported = import_onnx(model)
     module = run_phases(imported.module, dump)
-    return read_network(module, imported.names, imported.shapes, imported.inputs, imported.outputs, imported.orders)
+    network = read_network(module, imported.names, imported.shapes, imported.inputs, imported.outputs, imported.orders)
+    return branches_first(network)
 
 
 def schedule(
@@ -109,13 +113,24 @@ def expected_outputs(source: Source, program: Program) -> list[Expected]:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors only
-    session = onnxruntime.InferenceSession(source.serialized, options, providers=["CPUExecutionProvider"])
+    classes = {name: scores for name, scores in masks.scores_of(source.model).items() if name in _names(program)}
+    content = masks.with_scores(source.model, classes).SerializeToString() if classes else source.serialized
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     inputs = {port.name: selftest_input(port.shape, port.dtype, index) for index, port in enumerate(program.inputs)}
-    outputs = session.run([port.name for port in program.outputs], inputs)
-    for port, value in zip(program.outputs, outputs, strict=True):
+    names = [*_names(program), *dict.fromkeys(scores.tensor for scores in classes.values())]
+    values = dict(zip(names, session.run(names, inputs), strict=True))
+    for name, value in values.items():
         if not np.isfinite(value).all():
-            raise OnnxError(f"output {port.name} holds NaN or infinity for an ordinary input; check the weights")
-    return [expected(value) for value in outputs]
+            raise OnnxError(f"output {name} holds NaN or infinity for an ordinary input; check the weights")
+    sure = {
+        name: np.flatnonzero(masks.margins(scores.per_class(values[scores.tensor])) > 2 * FLOAT32)
+        for name, scores in classes.items()
+    }
+    return [expected(values[name], sure.get(name)) for name in _names(program)]
+
+
+def _names(program: Program) -> list[str]:
+    return [port.name for port in program.outputs]
 
 
 def publish(
@@ -134,18 +149,23 @@ def publish(
     from mnv2c import package
     from mnv2c.codegen.entry import entry_source
     from mnv2c.codegen.parallel import threads_source
+    from mnv2c.compiler import pictures
+    from mnv2c.frames import frames_code
 
+    frames = pictures.frames_of(source, program)
+    code = frames_code(frames, library, [port.bytes for port in program.outputs])
     metadata = _metadata(library, target, source, network, kernels, program, linker)
-    header = package.header_source(program, library, metadata)
+    metadata |= pictures.frames_metadata(frames, code, source)
+    header = package.header_source(program, library, metadata, code.declarations)
     entry = entry_source(program, library, target, expected)
     threads = threads_source(program, library, target)
     text = package.to_json(metadata)
     linked = linker.link(
         library,
-        sources={f"{library}.c": entry, f"{library}.h": header, **threads},
+        sources={f"{library}.c": entry, f"{library}.h": header, **code.sources, **threads},
         objects={f"{library}_kernels.o": kernel_object},
         blobs={f"{library}_weights": program.weights, f"{library}_json": text.encode() + b"\0"},
-        exports=package.exports(library),
+        exports=package.exports(library, code.functions),
         abi=package.ABI,
         threads=program.threads > 1,
     )
@@ -154,6 +174,7 @@ def publish(
         f"lib{library}.a": linked.archive,
         f"{library}.h": header,
         f"{library}.c": entry,
+        **code.sources,
         **threads,
         f"{library}.json": text,
         f"{library}.onnx": source.serialized,

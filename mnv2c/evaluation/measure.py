@@ -26,6 +26,7 @@ Report = Callable[[str, float], None]
 class Accuracy:
     """What was measured: ``figures`` in [0, 1] by name, over ``count`` pictures.
 
+    ``by`` tells whose preparation and reading of outputs was measured, see ``mnv2c.evaluation.network.BY``.
     ``milliseconds`` is the median of the library's own time per picture, without preparation, and means nothing where
     it was ``emulated``. ``tool`` names what computed the figures.
     """
@@ -36,6 +37,7 @@ class Accuracy:
     count: int
     figures: dict[str, float]
     tool: str
+    by: str
     milliseconds: float
     emulated: bool
 
@@ -126,15 +128,18 @@ def evaluate(
     *,
     limit: int | None = None,
     threads: int | None = None,
+    by: str = "library",
     progress: Report = lambda phase, share: None,
 ) -> Accuracy:
     """Measure a compiled folder on the data that ``open_data`` understands, on the first ``limit`` pictures of it.
+
+    ``by`` is one of ``mnv2c.evaluation.network.BY``.
 
     UserError for data that is missing, damaged or has other classes; LibraryError for a folder that cannot run here.
     """
     if limit is not None and limit < 1:
         raise UserError(f"limit is {limit}; give at least 1")
-    network = Network(directory, threads)
+    network = Network(directory, threads, by)
     return measure(network, open_data(data, network.task), limit, progress)
 
 
@@ -153,5 +158,13 @@ def measure(network: Network, data: Data, limit: int | None = None, progress: Re
         progress(f"pictures from {index * 10 // count * count // 10} of {count}", (index + 1) / count)
     name, emulated = network.description.name, network.machine.emulated
     return Accuracy(
-        name, network.task, data.title, count, meter.figures(), meter.tool, float(np.median(spent)), emulated
+        name,
+        network.task,
+        data.title,
+        count,
+        meter.figures(),
+        meter.tool,
+        network.by,
+        float(np.median(spent)),
+        emulated,
     )

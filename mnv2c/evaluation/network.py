@@ -10,57 +10,86 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnv2c.errors import LibraryError
+from mnv2c.errors import LibraryError, UserError
 from mnv2c.evaluation.boxes import detections
 from mnv2c.evaluation.detection import Detections
 from mnv2c.evaluation.geometry import Geometry
 from mnv2c.image import Preprocessing, fit_picture, to_tensor
 
 if TYPE_CHECKING:
-    from mnv2c.runtime import Description
+    from mnv2c.runtime import Description, Frame
     from mnv2c.spec import ModelSpec
 
 Pixels = NDArray[np.uint8]
 Answer = NDArray[np.float32] | Detections | NDArray[np.uint8]
 
 
+BY = ("library", "pillow")
+"""Who prepares pictures and reads the outputs: the library's own C, or Pillow and NumPy, a second opinion.
+
+Pillow resizes without aliasing, as the sources of most published classifiers do.
+"""
+
+UNSEEN = 255  # in a library's mask: what a crop left out
+
+
 class Network:
     """A compiled folder with its own description of what goes in and what comes out.
 
     ``task`` is "classifier", "detector" or "segmenter"; ``labels`` are its classes by number, or (); ``offset`` is how
-    many of them come before the data's first. ``preprocessing`` may be replaced, to show that a wrong one is seen.
+    many of them come before the data's first. ``by`` is one of ``BY``; a library without C for pictures has the second.
     """
 
-    def __init__(self, directory: str | Path, threads: int | None = None) -> None:
+    def __init__(self, directory: str | Path, threads: int | None = None, by: str = "library") -> None:
         from mnv2c.execution import executor
 
+        if by not in BY:
+            raise UserError(f'pictures by "{by}": choose from {", ".join(BY)}')
         self.description, self.machine = executor(directory, threads)
         meta = self.description.metadata
-        model = meta.get("model", {})
+        model, port = meta.get("model", {}), meta["inputs"][0]
         self.spec = _spec(model)
         self.task = self.spec.family if self.spec else "classifier"
-        self.labels: tuple[str, ...] = tuple(meta.get("labels") or model.get("labels") or ())
+        self.labels: tuple[str, ...] = tuple(meta.get("labels") or ())
         self.offset = int(model.get("class_offset", 0))
-        self.planar = meta["inputs"][0].get("layout") == "NCHW"
+        self.planar = port.get("layout") == "NCHW"
         self.size = _picture_size(self.description, self.planar)
         self.classes = self.spec.classes if self.spec else self.description.outputs[0].shape[-1]
-        self.preprocessing = Preprocessing.from_metadata(meta["inputs"][0])
+        self.preprocessing = Preprocessing.from_metadata(port)
+        self.blue_first = (port.get("preprocessing") or {}).get("channels") == "bgr"
+        known = (meta.get("frames") or {}).get("answer") in ("classes", "boxes", "mask")
+        self.frames = self.machine.frames() if known and by == "library" else None
+
+    @property
+    def by(self) -> str:
+        """Which of ``BY`` it is."""
+        return BY[self.frames is None]
 
     def input(self, image: Pixels) -> NDArray[np.float32]:
         """The network's input for a picture uint8 [H, W, 3], red first: fitted, resized, normalised."""
+        if self.frames is not None:
+            return self.frames.load(_frame(image))
         from PIL import Image
 
         fitted = fit_picture(Image.fromarray(image), *self.size, self.preprocessing)
         tensor = to_tensor(fitted, self.preprocessing)
-        return np.ascontiguousarray(tensor.transpose(0, 3, 1, 2)) if self.planar else tensor
+        tensor = tensor[..., ::-1] if self.blue_first else tensor
+        return np.ascontiguousarray(tensor.transpose(0, 3, 1, 2) if self.planar else tensor)
 
     def answer(self, image: Pixels) -> tuple[Answer, float]:
-        """Answer a picture uint8 [H, W, 3], and say how many milliseconds the library took.
+        """Answer a picture uint8 [H, W, 3], and say how many milliseconds the network took, without preparation.
 
         Scores of all classes; ``Detections`` whose classes are the network's numbers; or a mask of the picture's size.
         """
         outputs, milliseconds = self.machine.run((self.input(image),))
-        return self.interpret(outputs, (image.shape[0], image.shape[1])), milliseconds
+        if self.frames is None or self.task == "classifier":
+            return self.interpret(outputs, (image.shape[0], image.shape[1])), milliseconds
+        found: Any = self.frames.answer(outputs, _frame(image))
+        if self.task == "segmenter":
+            return np.where(found == UNSEEN, 0, found).astype(np.uint8), milliseconds
+        boxes = np.array([each.box for each in found], np.float32).reshape(-1, 4)
+        classes = np.array([each.class_id for each in found], np.int64)
+        return Detections(boxes, classes, np.array([each.score for each in found], np.float32)), milliseconds
 
     def interpret(self, outputs: Sequence[NDArray[Any]], picture: tuple[int, int]) -> Answer:
         """What the raw outputs say about a picture of this height and width."""
@@ -73,6 +102,12 @@ class Network:
             return _boxes(named, self.spec, self.size, geometry, picture)
         mask = named["mask"] if "mask" in named else _upsampled(named["logits"], self.spec)
         return geometry.mask(mask.reshape(self.size), picture)
+
+
+def _frame(image: Pixels) -> Frame:
+    from mnv2c.runtime import Frame
+
+    return Frame.of(image)
 
 
 def _spec(model: dict[str, Any]) -> ModelSpec | None:

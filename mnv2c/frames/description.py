@@ -60,9 +60,13 @@ class Boxes:
 
 @dataclass(frozen=True)
 class Mask:
-    """One output, uint8 [1, height, width], of the size of the input picture: the class of every pixel."""
+    """One output, uint8 [1, height, width], of the size of the input picture: the class of every pixel.
+
+    With ``logits`` the output is float32 [1, rows, columns, classes] instead, and the mask is the caller's to make.
+    """
 
     classes: int
+    logits: bool = False
 
 
 @dataclass(frozen=True)

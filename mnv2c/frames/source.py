@@ -22,29 +22,34 @@ SIDE = 32767
 
 @dataclass(frozen=True)
 class FramesCode:
-    """Declarations for the end of ``NAME.h``, C sources by file name, and the public functions without their prefix."""
+    """Declarations for the end of ``NAME.h``, C sources by file name, and the public functions without their prefix.
+
+    ``answer`` is what NAME_run_frame gives, "classes", "boxes" or "mask", in ``workspace_bytes`` of memory; "logits" and
+    None where there is no such function.
+    """
 
     declarations: str
     sources: dict[str, str]
     functions: tuple[str, ...]
+    answer: str | None = None
+    workspace_bytes: int = 0
 
 
 def frames_code(frames: Frames, name: str, outputs: Sequence[int]) -> FramesCode:
     """The C of a library called ``name``; ``outputs`` are the sizes of the network's outputs in bytes."""
-    common = {"name": name, "NAME": name.upper(), "version": __version__}
+    common: dict[str, object] = {"name": name, "NAME": name.upper(), "version": __version__}
     declared = fill(C / "labels.h.in", **common)
     sources = {f"{name}_labels.c": _labels(frames.labels, common)}
-    functions = ["label"]
+    functions, kind, workspace = ["label"], "", 0
     if frames.picture is not None:
         values = common | _picture_values(frames.picture) | _answer_values(frames)
         values |= _run_values(frames, values, outputs)
-        kind = _kind(frames)
-        answered = ["workspace.h.in", f"{kind}.h.in"] if kind else []
-        declared += "".join(fill(C / part, **values) for part in ["frame.h.in", *answered])
+        kind, workspace = _kind(frames), int(str(values.get("frame_bytes", 0)))
+        declared += "".join(fill(C / part, **values) for part in ["frame.h.in", *HEADERS[kind]])
         parts = ["geometry.c.in", "load.c.in", *PARTS[kind]]
         sources[f"{name}_frame.c"] = "".join(fill(C / part, **values) for part in parts)
         functions += ["load_frame", *FUNCTIONS[kind]]
-    return FramesCode(declared, sources, tuple(functions))
+    return FramesCode(declared.lstrip("\n") + "\n", sources, tuple(functions), kind or None, workspace)
 
 
 PARTS = {
@@ -52,12 +57,21 @@ PARTS = {
     "classes": ("exponential.c.in", "classes.c.in", "run.c.in"),
     "boxes": ("exponential.c.in", "priors.c.in", "boxes.c.in", "run.c.in"),
     "mask": ("mask.c.in", "run.c.in"),
+    "logits": ("mask.c.in",),
 }
 FUNCTIONS = {
     "": (),
     "classes": ("frame_bytes", "top", "run_frame"),
     "boxes": ("frame_bytes", "detect", "run_frame"),
     "mask": ("frame_bytes", "frame_mask", "run_frame"),
+    "logits": ("frame_mask",),
+}
+HEADERS = {
+    "": (),
+    "classes": ("workspace.h.in", "classes.h.in"),
+    "boxes": ("workspace.h.in", "boxes.h.in"),
+    "mask": ("mask.h.in", "workspace.h.in", "mask_run.h.in"),
+    "logits": ("mask.h.in",),
 }
 """By the kind of answer."""
 
@@ -68,17 +82,14 @@ def _kind(frames: Frames) -> str:
             return "classes"
         case Boxes():
             return "boxes"
-        case Mask():
-            return "mask"
+        case Mask(logits=logits):
+            return "logits" if logits else "mask"
     return ""
 
 
 def _labels(labels: Sequence[str], common: dict[str, object]) -> str:
-    rows = "\n".join(f"    {_c_string(label)}," for label in labels)
-    table = f"static const char *const labels[LABEL_COUNT] = {{\n{rows}\n}};"
-    if not labels:
-        table = "static const char *const labels[1] = {NULL};"
-    return fill(C / "labels.c.in", **common, count=len(labels), table=table)
+    table = "".join(f"    {_c_string(label)},\n" for label in labels)
+    return fill(C / "labels.c.in", **common, table=table)
 
 
 def _c_string(text: str) -> str:
@@ -139,7 +150,7 @@ def _run_values(frames: Frames, values: dict[str, object], outputs: Sequence[int
     """Where input and outputs lie in the workspace, and what makes the answer of them."""
     kind = _kind(frames)
     picture = frames.picture
-    if not kind or picture is None:
+    if kind not in SIGNATURES or picture is None:
         return {}
     name = str(values["name"])
     offset, places = _aligned(picture.height * picture.width * 3 * 4), []

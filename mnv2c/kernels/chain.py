@@ -17,18 +17,21 @@ from mnv2c.kernels.microkernels.base import zero
 from mnv2c.kernels.packing import DepthwisePacking, MatrixPacking
 from mnv2c.kernels.planes import Layout, Plane, Rows
 from mnv2c.kernels.share import Share
+from mnv2c.kernels.stages.argmax import ArgmaxStage
 from mnv2c.kernels.stages.base import Surroundings
 from mnv2c.kernels.stages.carried import CarriedDepthwise
+from mnv2c.kernels.stages.clipped import ClippedStage
 from mnv2c.kernels.stages.depthwise import DepthwiseStage
 from mnv2c.kernels.stages.load import LoadStage
 from mnv2c.kernels.stages.matrix import MatrixStage
 from mnv2c.kernels.stages.pool import PoolStage
-from mnv2c.plan.chain import MATRIX_KINDS, Shape, StageKind, input_name
+from mnv2c.kernels.stages.resize import ResizeStage
+from mnv2c.plan.chain import MATRIX_KINDS, Shape, StageKind, clips, input_name, is_added_pixel
 from mnv2c.plan.parts import Cut, Parts, first_rows, warm_up
 from mnv2c.plan.rows import Nest, nest
 
 Array = npt.NDArray[np.float32]
-Emitter = MatrixStage | DepthwiseStage | LoadStage | PoolStage
+Emitter = MatrixStage | DepthwiseStage | LoadStage | PoolStage | ResizeStage | ArgmaxStage
 
 
 def emit_chain(layout: KernelLayout, name: str, parts: Parts | None = None) -> Any:
@@ -49,6 +52,7 @@ class _ChainEmitter:
         self.layout, self.k, self.parts = layout, KernelBuilder(name), parts
         self._planes: dict[str, list[Plane]] = {}
         self._sums: dict[str, Plane] = {}
+        self._work: dict[str, Buffer] = {}
         self._declare_tensors()
         # A pointer per stage: as one block, LLVM folds each stage's offset into its loads, too far for LDP to reach.
         self._weights = {
@@ -75,7 +79,8 @@ class _ChainEmitter:
         """Declare an input; an NCHW tensor is the plane whose blocks are single channels."""
         buffer = self.k.parameter(name, shape.elements, self.layout.provider.dtype)
         block = 1 if self.layout.chain.is_planar(name) else shape.channels
-        self._planes[name] = [Plane(buffer, Layout(shape.rows, shape.columns, shape.channels, block), Rows.ALL)]
+        rows = Rows.SAME if is_added_pixel(self.layout.chain, name) else Rows.ALL
+        self._planes[name] = [Plane(buffer, Layout(shape.rows, shape.columns, shape.channels, block), rows)]
         return buffer
 
     def _result_shape(self, name: str) -> Shape:
@@ -83,7 +88,7 @@ class _ChainEmitter:
 
     def _tensor(self, name: str, shape: Shape, buffer: Buffer | None = None) -> Buffer:
         if buffer is None:
-            buffer = self.k.parameter(name, shape.elements, self.layout.provider.dtype)
+            buffer = self.k.parameter(name, shape.elements, self.layout.chain.stage(name).dtype)
         layout = Layout(shape.rows, shape.columns, shape.channels, shape.channels)
         self._planes[name] = [Plane(buffer, layout, Rows.ALL)]
         return buffer
@@ -96,6 +101,8 @@ class _ChainEmitter:
                     # Readers prefer the ring, which carries the padding, to a side output of the same rows.
                     plane = Plane(buffer, self.layout.rings[name], self._rows(name))
                     self._planes.setdefault(name, []).insert(0, plane)
+                elif name.startswith("work_"):
+                    self._work[name.removeprefix("work_")] = buffer
                 else:
                     stage = name.removeprefix("sums_")
                     self._sums[stage] = Plane(buffer, self.layout.sums[stage], Rows.RING)
@@ -112,7 +119,7 @@ class _ChainEmitter:
         at = Surroundings(
             self.k,
             layout.provider,
-            stage,
+            stage if unit.argmax is None else replace(stage, dtype=unit.argmax.dtype),
             sources,
             tuple(self._planes[unit.result]),
             self._weights.get(stage.name),
@@ -122,6 +129,8 @@ class _ChainEmitter:
         if isinstance(packing, MatrixPacking) and stage.kind in MATRIX_KINDS:
             residual = self._planes[unit.residual][0] if unit.residual else None
             tile, prefetch = layout.tiles[stage.name], layout.schedule.prefetch
+            if clips(layout.chain, stage):
+                return ClippedStage(at, packing, tile, prefetch, residual, unit.pool, unit.ending)
             return MatrixStage(at, packing, tile, prefetch, residual, unit.pool, unit.ending)
         if isinstance(packing, DepthwisePacking):
             row = layout.depthwise[stage.name]
@@ -133,6 +142,10 @@ class _ChainEmitter:
             return LoadStage(at)
         if stage.kind is StageKind.POOL:
             return PoolStage(at)
+        if stage.kind is StageKind.RESIZE:
+            return ResizeStage(at, layout.resizings[unit.result], self._work[unit.result])
+        if stage.kind is StageKind.ARGMAX:
+            return ArgmaxStage(at)
         raise CompilerError(f"no kernel for stage kind {stage.kind} ({stage.name})")
 
     def emit(self) -> Any:
@@ -144,6 +157,9 @@ class _ChainEmitter:
             if unit.result in self.layout.rings and unit.result not in self._carried:
                 self._clear_margins(self._planes[unit.result][0])
                 self._clear_channels(unit)
+        for emitter in self._emitters.values():
+            if isinstance(emitter, ResizeStage):
+                emitter.start()
         if self.layout.flow.whole:
             self._emit_whole()
         else:
@@ -318,8 +334,8 @@ class _ChainEmitter:
     def _clear_channels(self, unit: Unit) -> None:
         """Zero the padding channels of the last block, once, where the stage does not write them itself."""
         k, layout, channels = self.k, self._planes[unit.result][0].layout, unit.stage.shape.channels
-        written = unit.stage.kind is not StageKind.LOAD and unit.result not in self.layout.chain.outputs
-        if written or layout.blocks == 1 or channels == layout.channels:
+        exact = unit.stage.kind in (StageKind.LOAD, StageKind.RESIZE) or unit.result in self.layout.chain.outputs
+        if not exact or layout.blocks == 1 or channels == layout.channels:
             return
         used = channels % layout.block
         with k.loop(layout.slots * layout.width, "pixel") as pixel:

@@ -43,6 +43,11 @@ def phases(layout: KernelLayout) -> int:
     return 1 + max(entry.phase for entry in placed_units(layout))
 
 
+def cuts_columns(layout: KernelLayout) -> bool:
+    """Whether every stage can be cut by channels: not where pixels are resized or their classes compared."""
+    return all(unit.stage.kind not in (StageKind.RESIZE, StageKind.ARGMAX) for unit in layout.units)
+
+
 def overwrites_late(layout: KernelLayout) -> bool:
     """Whether a result in place is written only after all parts have read the input, except as their own shortcut."""
     placed = placed_units(layout)

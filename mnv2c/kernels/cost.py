@@ -10,14 +10,17 @@ from dataclasses import dataclass
 
 from mnv2c.kernels.layout import KernelLayout, Unit
 from mnv2c.kernels.packing import MatrixPacking
-from mnv2c.plan.chain import MATRIX_KINDS, StageKind
-from mnv2c.schedule.analytic import EPILOGUE, LOAD_SHARE, PORTS, WHOLE_PIXELS, tile_cycles
+from mnv2c.plan.chain import MATRIX_KINDS, StageKind, clips
+from mnv2c.plan.clipping import inside_share
+from mnv2c.schedule.analytic import EPILOGUE, LOAD_SHARE, PORTS, span, tile_cycles
 
 L2_BYTES_PER_CYCLE = 16
 L3_BYTES_PER_CYCLE = 6
 HIDDEN = 0.5
 """Share of the cost of weights that remains: they are read in order, which hardware prefetches."""
 FLOAT_BYTES = 4
+CYCLES_PER_CLASS = 2.5
+"""For a vector of pixels whose scores of one class are compared with the best so far: five instructions."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,10 @@ def _compute(layout: KernelLayout, unit: Unit) -> float:
     if stage.kind in MATRIX_KINDS:
         return _matrix(layout, unit) * _repeats(layout, unit)
     vectors = stage.shape.pixels * -(-stage.shape.channels // provider.lanes)
+    if unit.argmax is not None:
+        return stage.shape.elements / provider.lanes * CYCLES_PER_CLASS
+    if stage.kind is StageKind.ARGMAX:
+        return layout.chain.shape(stage.sources[0]).elements * CYCLES_PER_CLASS
     if stage.kind is not StageKind.DEPTHWISE:
         return vectors * 2 / PORTS
     kernel, stride = stage.window.kernel, stage.window.stride
@@ -64,10 +71,13 @@ def _matrix(layout: KernelLayout, unit: Unit) -> float:
     packing = layout.packings[stage.name]
     assert isinstance(packing, MatrixPacking)  # what `layout` packs for a matrix stage
     is_last = stage.name == list(layout.tiles)[-1]
-    joined = layout.flow.whole and stage.shape.pixels <= WHOLE_PIXELS
-    joined = joined or (not layout.flow.whole and is_last and stage.window.is_pixel)
+    joined = is_last and stage.window.is_pixel
     pixels = stage.shape.columns * (min(rows, stage.shape.rows) if joined else 1)
+    if layout.flow.whole:
+        pixels = span(layout.chain, stage, 0)
     cycles, _ = tile_cycles(layout.tiles[stage.name], pixels, stage.shape.channels, layout.provider, packing.depth)
+    if clips(layout.chain, stage):
+        cycles *= inside_share(stage, layout.chain.shape(stage.sources[0]))
     return cycles * packing.chunks * stage.shape.pixels / pixels
 
 

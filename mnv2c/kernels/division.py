@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from mnv2c.kernels.columns import Placed, overwrites_late, placed_units
+from mnv2c.kernels.columns import Placed, cuts_columns, overwrites_late, placed_units
 from mnv2c.kernels.cost import FLOAT_BYTES, L3_BYTES_PER_CYCLE, Caches, memory_cycles, unit_cycles
 from mnv2c.kernels.layout import KernelLayout
 from mnv2c.plan.chain import StageKind
@@ -26,7 +26,8 @@ def divisions(layout: KernelLayout, threads: int, caches: Caches) -> Iterator[tu
     if layout.flow.whole:
         windows = sum(unit.stage.kind is StageKind.DEPTHWISE for unit in layout.units)
         # Joined whole images would all lie in scratch memory at once.
-        if windows <= 1 and layout.chunks == 1 and (not layout.chain.in_place or overwrites_late(layout)):
+        safe = not layout.chain.in_place or overwrites_late(layout)
+        if windows <= 1 and layout.chunks == 1 and safe and cuts_columns(layout):
             placed = placed_units(layout)
             parts = Parts(Cut.COLUMNS, threads, 1 + max(entry.phase for entry in placed))
             cycles = prices.columns(placed, threads) + _exchanged(layout, placed, threads) + parts.phases * BARRIER

@@ -149,6 +149,10 @@ class KernelBuilder:
         """Copy a scalar into every lane."""
         return value if lanes == 1 else tirx.Broadcast(value, lanes)
 
+    def index(self, value: Index) -> Value:
+        """Return an index as a value, also where it is known."""
+        return _index(value, 1)
+
     def lane(self, vector: Value, lane: int, lanes: int) -> Value:
         """Copy one lane of ``vector`` into ``lanes`` lanes (free in NEON's by-element multiply)."""
         return tirx.Shuffle([vector], [tirx.IntImm("int32", lane)] * lanes)
@@ -210,6 +214,23 @@ def maximum(first: Index, second: Index) -> Index:
     if isinstance(first, int) and isinstance(second, int):
         return max(first, second)
     return tirx.max(_index(first, 1), _index(second, 1))
+
+
+def minimum(first: Index, second: Index) -> Index:
+    """Return the smaller of two indices."""
+    if isinstance(first, int) and isinstance(second, int):
+        return min(first, second)
+    return tirx.min(_index(first, 1), _index(second, 1))
+
+
+def limited(value: Index, low: int, high: int) -> Index:
+    """Return an index, or the bound of [low, high] that it exceeds."""
+    return minimum(maximum(value, low), high)
+
+
+def cast(value: Value, dtype: str, lanes: int = 1) -> Value:
+    """Convert a value, or a vector of ``lanes``, to ``dtype``; an integer of Python is an index."""
+    return tirx.Cast(_vector(dtype, lanes), _index(value, 1) if isinstance(value, int) else value)
 
 
 def both(first: Value, second: Value) -> Value:

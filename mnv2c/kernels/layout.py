@@ -6,7 +6,7 @@ The arena planner reads the ring sizes and the packer the weight layouts from he
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from mnv2c.errors import ScheduleError
@@ -14,6 +14,7 @@ from mnv2c.kernels.carried import Carried, carried_stages, check_carry, made_aga
 from mnv2c.kernels.microkernels.base import Provider
 from mnv2c.kernels.packing import DepthwisePacking, MatrixPacking, Packing
 from mnv2c.kernels.planes import Layout
+from mnv2c.kernels.resizing import Resizing, resizing
 from mnv2c.plan.chain import MATRIX_KINDS, Activation, Chain, Stage, StageKind, with_loads
 from mnv2c.plan.rows import Flow, flow
 from mnv2c.schedule.record import ChainSchedule, DepthwiseTile, Tile
@@ -28,7 +29,7 @@ FOLDABLE = frozenset({StageKind.ADD, StageKind.POOL})
 class Unit:
     """What is emitted together: a stage, and the add or pool folded into it; ``result`` names what leaves it.
 
-    ``ending`` is the clamp of the folded stage, after the stage's own.
+    ``ending`` is the clamp of the folded stage, after the stage's own; ``argmax`` is folded into a resize.
     """
 
     stage: Stage
@@ -36,6 +37,12 @@ class Unit:
     residual: str | None = None
     pool: bool = False
     ending: Activation | None = None
+    argmax: Stage | None = None
+
+    @property
+    def leaves(self) -> Stage:
+        """The stage whose type of elements leaves the unit."""
+        return self.argmax or self.stage
 
 
 @dataclass(frozen=True)
@@ -52,7 +59,7 @@ class KernelLayout:
 
     ``rings`` are keyed by the result they hold, ``packings`` by stage name. ``sums`` holds the unfinished sums of each
     carried depthwise stage. Planes of one entry of ``regions`` are never needed at the same time and share memory;
-    packings and regions are in the order of the kernel's parameters.
+    packings and regions are in the order of the kernel's parameters. ``resizings`` are keyed by result.
     """
 
     chain: Chain
@@ -64,12 +71,15 @@ class KernelLayout:
     sums: dict[str, Layout]
     regions: tuple[Region, ...]
     packings: dict[str, Packing]
+    resizings: dict[str, Resizing] = field(default_factory=dict)
 
     @property
     def scratch(self) -> tuple[int, ...]:
         """Elements of every region."""
-        planes = self.rings | {f"sums_{name}": layout for name, layout in self.sums.items()}
-        return tuple(max(planes[name].elements for name in region.planes) for region in self.regions)
+        sizes = {name: ring.elements for name, ring in self.rings.items()}
+        sizes |= {f"sums_{name}": layout.elements for name, layout in self.sums.items()}
+        sizes |= {f"work_{name}": work.elements for name, work in self.resizings.items()}
+        return tuple(max(sizes[name] for name in region.planes) for region in self.regions)
 
     @property
     def scratch_elements(self) -> int:
@@ -100,13 +110,16 @@ class KernelLayout:
 
 
 def units(chain: Chain) -> tuple[Unit, ...]:
-    """Fold every add and pool that can be into the matrix stage it follows."""
+    """Fold every add and pool that can be into the matrix stage it follows, and an argmax into a resize."""
     found: list[Unit] = []
     for stage in chain.stages:
         candidates = (index for index in reversed(range(len(found))) if _folds(chain, found[index], stage))
         previous = next(candidates, None)
         if previous is not None:
             before = found[previous]
+            if stage.kind is StageKind.ARGMAX:
+                found[previous] = Unit(before.stage, stage.name, argmax=stage)
+                continue
             others = [source for source in stage.sources if source != before.result]
             residual = others[0] if stage.kind is StageKind.ADD and others else None
             found[previous] = Unit(before.stage, stage.name, residual, stage.kind is StageKind.POOL, stage.activation)
@@ -117,6 +130,9 @@ def units(chain: Chain) -> tuple[Unit, ...]:
 
 def _folds(chain: Chain, unit: Unit, stage: Stage) -> bool:
     """Whether ``stage``, an add or pool, alone reads the matrix stage ``unit``; pooling walks plain pixels only."""
+    if stage.kind is StageKind.ARGMAX:
+        alone = chain.consumers(unit.result) == (stage,) and unit.result not in chain.outputs
+        return unit.stage.kind is StageKind.RESIZE and unit.result == unit.stage.name and alone
     fresh = unit.result == unit.stage.name and unit.stage.kind in MATRIX_KINDS
     read = stage.kind in FOLDABLE and chain.consumers(unit.result) == (stage,) and unit.result not in chain.outputs
     return fresh and read and (stage.kind is StageKind.ADD or unit.stage.window.is_pixel)
@@ -142,7 +158,13 @@ def kernel_layout(chain: Chain, schedule: ChainSchedule, provider: Provider) -> 
         if unfinished(chain.stage(name).window) and not entry.again
     }
     packings = _packings(chain, schedule, provider, parts, rings, carried)
-    return KernelLayout(chain, schedule, provider, plan, parts, rings, sums, _regions(rings, sums, carried), packings)
+    resizings = {
+        unit.result: resizing(chain, unit.stage, provider, unit.argmax is not None)
+        for unit in parts
+        if unit.stage.kind is StageKind.RESIZE
+    }
+    regions = _regions(rings, sums, carried) + tuple(Region(f"work_{name}", (f"work_{name}",)) for name in resizings)
+    return KernelLayout(chain, schedule, provider, plan, parts, rings, sums, regions, packings, resizings)
 
 
 def _has_ring(chain: Chain, unit: Unit) -> bool:

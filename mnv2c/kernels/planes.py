@@ -53,6 +53,7 @@ class Rows(Enum):
     ALL = "every row has its own slot, r + top"
     STEP = "the rows of one step, which starts in slot 0"
     RING = "row r lies in slot r mod slots"
+    SAME = "one pixel is that of every row and column"
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,8 @@ class Plane:
     def slot(self, row: Index) -> Index:
         """Return the slot of a row; rows of the padding have one too, unless the plane is the caller's tensor."""
         layout = self.layout
+        if self.rows is Rows.SAME:
+            return 0
         return row + layout.top if self.rows is Rows.ALL else modulo(row, layout.slots)
 
     def row(self, k: KernelBuilder, row: Index) -> Index:
@@ -80,7 +83,7 @@ class Plane:
 
     def pixel(self, column: Index) -> Index:
         """Return the distance in elements from column 0 to ``column`` within a row."""
-        return column * self.layout.block
+        return 0 if self.rows is Rows.SAME else column * self.layout.block
 
     def channel(self, channel: Index) -> Index:
         """Return the distance in elements to ``channel``, which must start a block unless there is only one block."""

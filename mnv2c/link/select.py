@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shlex
 import shutil
 import subprocess
@@ -42,6 +43,8 @@ ARCHITECTURE_NAMES = {"arm64": "aarch64", "armv7l": "arm", "armv7a": "arm", "arm
 LIBC_MARKS = {"musl": "musl", "android": "bionic", "darwin": "libsystem", "macos": "libsystem"}
 """The C library of a compiler by a part of its triple; glibc where there is none of them."""
 
+OLD_GLIBC = "2.17"
+
 INSTALL = "install one with `pip install ziglang==0.17.*`, or name a C compiler with --cc"
 
 
@@ -61,6 +64,12 @@ def static_linker(arch: str) -> Linker:
     return _zig(PLATFORMS[arch, "musl"])
 
 
+def host_linker() -> Linker:
+    """Zig for shared libraries of this machine, for its baseline; LinkerError without zig."""
+    libc = "gnu" if platform.libc_ver()[0] == "glibc" else "musl"
+    return _zig(PLATFORMS[platform.machine(), libc], OLD_GLIBC)
+
+
 def zig_program() -> Path | None:
     """The zig executable of the ziglang wheel."""
     spec = find_spec("ziglang")
@@ -70,21 +79,21 @@ def zig_program() -> Path | None:
     return program if os.access(program, os.X_OK) else None
 
 
-def _zig(platform: Platform, glibc: str = "") -> Linker:
+def _zig(wanted: Platform, glibc: str = "") -> Linker:
     program = zig_program()
     if program is None:
         raise LinkerError(f"no linker: the Python package ziglang is missing; {INSTALL}")
     environment = {"ZIG_GLOBAL_CACHE_DIR": str(cache_folder("zig"))}
     version = tool_output([str(program), "version"], environment)
     return Linker(
-        compiler=(str(program), "cc", "-target", platform.zig.format(glibc=glibc), *platform.zig_flags),
+        compiler=(str(program), "cc", "-target", wanted.zig.format(glibc=glibc), *wanted.zig_flags),
         archiver=(str(program), "ar"),
         version=f"zig {version}",
-        libraries=ZIG_LIBRARIES[platform.system.name],
+        libraries=ZIG_LIBRARIES[wanted.system.name],
         environment=tuple(environment.items()),
-        system=platform.system,
-        stubs=ZIG_STUBS.get(platform.system.name, ()),
-        thread_libraries=THREADS if "gnu" in platform.triple else (),
+        system=wanted.system,
+        stubs=ZIG_STUBS.get(wanted.system.name, ()),
+        thread_libraries=THREADS if "gnu" in wanted.triple else (),
     )
 
 

@@ -9,7 +9,7 @@ from mnv2c import __version__
 from mnv2c.data import fill
 from mnv2c.plan.program import Port, Program
 
-ABI = 1
+ABI = 2
 """Version of the C interface; also the number at the end of the SONAME."""
 
 THREADS_NOTE = """Threads share the work only on
@@ -19,8 +19,11 @@ HEADER = Path(__file__).parent / "library.h.in"
 EXAMPLE = Path(__file__).parent / "main.c.in"
 
 
-def header_source(program: Program, name: str, meta: Mapping[str, object]) -> str:
-    """The self-documenting header; of the metadata it uses ``summary`` and ``target`` (a table with ``name``)."""
+def header_source(program: Program, name: str, meta: Mapping[str, object], frames: str = "") -> str:
+    """The self-documenting header; of the metadata it uses ``summary`` and ``target`` (a table with ``name``).
+
+    ``frames`` are the declarations of what the library does with pictures and labels.
+    """
     target = meta["target"]
     return fill(
         HEADER,
@@ -39,6 +42,7 @@ def header_source(program: Program, name: str, meta: Mapping[str, object]) -> st
         + "\n\n"
         + _macros(name.upper(), "OUTPUT", program.outputs),
         step_count=len(program.steps),
+        frames=frames,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from mnv2c.errors import UserError
 
@@ -37,6 +38,6 @@ def identifier(text: str) -> str:
     return f"model_{word}" if not word[0].isalpha() or word in RESERVED else word
 
 
-def exports(name: str) -> tuple[str, ...]:
-    """All symbols that the shared library exports."""
-    return tuple(f"{name}_{function}" for function in PUBLIC)
+def exports(name: str, more: Sequence[str] = ()) -> tuple[str, ...]:
+    """All symbols that the shared library exports: what every library has, and ``more`` of its own."""
+    return tuple(f"{name}_{function}" for function in (*PUBLIC, *more))

@@ -21,10 +21,14 @@ ATTRIBUTE = "mnv2c.chain"
 
 @dataclass(frozen=True)
 class Group:
-    """The variables of one group in the order they are bound; the last one is its result."""
+    """The variables of one group in the order they are bound; the last one is its result.
+
+    ``first`` are read values that become the function's first parameters.
+    """
 
     kind: str
     variables: tuple[Any, ...]
+    first: tuple[Any, ...] = ()
 
 
 def outline(module: Any, groups: Sequence[Group]) -> Any:
@@ -55,7 +59,7 @@ def _call(module: Any, main: Any, group: Group) -> list[Any]:
     """Add the group's function to the module; return the bindings that call it and bind its results."""
     inside = [binding for binding in bindings(main) if binding.var in group.variables]
     outputs = _outputs(main, group)
-    inputs = _inputs(inside)
+    inputs = [*group.first, *(value for value in _inputs(inside) if value not in group.first)]
     function = _function(inside, inputs, outputs, group.kind)
     name = f"fused_{group.kind}_{sum(1 for entry in module.get_global_vars() if entry.name_hint != 'main')}"
     builder = relax.BlockBuilder(module)

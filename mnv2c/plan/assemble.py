@@ -48,10 +48,10 @@ def runs_in_place(network: Network, index: int) -> Chain | None:
     chain = node.chain if isinstance(node, ChainNode) else None
     if chain is None or chain.stages[-1].kind is not StageKind.ADD or input_name(0) not in chain.stages[-1].sources:
         return None
-    source, result = node.inputs[0], node.outputs[0]
-    callers = {*network.inputs, *network.outputs}
-    kept = chain.is_planar(input_name(0)) or network.last_use(str(source)) != index
-    if kept or source in callers or result in callers:
+    source, result = str(node.inputs[0]), node.outputs[0]
+    kept = chain.is_planar(input_name(0)) or network.last_use(source) != index
+    placed = any(network.is_callers(name) or network.owner(name) != name for name in (source, result))
+    if kept or placed or chain.inputs[0] != chain.stages[-1].shape:
         return None
     return replace(chain, in_place=True)
 
@@ -98,8 +98,8 @@ class _Assembler:
         self.offsets, self.arena_bytes = place(self.buffers)
 
     def _owners(self) -> dict[str, str]:
-        """Map every tensor to the one whose buffer it lies in: a result in place lies in its input's."""
-        owner = {name: name for name in self.network.tensors}
+        """Map every tensor to the one whose buffer it lies in: its home's; a result in place lies in its input's."""
+        owner = {name: self.network.owner(name) for name in self.network.tensors}
         for node, kernel in zip(self.network.nodes, self.kernels, strict=True):
             if kernel.in_place:
                 owner[node.outputs[0]] = owner[str(node.inputs[0])]
@@ -107,12 +107,11 @@ class _Assembler:
 
     def _buffers(self) -> list[Buffer]:
         """Tensors from the node that makes them to their last reader, scratch for one node."""
-        callers = {*self.network.inputs, *self.network.outputs}
         lives: dict[str, list[int]] = {}
         buffers = []
         for index, (node, kernel) in enumerate(zip(self.network.nodes, self.kernels, strict=True)):
             for name in node.outputs:
-                if name not in callers:
+                if not self.network.is_callers(name):
                     lives.setdefault(self.owner[name], []).extend([index, max(index, self.network.last_use(name))])
             buffers += [
                 Buffer(
@@ -124,11 +123,12 @@ class _Assembler:
         return buffers + [Buffer(name, tensors[name].bytes, min(steps), max(steps)) for name, steps in lives.items()]
 
     def _location(self, name: str) -> Location:
-        if name in self.network.inputs:
-            return Location(Space.INPUT, index=self.network.inputs.index(name))
-        if name in self.network.outputs:
-            return Location(Space.OUTPUT, index=self.network.outputs.index(name))
-        return Location(Space.ARENA, self.offsets[self.owner[name]])
+        home, offset = self.owner[name], self.network.tensors[name].offset
+        if home in self.network.inputs:
+            return Location(Space.INPUT, offset, self.network.inputs.index(home))
+        if home in self.network.outputs:
+            return Location(Space.OUTPUT, offset, self.network.outputs.index(home))
+        return Location(Space.ARENA, self.offsets[home] + offset)
 
     def program(self, threads: int) -> Program:
         steps = tuple(self._step(index) for index in range(len(self.kernels)))
@@ -166,7 +166,8 @@ class _Assembler:
 
     def _port(self, name: str) -> Port:
         tensor = self.network.tensors[name]
-        return Port(name, tensor.shape, tensor.dtype, tensor.order or ("NHWC" if len(tensor.shape) == 4 else "NC"))
+        order = tensor.order or {4: "NHWC", 3: "NHW"}.get(len(tensor.shape), "NC")
+        return Port(name, tensor.shape, tensor.dtype, order)
 
     def _step(self, index: int) -> Step:
         node, kernel = self.network.nodes[index], self.kernels[index]

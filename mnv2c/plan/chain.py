@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from mnv2c.plan.resampling import Axis, Coordinates
+
 
 class StageKind(StrEnum):
     """What a stage computes; the value is the name used in metadata and reports."""
@@ -109,7 +111,8 @@ RELU6 = Activation(0.0, 6.0)
 class Stage:
     """One row-wise operation.
 
-    ``sources`` name earlier stages of the chain or its inputs (``input_0`` …); ``shape`` is the output's.
+    ``sources`` name earlier stages of the chain or its inputs (``input_0`` …); ``shape`` is the output's, ``dtype`` its
+    elements'. A resize reads rows that its ``coordinates`` tell, and so a whole tensor: an input of the chain.
     """
 
     name: str
@@ -118,6 +121,8 @@ class Stage:
     shape: Shape
     window: Window = Window()
     activation: Activation | None = None
+    coordinates: Coordinates | None = None
+    dtype: str = "float32"
 
 
 @dataclass(frozen=True)
@@ -156,6 +161,12 @@ class Chain:
         """Return the stages that read ``name``."""
         return tuple(stage for stage in self.stages if name in stage.sources)
 
+    def axes(self, stage: Stage) -> tuple[Axis, Axis]:
+        """Return how a resize stage maps rows and columns."""
+        source, coordinates = self.shape(stage.sources[0]), stage.coordinates or Coordinates.HALF_PIXEL
+        rows = Axis(source.rows, stage.shape.rows, coordinates)
+        return rows, Axis(source.columns, stage.shape.columns, coordinates)
+
     @property
     def madds(self) -> int:
         """Multiply-adds of all convolutions and fully connected stages."""
@@ -180,6 +191,24 @@ GATHERED = frozenset({StageKind.EXPAND, StageKind.POINTWISE})
 """Stages that read each input pixel often enough to pay for a copy into blocks of one vector."""
 
 
+def is_added_pixel(chain: Chain, name: str) -> bool:
+    """Whether ``name`` is an input of one pixel that is added to every pixel of an image."""
+    if not name.startswith("input_") or chain.shape(name).pixels != 1:
+        return False
+    readers = chain.consumers(name)
+    return bool(readers) and all(stage.kind is StageKind.ADD and stage.shape.pixels > 1 for stage in readers)
+
+
+def clips(chain: Chain, stage: Stage) -> bool:
+    """Whether a stage leaves out the taps that lie outside the image, instead of reading zeros from a padded ring.
+
+    Dilated dense convolutions of an NHWC input do: a ring of 18 rows to each side would be larger than the image, and
+    most of the products would be with zeros.
+    """
+    dilated = stage.kind is StageKind.CONV and stage.window.dilation != (1, 1)
+    return dilated and stage.sources[0].startswith("input_") and not chain.is_planar(stage.sources[0])
+
+
 def with_loads(chain: Chain, gather: bool = False) -> Chain:
     """Put a ``load`` stage before every windowed stage that reads an input of the chain, and every planar input.
 
@@ -201,7 +230,7 @@ def with_loads(chain: Chain, gather: bool = False) -> Chain:
         sources = list(stage.sources)
         for index, source in enumerate(sources):
             through_ring = stage.window.needs_margin or (gather and stage.kind in GATHERED)
-            windowed = index == 0 and through_ring and source.startswith("input_")
+            windowed = index == 0 and through_ring and source.startswith("input_") and not clips(chain, stage)
             if stage.kind is not StageKind.LOAD and (windowed or chain.is_planar(source)):
                 sources[index] = loaded(source)
         stages.append(replace(stage, sources=tuple(sources)))

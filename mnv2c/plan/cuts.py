@@ -92,13 +92,14 @@ class Planner:
     def _peak(self, first: int, last: int, option: Option) -> int:
         """Scratch and all tensors that are alive while the nodes run, but for those between them."""
         network, total = self.network, sum(aligned(size) for size in option.scratch)
-        callers = {*network.inputs, *network.outputs}
+        alive: set[str] = set()
         for index, node in enumerate(network.nodes[: last + 1]):
             for name in node.outputs:
                 end = max(index, network.last_use(name))
                 between = first <= index and end <= last and index < last
-                if name not in callers and end >= first and not between:
-                    total += aligned(network.tensors[name].bytes)
+                if not network.is_callers(name) and end >= first and not between:
+                    alive.add(network.owner(name))
+        total += sum(aligned(network.tensors[name].bytes) for name in alive)
         if option.in_place:
             total -= aligned(network.tensors[network.nodes[first].outputs[0]].bytes)
         return total

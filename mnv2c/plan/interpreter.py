@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnv2c.errors import CompilerError
-from mnv2c.plan.chain import MATRIX_KINDS, Chain, Stage, StageKind
+from mnv2c.plan.chain import MATRIX_KINDS, Chain, Stage, StageKind, is_added_pixel
 from mnv2c.plan.rows import Nest, flow, nest
 
 Array = npt.NDArray[np.float32]
@@ -46,12 +46,15 @@ def interpret(
     """Run ``chain`` on inputs [rows, columns, channels]; return its outputs in order, laid out the same."""
     plan = flow(chain, rows_per_step, again)
     rings = {stage.name: _Ring(stage, plan.stages[stage.name].ring) for stage in chain.stages}
-    results = {name: np.zeros(_extents(chain.stage(name)), np.float32) for name in chain.outputs}
+    results = {name: np.zeros(_extents(chain.stage(name)), chain.stage(name).dtype) for name in chain.outputs}
 
     def row_of(source: str, row: int) -> Array:
         if source in rings:
             return rings[source].get(row)
         tensor = inputs[int(source.removeprefix("input_"))]
+        if is_added_pixel(chain, source):
+            row_of_pixel: Array = tensor[0]
+            return row_of_pixel
         return tensor[row] if 0 <= row < len(tensor) else np.zeros_like(tensor[0])
 
     def run(loop: Nest, before: int) -> None:
@@ -67,18 +70,37 @@ def interpret(
         for row in range(rows.advance * number + rows.lead, rows.advance * number + rows.lead + rows.rows):
             if not 0 <= row < stage.shape.rows:
                 continue
+            if stage.kind is StageKind.RESIZE:
+                keep(stage, row, resized_row(chain, stage, inputs[int(stage.sources[0][6:])], row))
+                continue
             low, high = stage.window.rows_needed(row, row + 1)
             seen = [row_of(stage.sources[0], source_row) for source_row in range(low, high)]
             others = [row_of(source, row) for source in stage.sources[1:]]
-            values = _compute_row(stage, seen, others, weights)
-            rings[stage.name].put(row, values)
-            if stage.name in results:
-                results[stage.name][row] = values
+            keep(stage, row, _compute_row(stage, seen, others, weights))
+
+    def keep(stage: Stage, row: int, values: Array) -> None:
+        rings[stage.name].put(row, values)
+        if stage.name in results:
+            results[stage.name][row] = values
 
     steps = nest([stage.name for stage in chain.stages], plan)
     for step in range(plan.first_step, plan.last_step):
         run(steps, step)
     return [results[name] for name in chain.outputs]
+
+
+def resized_row(chain: Chain, stage: Stage, source: Array, row: int) -> Array:
+    """Return one row of a resize stage: between two rows first, then between neighbouring columns."""
+    rows, columns = chain.axes(stage)
+    top, down = rows.position(row)
+    low, high = source[top], source[min(top + 1, rows.inputs - 1)]
+    blended = low + np.float32(down / rows.denominator) * (high - low)
+    places = [columns.position(column) for column in range(columns.outputs)]
+    left = np.array([segment for segment, _ in places])
+    right = np.minimum(left + 1, columns.inputs - 1)
+    across = np.array([part / columns.denominator for _, part in places], np.float32)[:, None]
+    result: Array = blended[left] + across * (blended[right] - blended[left])
+    return result
 
 
 def _extents(stage: Stage) -> tuple[int, int, int]:
@@ -90,6 +112,9 @@ def _compute_row(stage: Stage, seen: list[Array], others: list[Array], weights: 
         return seen[0]
     if stage.kind is StageKind.ADD:
         return _clamped(stage, seen[0] + others[0])
+    if stage.kind is StageKind.ARGMAX:
+        classes: Array = np.argmax(seen[0], axis=-1, keepdims=True).astype(np.float32)
+        return classes
     if stage.kind not in MATRIX_KINDS and stage.kind is not StageKind.DEPTHWISE:
         raise CompilerError(f"the reference interpreter has no rule for stage kind {stage.kind}")
     taps, bias = weights[stage.name]

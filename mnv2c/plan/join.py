@@ -1,4 +1,8 @@
-"""Joining consecutive chains into one: what they hand to each other then lives in a ring, never as a whole tensor."""
+"""Joining consecutive chains into one: what they hand to each other then lives in a ring, never as a whole tensor.
+
+Chains in a line are joined, and with them **branches**: chains whose results all go to the caller, such as what a
+detector predicts from a feature map. A branch reads what the line makes, from the same rows.
+"""
 
 from __future__ import annotations
 
@@ -7,52 +11,114 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
-from mnv2c.plan.chain import Chain, Stage, StageKind, input_name
-from mnv2c.plan.network import ChainNode, Network
+from mnv2c.plan.chain import Chain, Shape, Stage, StageKind, input_name
+from mnv2c.plan.network import ChainNode, Network, Node
+
+
+def is_branch(network: Network, node: Node) -> bool:
+    """Whether all that ``node`` leaves is the caller's, and nobody else reads it."""
+    read = {name for other in network.nodes for name in other.inputs if isinstance(name, str)}
+    return all(network.is_callers(name) and name not in read for name in node.outputs)
+
+
+WHOLE_RESULT = frozenset({StageKind.POOL, StageKind.RESIZE, StageKind.ARGMAX})
+"""Stages that end their chain."""
 
 
 def may_join(network: Network, first: int, last: int) -> bool:
-    """Whether nodes [first, last] are chains in a line: each reads only what the one before it made for it alone."""
+    """Whether nodes [first, last] are chains in a line, perhaps with branches.
+
+    Each reads only what those before it made, or what the first one reads. Nobody else reads what they make, but for
+    the results of the last one of the line.
+    """
+    if first == last:
+        return True
     nodes = network.nodes[first : last + 1]
-    for index, (before, node) in enumerate(pairwise(nodes), first):
-        if not (isinstance(before, ChainNode) and isinstance(node, ChainNode)):
+    line = [node for node in nodes if not is_branch(network, node)]
+    made: dict[str, Shape] = {}
+    for node in nodes:
+        if not isinstance(node, ChainNode):
             return False
-        between = before.outputs[0]
-        alone = len(before.outputs) == 1 and node.inputs == (between,) and between not in network.outputs
-        if not alone or network.last_use(between) != index + 1 or node.chain.input_orders:
+        read = dict(zip(node.inputs, node.chain.inputs, strict=True))
+        if node is nodes[0]:
+            made |= read
+        elif node.chain.input_orders or any(made.get(name) != shape for name, shape in read.items()):
             return False
-        if any(stage.kind is StageKind.DENSE for stage in (*before.chain.stages, *node.chain.stages)):
+        made |= {name: node.chain.shape(stage) for name, stage in zip(node.outputs, node.chain.outputs, strict=False)}
+        if node in line and node is not nodes[-1] and not _stays(network, node, last, node is line[-1]):
             return False
-        if any(stage.kind is StageKind.POOL for stage in before.chain.stages):
-            return False
-    return True
+    return _streams(nodes)
 
 
-def join(nodes: Sequence[ChainNode]) -> ChainNode:
-    """Return one chain that computes ``nodes`` one after the other; see `may_join`."""
+def _stays(network: Network, node: Node, last: int, may_leave: bool) -> bool:
+    """Whether all that ``node`` leaves is read, and by nodes up to ``last`` unless it ``may_leave``."""
+    uses = [network.last_use(name) for name in node.outputs]
+    return all(use >= 0 and (may_leave or use <= last) for use in uses)
+
+
+def _streams(nodes: Sequence[Node]) -> bool:
+    """Whether rows can be handed on one by one: a mean or a mask must come last, and no vector takes part.
+
+    A resize reads a whole tensor, and so what others have left.
+    """
+    kinds = [{stage.kind for stage in node.chain.stages} for node in nodes if isinstance(node, ChainNode)]
+    if any(StageKind.DENSE in found for found in kinds) or any(StageKind.RESIZE in found for found in kinds[1:]):
+        return False
+    return not any(found & WHOLE_RESULT for found in kinds[:-1])
+
+
+def join(nodes: Sequence[ChainNode], leaving: Sequence[str] = ()) -> ChainNode:
+    """Return one chain that computes ``nodes`` one after the other; see `may_join`.
+
+    It leaves the results of the last node, and those of the others that are named in ``leaving``.
+    """
     if len(nodes) == 1:
         return nodes[0]
     first, last = nodes[0], nodes[-1]
     stages: list[Stage] = []
     weights: dict[str, Any] = {}
-    source = input_name(0)
+    owner = {name: input_name(index) for index, name in enumerate(first.inputs)}
     for number, node in enumerate(nodes, 1):
-        names = {stage.name: f"{stage.name}_{number}" for stage in node.chain.stages} | {input_name(0): source}
+        names = {stage.name: f"{stage.name}_{number}" for stage in node.chain.stages}
+        names |= {input_name(index): owner[name] for index, name in enumerate(node.inputs)}
         for stage in node.chain.stages:
             renamed = tuple(names[name] for name in stage.sources)
             stages.append(replace(stage, name=names[stage.name], sources=renamed))
         weights |= {names[name]: values for name, values in node.weights.items()}
-        source = names[node.chain.outputs[0]]
-    outputs = (source, *(names[name] for name in last.chain.outputs[1:]))
+        owner |= {name: names[stage] for name, stage in zip(node.outputs, node.chain.outputs, strict=False)}
     chain = Chain(
         "+".join(dict.fromkeys(node.chain.kind for node in nodes)),
         first.chain.inputs,
         tuple(stages),
-        outputs,
+        (),
         input_orders=first.chain.input_orders,
     )
+    chain = _coarsest_last(chain)
+    results = [*last.outputs, *(name for node in nodes[:-1] for name in node.outputs if name in leaving)]
+    results.sort(key=lambda name: owner[name] != chain.stages[-1].name)  # a chain's first output is its last stage's
+    chain = replace(chain, outputs=tuple(owner[name] for name in results))
     label = f"{first.label}_to_{last.label.removeprefix('bottleneck_')}"
-    return ChainNode(label, chain, weights, first.inputs, last.outputs)
+    return ChainNode(label, chain, weights, first.inputs, tuple(results))
+
+
+def _coarsest_last(chain: Chain) -> Chain:
+    """Order the stages so that the last one has fewest rows: a step makes whole rows of it, and more of the others."""
+    ends = [stage for stage in chain.stages if not chain.consumers(stage.name)]
+    rows = min(stage.shape.rows for stage in ends)
+    main = [stage for stage in ends if stage.shape.rows == rows][-1]
+    needed: set[str] = set()
+    for stage in reversed(chain.stages):
+        if (stage in ends and stage is not main) or stage.name in needed:
+            needed |= {stage.name, *stage.sources}
+    before = tuple(stage for stage in chain.stages if stage.name in needed)
+    return replace(chain, stages=before + tuple(stage for stage in chain.stages if stage.name not in needed))
+
+
+def joined(network: Network, first: int, last: int) -> ChainNode:
+    """Return nodes [first, last], all chains, as one chain."""
+    nodes = [node for node in network.nodes[first : last + 1] if isinstance(node, ChainNode)]
+    made = [name for node in nodes[:-1] for name in node.outputs]
+    return join(nodes, [name for name in made if network.last_use(name) > last])
 
 
 def cut(network: Network, starts: Sequence[int]) -> Network:
@@ -60,6 +126,5 @@ def cut(network: Network, starts: Sequence[int]) -> Network:
     bounds = [*starts, len(network.nodes)]
     nodes = []
     for first, end in pairwise(bounds):
-        group = network.nodes[first:end]
-        nodes.append(join([node for node in group if isinstance(node, ChainNode)]) if end - first > 1 else group[0])
+        nodes.append(joined(network, first, end - 1) if end - first > 1 else network.nodes[first])
     return replace(network, nodes=tuple(nodes))

@@ -22,6 +22,7 @@ class Tensor:
 
     ``onnx_name`` is the tensor it must equal, which stores its elements in ``onnx_layout``: "NCHW" or the "same".
     ``order`` names the dimensions of an input or output of the network ("NCHW"); it is empty where they are NHWC.
+    A tensor with a ``home`` is the part of that tensor that begins ``offset`` bytes from its start.
     """
 
     name: str
@@ -30,6 +31,8 @@ class Tensor:
     onnx_name: str = ""
     onnx_layout: str = "same"
     order: str = ""
+    home: str = ""
+    offset: int = 0
 
     @property
     def bytes(self) -> int:
@@ -81,8 +84,23 @@ class Network:
         """The chains in order."""
         return tuple(node for node in self.nodes if isinstance(node, ChainNode))
 
+    def owner(self, tensor: str) -> str:
+        """Return the tensor in which ``tensor`` lies: its home, or itself."""
+        return self.tensors[tensor].home or tensor if tensor in self.tensors else tensor
+
+    def is_callers(self, tensor: str) -> bool:
+        """Whether ``tensor`` lies in a buffer of the caller: an input or output of the network, or a part of one."""
+        owner = self.owner(tensor)
+        return owner in self.inputs or owner in self.outputs
+
     def last_use(self, tensor: str) -> int:
-        """Return the index of the last node that reads ``tensor``; beyond the end for an output, -1 if unread."""
+        """Return the index of the last node that reads ``tensor``; beyond the end for an output, -1 if unread.
+
+        What reads a tensor reads its parts.
+        """
+        return max(self._last_reader(name) for name in {tensor, self.owner(tensor)})
+
+    def _last_reader(self, tensor: str) -> int:
         if tensor in self.outputs:
             return len(self.nodes)
         return max((index for index, node in enumerate(self.nodes) if tensor in _names(node.inputs)), default=-1)

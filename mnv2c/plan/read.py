@@ -9,6 +9,7 @@ from typing import Any
 from mnv2c.errors import CompilerError, OnnxError
 from mnv2c.passes.base import bindings, constant_value, is_call, shape_of
 from mnv2c.passes.outline import ATTRIBUTE
+from mnv2c.passes.place_concatenations import PLACEMENT
 from mnv2c.plan.chain import Chain, StageKind
 from mnv2c.plan.network import Array, ChainNode, FallbackNode, Network, Node, Tensor
 from mnv2c.plan.stages import read_chain
@@ -66,7 +67,8 @@ class _NetworkReader:
         for key, tensor in self.tensors.items():
             name = renamed.get(key, key)
             public = Tensor(name, shapes.get(name, tensor.shape), tensor.dtype, onnx_name=name)
-            tensors[name] = public if key in renamed else tensor
+            home = renamed.get(tensor.home, tensor.home)
+            tensors[name] = public if key in renamed else replace(tensor, home=home)
 
         def new(names: tuple[Any, ...]) -> tuple[Any, ...]:
             return tuple(renamed.get(name, name) if isinstance(name, str) else name for name in names)
@@ -90,6 +92,8 @@ class _NetworkReader:
             self.owner[variable] = self.owner[value]
         elif is_call(value, "relax.reshape"):
             self.owner[variable] = self.owner[value.args[0]]
+        elif function is not None and function.attrs.get(ATTRIBUTE) == PLACEMENT:
+            self._read_placement(variable, value, function)
         elif function is not None and ATTRIBUTE in function.attrs:
             self._read_chain(variable, value, function)
         elif is_call(value, "relax.call_tir"):
@@ -107,6 +111,15 @@ class _NetworkReader:
         label = self._label(chain)
         results = _main_first(self._results(variable, label, "NCHW"))
         self.nodes.append(ChainNode(label, chain, weights, self._inputs(call.args), results))
+
+    def _read_placement(self, variable: Any, call: Any, function: Any) -> None:
+        """A tensor whose parts others leave: what they leave lies in it, one behind the other."""
+        home = self.owner[variable] = self._add_tensor(self._number(PLACEMENT), variable)
+        self._name_tensor(home, variable)
+        offset = 0
+        for name in _placed(function, self._inputs(call.args)):
+            self.tensors[name] = replace(self.tensors[name], home=home, offset=offset)
+            offset += self.tensors[name].bytes
 
     def _results(self, variable: Any, label: str, onnx_layout: str) -> tuple[str, ...]:
         """Add the tensors a call leaves, in the order of the call's results."""
@@ -163,6 +176,21 @@ class _NetworkReader:
     def _number(self, label: str) -> str:
         number = self.labels[label] = self.labels.get(label, 0) + 1
         return label if number == 1 else f"{label}_{number:02d}"
+
+
+def _placed(function: Any, arguments: tuple[Any, ...]) -> list[str]:
+    """Return the names of the tensors that a placement joins, in order."""
+    owner: dict[Any, Any] = dict(zip(function.params, arguments, strict=True))
+    for binding in bindings(function):
+        value = binding.value
+        if is_call(value, "relax.concat"):
+            joined = owner.get(value.args[0], value.args[0])
+            return [owner[field] for field in joined.fields]
+        if is_call(value, "relax.reshape"):
+            owner[binding.var] = owner[value.args[0]]
+        else:
+            owner[binding.var] = owner.get(value, value)
+    raise CompilerError("a placement joins nothing; please report this")
 
 
 def _main_first(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from mnv2c.errors import ScheduleError
-from mnv2c.plan.chain import Chain, Stage, Window
+from mnv2c.plan.chain import Chain, Stage, StageKind, Window
+from mnv2c.plan.rates import end_rates
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ def flow(chain: Chain, rows_per_step: int, again: Collection[str] = ()) -> Flow:
     Of the stages named in ``again``, each read through one window, no rows are kept from pass to pass.
     Raises ScheduleError when the rows do not divide the image or the readers of a stage move at different rates.
     """
+    if any(stage.kind is StageKind.RESIZE and not stage.sources[0].startswith("input_") for stage in chain.stages):
+        raise ScheduleError("a resize reads a whole tensor, which only an input of the chain is")
     if rows_per_step == 0:
         return _whole_image(chain)
     last = chain.stages[-1]
@@ -102,8 +105,9 @@ def nest(names: Sequence[str], plan: Flow, trips: int = 1, passes: int = 1) -> N
 
 def _flows(chain: Chain, rows_per_step: int, again: Collection[str], nested: bool) -> dict[str, StageFlow]:
     flows: dict[str, StageFlow] = {}
+    rates = end_rates(chain, rows_per_step)
     for stage in reversed(chain.stages):
-        entry = _stage_flow(chain, stage, flows, rows_per_step, nested)
+        entry = _stage_flow(chain, stage, flows, rows_per_step, rates, nested)
         if stage.name in again:
             # Of its one reader's window all rows but the newest were there before.
             more = entry.ring - entry.rows
@@ -112,10 +116,17 @@ def _flows(chain: Chain, rows_per_step: int, again: Collection[str], nested: boo
     return flows
 
 
-def _stage_flow(chain: Chain, stage: Stage, flows: dict[str, StageFlow], rows_per_step: int, nested: bool) -> StageFlow:
+def _stage_flow(
+    chain: Chain,
+    stage: Stage,
+    flows: dict[str, StageFlow],
+    rows_per_step: int,
+    rates_of_ends: dict[str, int],
+    nested: bool,
+) -> StageFlow:
     readers = [(flows[reader.name], _window_on(reader, stage.name)) for reader in chain.consumers(stage.name)]
     if not readers:
-        return StageFlow(rows=rows_per_step, passes=1, lead=0, ring=0, top=0)
+        return StageFlow(rows=rates_of_ends[stage.name], passes=1, lead=0, ring=0, top=0)
     rates = {entry.rate * window.stride[0] for entry, window in readers}
     if len(rates) != 1:
         raise ScheduleError(f"readers of {stage.name} take different numbers of its rows per step: {sorted(rates)}")

@@ -11,6 +11,7 @@ from mnv2c.errors import CompilerError
 from mnv2c.passes.base import bindings, constant_value, is_call, shape_of
 from mnv2c.plan.chain import Activation, Chain, Order, Shape, Stage, StageKind, Window, input_name
 from mnv2c.plan.network import Array
+from mnv2c.plan.resampling import Coordinates
 
 WeightedStages = dict[str, tuple[Array, Array]]
 
@@ -62,16 +63,33 @@ class _Reader:
             name = self.owner[variable] = self.owner[value.args[0]]
             low = self.lower.get(value.args[0], float("-inf"))
             self._replace(name, activation=Activation(low, self._scalar(value)))
+        elif is_call(value, "relax.image.resize2d"):
+            name = self._add_stage(variable, StageKind.RESIZE, (self.owner[value.args[0]],), Window())
+            self._replace(name, coordinates=Coordinates(str(value.attrs.coordinate_transformation_mode)))
+        elif is_call(value, "relax.argmax"):
+            self._add_argmax(variable, value)
+        elif is_call(value, "relax.astype"):
+            name = self.owner[variable] = self.owner[value.args[0]]
+            self._replace(name, dtype=str(value.attrs.dtype))
         elif is_call(value, "relax.permute_dims"):
-            self._turn_input(variable, value)
+            self._turn(variable, value)
         elif value in self.owner:
             self.owner[variable] = self.owner[value]
         else:
             raise CompilerError(f"no stage for {value} in a {self.kind} chain")
 
-    def _turn_input(self, variable: Any, call: Any) -> None:
-        """An NCHW input of the chain, turned: the load stage reads it as it is."""
+    def _add_argmax(self, variable: Any, call: Any) -> None:
+        source = self.owner[call.args[0]]
+        name = self._add_stage(variable, StageKind.ARGMAX, (source,), Window())
+        shape = self.stages[source].shape if source in self.stages else self.inputs[int(source.removeprefix("input_"))]
+        self._replace(name, shape=Shape(shape.rows, shape.columns, 1), dtype=str(variable.ty.dtype))
+
+    def _turn(self, variable: Any, call: Any) -> None:
+        """An NCHW input of the chain, turned: the load stage reads it as it is. NHWC turned for an argmax stays."""
         name = self.owner[call.args[0]]
+        if self.kind == "mask" and [int(axis) for axis in call.attrs.axes or ()] == [0, 3, 1, 2]:
+            self.owner[variable] = name
+            return
         if not name.startswith("input_") or [int(axis) for axis in call.attrs.axes or ()] != [0, 2, 3, 1]:
             raise CompilerError(f"{call} in a {self.kind} chain does not turn an NCHW input")
         index = int(name.removeprefix("input_"))

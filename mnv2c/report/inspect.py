@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from mnv2c.report.paper import footnotes
 from mnv2c.spec import Layer, ModelSpec, layers
 from mnv2c.spec.cost import cost
-from mnv2c.spec.memory import Graph, Peak, bottleneck_graph, layer_graph, local_peak, minimum_peak
+from mnv2c.spec.heads import FLIPS, detector_head_cost, multi_scale, padded_madds
+from mnv2c.spec.layer import WEIGHTLESS
+from mnv2c.spec.memory import Graph, Peak, bottleneck_graph, layer_graph, local_peak
+from mnv2c.spec.model import family_fields
+from mnv2c.spec.search import minimum_peak
 from mnv2c.spec.table3 import BYTES_PER_ELEMENT, Line, Tensor, table3
 
 if TYPE_CHECKING:
@@ -18,11 +21,15 @@ if TYPE_CHECKING:
 
 FLOAT32_BYTES = 4
 RENDER_WIDTH = 110  # columns
-WINDOWLESS = frozenset({"add", "pool", "dense"})  # kinds with no window worth printing
+WINDOWLESS = WEIGHTLESS | {"dense"}  # kinds with no window worth printing
 
 
 def inspection(spec: ModelSpec) -> dict[str, Any]:
-    """Return name, params, params_without_bn, params_folded, madds, input, layers, memory, spec and notes."""
+    """Return name, params, params_without_bn, params_folded, madds, input, layers, memory, spec and notes.
+
+    Of a detector also ``head``, the extra and the prediction layers alone; of a segmenter ``madds_padded`` and
+    ``multi_scale``, which ``mnv2c.spec.heads`` explains.
+    """
     total = cost(spec)
     return {
         "name": spec.name,
@@ -31,11 +38,29 @@ def inspection(spec: ModelSpec) -> dict[str, Any]:
         "params_without_bn": total.parameters_without_bn,
         "params_folded": total.parameters_folded,
         "madds": total.madds,
+        **_of_family(spec),
         "layers": [_layer(layer) for layer in layers(spec)],
         "memory": memory(spec),
-        "spec": asdict(spec) | {"rows": [list(row) for row in spec.rows]},
+        "spec": {name: getattr(spec, name) for name in family_fields(spec.family)}
+        | {"rows": list(map(list, spec.rows))},
         "notes": footnotes(spec),
     }
+
+
+def _of_family(spec: ModelSpec) -> dict[str, Any]:
+    """The counts that only detectors or segmenters have."""
+    if spec.family == "detector":
+        head = detector_head_cost(spec)
+        return {"head": {"params": head.parameters, "madds": head.madds}}
+    if spec.family == "segmenter":
+        sizes = multi_scale(spec)
+        several = {
+            "sizes": [[each.height, each.image_width] for each in sizes],
+            "madds": FLIPS * sum(cost(each).madds for each in sizes),
+            "madds_padded": FLIPS * sum(padded_madds(each) for each in sizes),
+        }
+        return {"madds_padded": padded_madds(spec), "multi_scale": several if sizes else None}
+    return {}
 
 
 def _layer(layer: Layer) -> dict[str, Any]:
@@ -58,7 +83,8 @@ def _layer(layer: Layer) -> dict[str, Any]:
 
 
 def memory(spec: ModelSpec) -> dict[str, Any]:
-    """Return equations (1) and (2) in float32 bytes, unfused and with a bottleneck as one operation, and Table 3.
+    """Return equations (1) and (2) in float32 bytes, unfused and with a bottleneck as one operation, and Table 3 of a
+    classifier.
 
     The image and the result belong to the caller and are not counted; Table 3 has the paper's 16-bit elements.
     """
@@ -67,7 +93,7 @@ def memory(spec: ModelSpec) -> dict[str, Any]:
         "unfused": _bounds(layer_graph(spec)),
         "bottlenecks": _bounds(bottleneck_graph(spec)),
         "table3_bytes_per_element": BYTES_PER_ELEMENT,
-        "table3": [_table3_line(line) for line in table3(spec)],
+        "table3": [_table3_line(line) for line in table3(spec)] if spec.family == "classifier" else [],
     }
 
 
@@ -105,13 +131,16 @@ def show(found: dict[str, Any], console: Console) -> None:
     """Print an ``inspection`` on ``console``."""
     _, height, width, _ = found["input"]["shape"]
     console.print(f"{found['name']}: {height}x{width} image, width {found['spec']['width']:g}", style="bold")
-    console.print(_layer_table(found), _total_lines(found))
+    console.print(_layer_table(found), _total_lines(found) + _family_lines(found))
     console.print(
         "Memory bounds of the paper's section 5, float32, KB (image and result are the caller's)", style="bold"
     )
     console.print(_bound_table(found["memory"]))
-    console.print("Table 3: channels/KB to materialise per resolution, 16-bit (paper: width 1 at 224)", style="bold")
-    console.print(_table3_table(found["memory"]))
+    if found["memory"]["table3"]:
+        console.print(
+            "Table 3: channels/KB to materialise per resolution, 16-bit (paper: width 1 at 224)", style="bold"
+        )
+        console.print(_table3_table(found["memory"]))
     for number, note in enumerate(found["notes"], start=1):
         console.print(f"[{number}] {note}", markup=False)
 
@@ -149,6 +178,20 @@ def _total_lines(found: dict[str, Any]) -> str:
         f"params {found['params']:,} (without BN {found['params_without_bn']:,}, after folding "
         f"{found['params_folded']:,}); MAdds {found['madds']:,} ({found['madds'] / 1e6:.1f} M)\n"
     )
+
+
+def _family_lines(found: dict[str, Any]) -> str:
+    """The counts of ``_of_family``, in a line each."""
+    lines = []
+    if head := found.get("head"):
+        lines.append(f"extra and prediction layers: params {head['params']:,}; MAdds {head['madds']:,}")
+    if found.get("madds_padded", found["madds"]) != found["madds"]:
+        lines.append(f"with ASPP's maps padded to multiples of the rate: MAdds {found['madds_padded']:,}")
+    if several := found.get("multi_scale"):
+        sizes = ", ".join(map(_by, several["sizes"]))
+        padded = f" (padded {several['madds_padded']:,})" if several["madds_padded"] != several["madds"] else ""
+        lines.append(f"MF, {sizes}, each flipped too:\n  MAdds {several['madds']:,}{padded}")
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _bound_table(found: dict[str, Any]) -> Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
+from mnv2c.report.paper_heads import detector_notes, segmenter_notes
 from mnv2c.spec import ModelSpec
 from mnv2c.spec.cost import cost
 from mnv2c.spec.table2 import TABLE2
@@ -38,6 +39,9 @@ LOW_END = (
 
 def footnotes(spec: ModelSpec) -> list[str]:
     """Return the differences between this model's count and the paper's figures, most general first."""
+    if spec.family != "classifier":
+        notes = detector_notes(spec) if spec.family == "detector" else segmenter_notes(spec)
+        return [*notes, BLOCKS] if spec.rows == TABLE2 else notes
     notes = [COUNTING]
     total = cost(spec)
     for printed in TABLE4:

@@ -16,6 +16,8 @@ import numpy as np
 
 from mnv2c.errors import LibraryError
 from mnv2c.runtime.description import Description, Place, StepResult, read
+from mnv2c.runtime.frame import Answer, CClass, CDetection, Frame, to_c
+from mnv2c.runtime.frames import FrameFunctions, aligned
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -86,6 +88,41 @@ class Library:
         with self._lock:
             self._check(self._function("run")(self._context, _pointers(inputs), _pointers(outputs)))
         return outputs[0] if len(outputs) == 1 else outputs
+
+    def run_frame(self, frame: Frame | NDArray[np.uint8], **how: Any) -> Answer:
+        """One call from a frame to its answer: the classes, detections or mask that NAME_run_frame gives.
+
+        An array is uint8 [height, width, 3] in RGB. ``how`` is ``top``, the most classes (5), or for detections
+        ``score`` and ``overlap``, the limits instead of those of training. LibraryError for a frame that is refused.
+        """
+        frame = frame if isinstance(frame, Frame) else Frame.of(frame)
+        kind = self.frames.kind
+        run = self.frames.function("run_frame")
+        memory = aligned(int(self.description.metadata["frames"]["workspace_bytes"]), 64)
+        place = _address(memory), ctypes.c_size_t(memory.nbytes)
+        start, count = (self._context, ctypes.byref(to_c(frame))), ctypes.c_uint()
+        if kind == "mask":
+            mask = np.empty((frame.height, frame.width), np.uint8)
+            self._locked(run, *start, *place, _address(mask), ctypes.c_size_t(frame.width))
+            return mask
+        if kind == "boxes":
+            most = int(self.description.metadata["frames"]["detections"])
+            found, limits = (CDetection * most)(), self.frames.limits(how.get("score"), how.get("overlap"))
+            self._locked(run, *start, ctypes.byref(limits), *place, found, ctypes.c_uint(most), ctypes.byref(count))
+            return self.frames.detections(found, count.value)
+        most = max(int(how.get("top", 5)), 0)
+        best = (CClass * max(most, 1))()
+        self._locked(run, *start, *place, best, ctypes.c_uint(most), ctypes.byref(count))
+        return self.frames.classes(best, count.value)
+
+    @property
+    def frames(self) -> FrameFunctions:
+        """The steps of ``run_frame``, each on its own."""
+        return FrameFunctions(self.description, self._functions)
+
+    def _locked(self, function: Any, *arguments: Any) -> None:
+        with self._lock:
+            self._check(function(*arguments))
 
     def clone(self) -> Library:
         """The same library with a context and an arena of its own, for another thread."""
@@ -161,13 +198,6 @@ def _end(deinit: Any, context: Any, arena: object, process: int) -> None:
     """End the threads of a library; ``arena`` is kept until then. A forked process has none of them."""
     if os.getpid() == process:
         deinit(context)
-
-
-def aligned(size: int, alignment: int) -> NDArray[np.uint8]:
-    """An array of ``size`` bytes whose address is a multiple of ``alignment``."""
-    block = np.zeros(size + alignment, np.uint8)
-    start = -block.ctypes.data % alignment
-    return block[start : start + size]
 
 
 def _open(description: Description) -> ctypes.CDLL:

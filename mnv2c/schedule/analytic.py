@@ -8,7 +8,8 @@ from functools import lru_cache
 from math import inf
 from typing import Protocol
 
-from mnv2c.plan.chain import GATHERED, MATRIX_KINDS, Chain, Shape, Stage, StageKind
+from mnv2c.plan.chain import GATHERED, MATRIX_KINDS, Chain, Shape, Stage, StageKind, clips
+from mnv2c.plan.clipping import column_ranges
 from mnv2c.schedule.record import ChainSchedule, DepthwiseTile, Tile
 
 FMA_LATENCY = 4
@@ -145,13 +146,29 @@ def _chunk(chain: Chain, unit: VectorUnit, budget: int) -> tuple[int, Tile]:
 
 def _best_tile(chain: Chain, stage: Stage, rows: int, unit: VectorUnit) -> Tile:
     depth = stage.window.taps * chain.shape(stage.sources[0]).channels
-    pixels = span(chain, stage, rows)
+    pixels, columns = span(chain, stage, rows), stage.shape.columns
+    if clips(chain, stage):
+        return replace(_clipped_tile(chain, stage, unit), unroll=_unroll(depth, unit.unroll))
     cycles, best = fastest_tile(unit, pixels, stage.shape.channels, depth)
-    if unit.gathers and pixels > stage.shape.columns and stage.shape.columns % best.pixels:
-        aligned, by_row = fastest_tile(unit, pixels, stage.shape.channels, depth, pixels=stage.shape.columns)
+    if unit.gathers and columns < pixels <= WHOLE_PIXELS and columns % best.pixels:
+        divisors = [size for size in range(1, columns + 1) if columns % size == 0]
+        cuts = [fastest_tile(unit, pixels, stage.shape.channels, depth, pixels=size) for size in divisors]
+        aligned, by_row = min(cuts, key=lambda found: found[0])
         best = by_row if aligned < cycles * UNPAIRED else best
     in_ring = not stage.sources[0].startswith("input_") or (unit.gathers and stage.kind in GATHERED)
     return replace(best, unroll=_unroll(depth, unit.ring_unroll if in_ring else unit.unroll))
+
+
+def _clipped_tile(chain: Chain, stage: Stage, unit: VectorUnit) -> Tile:
+    """Return the tile that suits the ranges of columns into which a clipped convolution is cut."""
+    source, channels = chain.shape(stage.sources[0]), stage.shape.channels
+    ranges = column_ranges(stage, source)
+
+    def cycles(tile: Tile) -> tuple[float, int]:
+        depths = [(part.count, len(part.taps) * stage.window.kernel[0] * source.channels) for part in ranges]
+        return sum(tile_cycles(tile, count, channels, unit, depth)[0] for count, depth in depths), tile.vectors
+
+    return min(tiles(unit), key=cycles)
 
 
 def _unroll(depth: int, most: int) -> int:
@@ -164,12 +181,25 @@ def _unroll(depth: int, most: int) -> int:
 
 
 def span(chain: Chain, stage: Stage, rows: int) -> int:
-    """Neighbouring pixels that one tile may cover: several rows for the last stage or a small image, else one row."""
+    """Neighbouring pixels that one tile may cover: several rows for the last stage or a small image, else one row.
+
+    Rows of a larger image follow each other where no padding lies between them.
+    """
     shape: Shape = stage.shape
     if rows == 0:
-        return shape.pixels
+        return shape.pixels if shape.pixels <= WHOLE_PIXELS or _is_unpadded(chain, stage) else shape.columns
     is_last = stage == matrix_stages(chain)[-1] and stage.window.is_pixel
     return shape.columns * rows if is_last else shape.columns
+
+
+def _is_unpadded(chain: Chain, stage: Stage) -> bool:
+    """Whether a stage reads its pixels one by one, and no window that hangs over an edge sees what it reads or makes.
+
+    A mean, or a sum, that is made of its result at once takes its place.
+    """
+    made = {stage.name, *(reader.name for reader in chain.consumers(stage.name) if reader.kind is StageKind.ADD)}
+    seen = (reader for name in {stage.sources[0], *made} for reader in chain.consumers(name))
+    return stage.window.is_pixel and not any(reader.window.needs_margin for reader in seen)
 
 
 @lru_cache(maxsize=64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from mnv2c.plan.chain import Chain, Stage, StageKind
+from mnv2c.plan.chain import Chain, Stage, StageKind, clips
 from mnv2c.schedule.analytic import (
     VectorUnit,
     analytic_schedule,
@@ -22,7 +22,7 @@ from mnv2c.schedule.record import ChainSchedule, DepthwiseTile, Tile
 CHUNK_SHARES = (4, 8, 16)
 """Shares of the second-level cache that the channels in flight of a small image may take."""
 MOST_WHOLE = 256
-"""Images up to this size may be computed at once where threads share its channels."""
+"""Images up to this size may be computed at once where threads share its channels, or weights outweigh it."""
 MOST_PIXELS = 128
 """Most pixels of one step of a strip: rings of more rows would not stay in the cache."""
 WIDE, NARROW = 8, 1
@@ -42,6 +42,10 @@ def variants(
     if may_chunk(chain):
         for share in CHUNK_SHARES:
             yield from chunked(chain, unit, l2_bytes // share)
+    elif default.rows and max(stage.shape.pixels for stage in chain.stages) <= MOST_WHOLE:
+        yield analytic_schedule(chain, unit, l2_bytes, rows=0)
+    if any(clips(chain, stage) for stage in chain.stages):
+        yield from _more_rows(chain, unit, l2_bytes, default.rows)
     if any(stage.kind is StageKind.POOL for stage in chain.stages) or not carries:
         return
     by_row = default if default.rows == 1 else analytic_schedule(chain, unit, l2_bytes, rows=1)
@@ -50,6 +54,14 @@ def variants(
     for most in (WIDE, NARROW):
         for kept_nothing in range(len(again) + 1):
             yield _carried(chain, unit, by_row, carries, again[:kept_nothing], most)
+
+
+def _more_rows(chain: Chain, unit: VectorUnit, l2_bytes: int, least: int) -> Iterator[ChainSchedule]:
+    """Yield schedules of more rows per step, for weights that do not stay in the cache from one step to the next."""
+    height = chain.stages[-1].shape.rows
+    for rows in range(least + 1, height + 1):
+        if height % rows == 0:
+            yield analytic_schedule(chain, unit, l2_bytes, rows=rows)
 
 
 def _carried(

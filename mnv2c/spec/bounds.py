@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mnv2c.spec.memory import Peak, bottleneck_graph, layer_graph, local_peak, minimum_peak
+from mnv2c.spec.memory import Peak, bottleneck_graph, layer_graph, local_peak
 from mnv2c.spec.model import ModelSpec
+from mnv2c.spec.search import minimum_peak
 
 FLOAT32_BYTES = 4
 

@@ -39,15 +39,16 @@ class DetectorHead:
     follows_width: bool = True
 
 
+SEPARABLE: tuple[Prediction, ...] = ("separable",) * 6
 PUBLISHED_EXTRAS = ((256, 512), (128, 256), (128, 256), (64, 128))
 
 HEADS: dict[str, DetectorHead] = {
-    "ssdlite": DetectorHead(PUBLISHED_EXTRAS, separable=True, predictions=("separable",) * 6),
+    "ssdlite": DetectorHead(PUBLISHED_EXTRAS, separable=True, predictions=SEPARABLE),
     "ssd": DetectorHead(PUBLISHED_EXTRAS, separable=False, predictions=("regular",) * 6),
     "qfgaohao": DetectorHead(
         ((256, 512), (128, 256), (128, 256), (64, 64)),
         separable=True,
-        predictions=(*["separable"] * 5, "pointwise"),  # type: ignore[arg-type]
+        predictions=(*SEPARABLE[:5], "pointwise"),
         activation="linear",
         follows_width=False,
     ),
@@ -56,25 +57,32 @@ HEADS: dict[str, DetectorHead] = {
 
 
 def detector(net: Builder) -> None:
-    """Append the last 1x1 convolution, the extra layers and the predictions; raises SpecError without stride 2."""
+    """Append the last 1x1 convolution, the extra layers and the predictions; raises SpecError without stride 2.
+
+    Each map's predictions come before the layer that makes the next map, so that no map has to be kept.
+    """
     if net.tap is None:
         raise SpecError(f"{net.spec.name}: a detector needs a line of stride 2 in rows, for its first feature map")
-    head = HEADS[net.spec.detector_head]
-    maps = [net.tap, last_pointwise(net)]
-    for number, channels in enumerate(head.extras, start=1):
-        maps.append(_extra(net, f"extra_{number}", head, channels))
-    anchors = CONVENTIONS[net.spec.boxes].anchors_per_map
-    for output, values in (("boxes", COORDINATES), ("scores", net.spec.classes)):
-        predicted = [
-            _predict(net, f"{output}_{number}", source, how, count * values)
-            for number, (source, how, count) in enumerate(zip(maps, head.predictions, anchors, strict=True), start=1)
+    head, anchors = HEADS[net.spec.detector_head], CONVENTIONS[net.spec.boxes].anchors_per_map
+    last, source = net.layers[-1], net.tap
+    predicted: dict[str, list[Layer]] = {"boxes": [], "scores": []}
+    for number, (how, count) in enumerate(zip(head.predictions, anchors, strict=True), start=1):
+        if number > 1:
+            net.at(last)
+            last = source = last_pointwise(net) if number == 2 else _extra(net, number - 2, head)
+        for output, layers in predicted.items():
+            layers.append(_predict(net, f"{output}_{number}", source, how, count * _values(net, output)))
+    for output, layers in predicted.items():
+        cells = [
+            count * layer.output_shape[0] * layer.output_shape[1] for count, layer in zip(anchors, layers, strict=True)
         ]
-        total = sum(
-            count * layer.output_shape[0] * layer.output_shape[1]
-            for count, layer in zip(anchors, predicted, strict=True)
-        )
-        net.at(predicted[0])
-        net.weightless(output, "stack", (1, total, values), *predicted[1:])
+        net.at(layers[0])
+        net.weightless(output, "stack", (1, sum(cells), _values(net, output)), *layers[1:])
+
+
+def _values(net: Builder, output: str) -> int:
+    """Numbers per prior box."""
+    return COORDINATES if output == "boxes" else net.spec.classes
 
 
 def feature_maps(layers: tuple[Layer, ...]) -> tuple[tuple[int, int], ...]:
@@ -84,7 +92,8 @@ def feature_maps(layers: tuple[Layer, ...]) -> tuple[tuple[int, int], ...]:
     return tuple(sizes[name] for name in stack.inputs)
 
 
-def _extra(net: Builder, name: str, head: DetectorHead, channels: tuple[int, int]) -> Layer:
+def _extra(net: Builder, number: int, head: DetectorHead) -> Layer:
+    channels, name = head.extras[number - 1], f"extra_{number}"
     inner, outer = (scaled(count, net.spec.width) if head.follows_width else count for count in channels)
     net.pointwise(f"{name}.squeeze", "pointwise", inner, "relu6")
     if not head.separable:

@@ -17,6 +17,11 @@ from mnv2c.spec.layers import layers
 from mnv2c.spec.model import ModelSpec
 
 IMAGE = "image"
+JOINED: dict[str, dict[str, str]] = {  # layers of the head that are one operation with another
+    "classifier": {"head.pointwise": "head.pool"},
+    "detector": {},
+    "segmenter": {"head.upsample": "mask"},
+}
 
 
 @dataclass(frozen=True)
@@ -83,11 +88,6 @@ def orders(graph: Graph) -> Iterator[tuple[Operation, ...]]:
     return extend((), graph.operations, frozenset())
 
 
-def minimum_peak(graph: Graph) -> Peak:
-    """Return M(G) of equation (1): the least maximum over all orders."""
-    return min((peak_of_order(graph, order) for order in orders(graph)), key=lambda peak: peak.elements)
-
-
 def local_peak(graph: Graph) -> Peak:
     """Return M(G) of equation (2): the operation with the largest inputs + outputs + |op|."""
     peaks = [
@@ -103,23 +103,26 @@ def layer_graph(spec: ModelSpec) -> Graph:
 
 
 def bottleneck_graph(spec: ModelSpec) -> Graph:
-    """Every bottleneck as one operation, and the last 1x1 convolution with the pooling.
+    """Every bottleneck, extra layer and prediction as one operation, and the last 1x1 convolution with the pooling.
 
     |op| is one channel of the largest inner tensor: the paper's split with as many parts as channels.
     """
-    return _graph([(name, list(group)) for name, group in groupby(layers(spec), key=_operation_name)])
+    joined = JOINED[spec.family]
 
+    def operation_name(layer: Layer) -> str:
+        group = layer.name.split(".")[0]
+        return joined.get(layer.name, layer.name if group == "head" else group)
 
-def _operation_name(layer: Layer) -> str:
-    """The operation a layer is part of: the block, or "head.pool" for the last convolution too."""
-    if layer.name.startswith("block_"):
-        return layer.name.split(".")[0]
-    return "head.pool" if layer.kind == "pointwise" else layer.name
+    return _graph([(name, list(group)) for name, group in groupby(layers(spec), key=operation_name)])
 
 
 def _graph(groups: list[tuple[str, list[Layer]]]) -> Graph:
-    """Make each group of consecutive layers one operation; what only the group itself reads is an inner tensor."""
+    """Make each group of consecutive layers one operation; what only the group itself reads is an inner tensor.
+
+    A prediction writes into its place of the caller's result, so that it counts nothing.
+    """
     readers: dict[str, set[str]] = {}
+    placed = {source for _, group in groups for layer in group if layer.kind == "stack" for source in layer.inputs}
     for name, group in groups:
         for source in (source for layer in group for source in layer.inputs):
             readers.setdefault(source, set()).add(name)
@@ -129,7 +132,7 @@ def _graph(groups: list[tuple[str, list[Layer]]]) -> Graph:
         reads = dict.fromkeys(source for layer in group for source in layer.inputs or (IMAGE,) if source not in own)
         outer = [layer for layer in group if readers.get(layer.name, set()) - {name}] or group[-1:]
         inner = [prod(layer.output_shape[:2]) for layer in group if layer not in outer]
-        sizes.update({layer.name: prod(layer.output_shape) for layer in outer if layer.name in readers})
+        sizes.update({layer.name: prod(layer.output_shape) for layer in outer if layer.name in readers.keys() - placed})
         outputs = tuple(layer.name for layer in outer)
         operations.append(Operation(name, tuple(reads), outputs, max(inner, default=0)))
     return Graph(tuple(operations), sizes)

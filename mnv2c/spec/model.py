@@ -65,6 +65,7 @@ def _name(value: Any) -> str:
     return value
 
 
+MINIMUM_SIZE, MAXIMUM_SIZE = 32, 4096  # pixels of the image's sides
 ROW_LIMITS: dict[str, Check] = {"t": _whole(1, 32), "c": _whole(1, 8192), "n": _whole(1, 64), "s": _choice(1, 2)}
 MAXIMUM_ROWS = 64
 MAXIMUM_BLOCKS = 128
@@ -97,8 +98,8 @@ CHECKS: dict[str, Check] = {
     "name": _name,
     "family": _choice("classifier", "detector", "segmenter"),
     "width": _number(0, 8),
-    "height": _whole(32, 4096),
-    "image_width": _whole(32, 4096),
+    "height": _whole(MINIMUM_SIZE, MAXIMUM_SIZE),
+    "image_width": _whole(MINIMUM_SIZE, MAXIMUM_SIZE),
     "classes": _whole(1, 100_000),
     "expansion": _whole(1, 32),
     "output_stride": _choice(32, 16, 8),

@@ -33,13 +33,19 @@ def phases() -> tuple[Phase, ...]:
     from mnv2c.passes.fold_constants import fold_constants
     from mnv2c.passes.fold_padding import fold_padding
     from mnv2c.passes.fuse_bottleneck import fuse_bottleneck
+    from mnv2c.passes.fuse_branch import fuse_branch
     from mnv2c.passes.fuse_dense import fuse_dense
     from mnv2c.passes.fuse_head import fuse_head
     from mnv2c.passes.fuse_inputs import fuse_inputs
+    from mnv2c.passes.fuse_predictions import fuse_predictions
+    from mnv2c.passes.fuse_resize import fuse_resize
     from mnv2c.passes.fuse_single import fuse_single
     from mnv2c.passes.global_means import global_means
     from mnv2c.passes.lower_fallbacks import lower_fallbacks
+    from mnv2c.passes.place_concatenations import place_concatenations
     from mnv2c.passes.plain_reshapes import plain_reshapes
+    from mnv2c.passes.split_concats import split_concats
+    from mnv2c.passes.spread_pixels import spread_pixels
 
     return (
         # What the network is.
@@ -49,16 +55,22 @@ def phases() -> tuple[Phase, ...]:
         Phase("constants_last", constants_last),
         Phase("plain_reshapes", plain_reshapes),
         Phase("global_means", global_means),
+        Phase("spread_pixels", spread_pixels),
         Phase("fold_padding", fold_padding),
         Phase("fold_batch_norm", fold_batch_norm),
         Phase("add_biases", add_biases),
-        Phase("channels_last", channels_last, dump="25-normalised.py"),
+        Phase("channels_last", channels_last),
+        Phase("split_concats", split_concats, dump="25-normalised.py"),
         # Fused: every operator in a chain; what is left falls back to TVM's lowering and is reported.
+        Phase("fuse_predictions", fuse_predictions),
         Phase("fuse_bottleneck", fuse_bottleneck),
         Phase("fuse_head", fuse_head),
         Phase("fuse_dense", fuse_dense),
+        Phase("fuse_branch", fuse_branch),
         Phase("fuse_single", fuse_single),
+        Phase("fuse_resize", fuse_resize),
         Phase("fuse_inputs", fuse_inputs),
+        Phase("place_concatenations", place_concatenations),
         Phase("lower_fallbacks", lower_fallbacks, dump="30-fused.py"),
     )
 

@@ -16,7 +16,7 @@ from mnv2c.training.batches import Batches, Targets
 
 ASPECT = (0.7, 1.45)  # of scenes before they are stretched to the network's input, as photographs will be
 PREPROCESSING = {
-    "colour": "rgb",
+    "channels": "rgb",
     "mean": [0.5, 0.5, 0.5],
     "deviation": [0.5, 0.5, 0.5],
     "fit": "stretch",

@@ -19,6 +19,7 @@ KEY = "mnv2c"
 FORMAT = 1
 FITS = ("crop", "stretch", "letterbox")
 INTERPOLATIONS = ("bilinear", "bicubic")
+CHANNELS = ("rgb", "bgr")
 FREE = ("name", "height", "image_width")  # fields of the spec that the weights do not depend on
 MOST_LABELS = 100_000
 
@@ -28,7 +29,7 @@ class Card:
     """The description that travels with weights.
 
     ``spec`` is the network as TOML. ``labels`` name its classes in order, a background among them. ``preprocessing`` is
-    what ``mnv2c.image.Preprocessing`` reads, and ``colour``, the order of the channels. ``recipe`` tells how they were
+    what ``mnv2c.image.Preprocessing`` reads, and ``channels``, their order, "rgb" or "bgr". ``recipe`` tells how they were
     trained, ``accuracy`` what was measured on which data; both are plain data for JSON.
     """
 
@@ -88,9 +89,7 @@ def _check(card: Card, path: str) -> None:
     if len(card.labels) != model.classes or len(card.labels) > MOST_LABELS:
         raise WeightsError(f"{path}: has {len(card.labels)} labels, but its network has {model.classes} classes")
     how = card.preprocessing
-    if how.get("colour") != "rgb":
-        raise WeightsError(f'{path}: trained on colours in the order {how.get("colour")!r}; only "rgb" can be fed')
-    for name, choices in (("fit", FITS), ("interpolation", INTERPOLATIONS)):
+    for name, choices in (("channels", CHANNELS), ("fit", FITS), ("interpolation", INTERPOLATIONS)):
         if how.get(name) not in choices:
             raise WeightsError(f"{path}: preprocessing {name} is {how.get(name)!r}; it must be {' or '.join(choices)}")
     for name in ("mean", "deviation"):

@@ -24,7 +24,8 @@ from mnv2c.runtime.description import Description, read
 from mnv2c.runtime.emulator import FLAGS, find_qemu
 from mnv2c.runtime.library import Library
 from mnv2c.spec import from_toml
-from mnv2c.spec.memory import bottleneck_graph, layer_graph, minimum_peak
+from mnv2c.spec.memory import bottleneck_graph, layer_graph
+from mnv2c.spec.search import minimum_peak
 from mnv2c.targets import load
 from tests.runtime import fake
 

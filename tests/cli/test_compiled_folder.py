@@ -26,7 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_describe(folder: Path) -> None:
     summary = api.describe(folder)
     assert (summary["name"], summary["target"], summary["chains"], summary["fallbacks"]) == ("toy", "host", 2, [])
-    assert set(summary["files"]) == {"libtoy.so.1", "libtoy.a"}
+    assert set(summary["files"]) == {"libtoy.so.2", "libtoy.a"}
     assert all(size > 0 for size in summary["files"].values())
     json.dumps(summary)
 

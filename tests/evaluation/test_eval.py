@@ -81,6 +81,7 @@ class Oracle:
         self.classes = len(self.labels)
         self.answers = iter([data[index].truth for index in range(len(data))])
         self.description, self.machine = SimpleNamespace(name="oracle"), SimpleNamespace(emulated=False)
+        self.by = "library"
 
     def answer(self, image: np.ndarray) -> tuple[object, float]:
         truth = next(self.answers)
@@ -114,6 +115,7 @@ def test_raw_outputs_become_answers() -> None:
     from mnv2c.spec.priors import CONVENTIONS, prior_boxes
 
     network = Network.__new__(Network)
+    network.frames = None
     spec = load("ssdlite_mobilenet_v2", width=0.35, resolution=64, classes=4)
     network.spec, network.task, network.size = spec, "detector", (64, 64)
     network.preprocessing = Preprocessing(fit="stretch", crop=1.0)

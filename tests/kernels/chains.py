@@ -19,6 +19,7 @@ from mnv2c.kernels.microkernels.base import Provider
 from mnv2c.plan.chain import MATRIX_KINDS, RELU6, Activation, Chain, Shape, Stage, StageKind, Window, with_loads
 from mnv2c.plan.rows import flow
 from mnv2c.schedule.record import ChainSchedule, DepthwiseTile, Tile
+from tests.kernels import segments
 
 Array = npt.NDArray[np.float32]
 Pads = tuple[tuple[int, int], tuple[int, int]]
@@ -249,6 +250,9 @@ FAMILIES: dict[str, Callable[[Random], Chain]] = {
     "pooled": pooled,
     "sides": sides,
     "streamed": streamed,
+    "branch": segments.branch,
+    "resize": segments.resize,
+    "mask": segments.mask,
 }
 
 

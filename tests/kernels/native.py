@@ -63,21 +63,24 @@ def load(functions: Mapping[str, Any], folder: Path) -> ctypes.CDLL:
 
 
 class Guarded:
-    """A buffer of exactly ``elements`` floats, NaN at first, canaries before it and an unreadable page behind it.
+    """A buffer of exactly ``elements`` values, NaN at first, canaries before it and an unreadable page behind it.
 
-    With ``alignment`` 4 it ends at that page, as a caller's buffer may. The memory is shared with forked processes.
+    With the values' own ``alignment``, the default, it ends at that page, as a caller's buffer may. The memory is
+    shared with forked processes.
     """
 
-    def __init__(self, elements: int, alignment: int = 4) -> None:
-        size = elements * 4
+    def __init__(self, elements: int, alignment: int = 0, dtype: str = "float32") -> None:
+        size = elements * np.dtype(dtype).itemsize
+        alignment = alignment or np.dtype(dtype).itemsize
         pages = -(-size // PAGE) + 1
         self._map = mmap.mmap(-1, (pages + 1) * PAGE)
-        whole = np.frombuffer(self._map, np.uint32, pages * PAGE // 4)
-        whole[:] = CANARY
-        start = (pages * PAGE - size) // alignment * alignment // 4
-        self.values = whole[start : start + elements].view(np.float32)
-        self._beside = (whole[:start], whole[start + elements :])
-        self.address = whole.ctypes.data + start * 4
+        whole = np.frombuffer(self._map, np.uint8, pages * PAGE)
+        whole.view(np.uint32)[:] = CANARY
+        self._canaries = whole.copy()
+        start = (pages * PAGE - size) // alignment * alignment
+        self.values = whole[start : start + size].view(dtype)
+        self._whole, self._start, self._end = whole, start, start + size
+        self.address = whole.ctypes.data + start
         assert libc.mprotect(ctypes.c_void_p(whole.ctypes.data + pages * PAGE), PAGE, 0) == 0
 
     def fill(self, values: Array) -> Guarded:
@@ -87,7 +90,8 @@ class Guarded:
     @property
     def intact(self) -> bool:
         """Whether nothing beside the buffer was written."""
-        return all(bool((part == CANARY).all()) for part in self._beside)
+        before, behind = slice(0, self._start), slice(self._end, None)
+        return all(np.array_equal(self._whole[part], self._canaries[part]) for part in (before, behind))
 
 
 class Call:
@@ -98,8 +102,9 @@ class Call:
         chain = self.layout.chain
         self.inputs = [Guarded(value.size).fill(self._stored(index, value)) for index, value in enumerate(case.inputs)]
         shared = self.inputs[:1] if chain.in_place else []
-        shapes = [chain.stage(name).shape for name in chain.outputs]
-        self.results = shared + [Guarded(shape.elements) for shape in shapes[len(shared) :]]
+        stages = [chain.stage(name) for name in chain.outputs]
+        shapes = [stage.shape for stage in stages]
+        self.results = shared + [Guarded(stage.shape.elements, dtype=stage.dtype) for stage in stages[len(shared) :]]
         self.weights = [Guarded(packed.size, 64).fill(packed) for packed in pack_weights(self.layout, case.weights)]
         self.rings = [Guarded(elements, 64) for elements in self.layout.scratch]
         self.shapes = [(shape.rows, shape.columns, shape.channels) for shape in shapes]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
+from mnv2c import tolerance
 from mnv2c.plan.chain import Chain, Stage, StageKind, input_name
 
 Array = np.ndarray[Any, Any]
@@ -25,12 +27,46 @@ def _stage(stage: Stage, sources: list[Array], weights: Mapping[str, tuple[Array
         result = sources[0]
     elif stage.kind is StageKind.ADD:
         result = sources[0] + sources[1]
+    elif stage.kind is StageKind.RESIZE:
+        result = _resize(stage, sources[0])
+    elif stage.kind is StageKind.ARGMAX:
+        result = sources[0].argmax(axis=-1)[:, :, None]
     elif stage.kind is StageKind.POOL:
         result = sources[0].mean(axis=(0, 1), keepdims=True)
     else:
         result = _convolve(stage, sources[0], *weights[stage.name])
     clamp = stage.activation
     return result if clamp is None else np.clip(result, clamp.low, clamp.high)
+
+
+def error(chain: Chain, name: str, result: Array, values: Mapping[str, Array]) -> float:
+    """How far a stage's result is from ``values``, those of `evaluate`; classes by the scores they come from."""
+    stage = chain.stage(name)
+    if stage.kind is StageKind.ARGMAX:
+        scores = values[stage.sources[0]]
+        return tolerance.mask_error(result, values[name], scores.reshape(-1, scores.shape[-1]))
+    return tolerance.relative_error(result, values[name])
+
+
+def _resize(stage: Stage, source: Array) -> Array:
+    """One axis after the other, by the formulas of ONNX's operator Resize, in exact fractions."""
+    for axis, results in enumerate((stage.shape.rows, stage.shape.columns)):
+        source = np.stack([_between(stage, source, axis, result, results) for result in range(results)], axis)
+    return source
+
+
+def _between(stage: Stage, source: Array, axis: int, result: int, results: int) -> Array:
+    extent = source.shape[axis]
+    if stage.coordinates == "align_corners":
+        place = Fraction(result * (extent - 1), results - 1) if results > 1 else Fraction(0)
+    elif stage.coordinates == "half_pixel":
+        place = (Fraction(result) + Fraction(1, 2)) * extent / results - Fraction(1, 2)
+    else:
+        place = Fraction(result * extent, results)
+    place = min(max(place, Fraction(0)), Fraction(extent - 1))
+    low = int(place)
+    share = float(place - low)
+    return source.take(low, axis) * (1 - share) + source.take(min(low + 1, extent - 1), axis) * share
 
 
 def _convolve(stage: Stage, source: Array, taps: Array, bias: Array) -> Array:

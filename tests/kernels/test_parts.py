@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from mnv2c.kernels.chain import emit_chain
-from mnv2c.kernels.columns import overwrites_late, phases
+from mnv2c.kernels.columns import cuts_columns, overwrites_late, phases
 from mnv2c.kernels.microkernels import PROVIDERS
 from mnv2c.kernels.microkernels.base import Provider
 from mnv2c.plan.chain import StageKind, input_name
@@ -47,6 +47,8 @@ def cut_case(seed: int, family: str, provider: Provider) -> tuple[chains.Case, P
     case = chains.case(seed, family, provider)
     random = Random(f"parts {family} {seed}")
     count = random.randint(2, 4)
+    if not cuts_columns(native.kernel_layout(case.chain, case.schedule, provider)):
+        case = replace(case, schedule=replace(case.schedule, rows=case.schedule.rows or 1))
     if case.schedule.rows:
         case = replace(case, chain=replace(case.chain, in_place=False))
         layout = native.kernel_layout(case.chain, case.schedule, provider)

@@ -20,7 +20,7 @@ from mnv2c.errors import LibraryError
 from mnv2c.plan.assemble import assemble
 from mnv2c.runtime import emulator
 from mnv2c.runtime.description import read
-from mnv2c.runtime.library import aligned
+from mnv2c.runtime.frames import aligned
 from mnv2c.verification import compare, random_inputs
 from tests.link import elf
 from tests.link.test_c_programs import program
@@ -147,11 +147,11 @@ def test_an_avx512_library_refuses_a_cpu_without_it(wide: Path) -> None:
 
 @pytest.mark.parametrize("which", ["folder", "wide", "large_a76"])
 def test_it_exports_its_functions_and_needs_libc_at_most(which: str, request: pytest.FixtureRequest) -> None:
-    found = elf.parse((request.getfixturevalue(which) / "libnet.so.1").read_bytes())
+    found = elf.parse((request.getfixturevalue(which) / "libnet.so.2").read_bytes())
     assert found.exports == set(package.exports("net"))
     assert found.undefined <= LIBC_FUNCTIONS
     assert set(found.needed) <= LIBC_FILES
-    assert found.soname == "libnet.so.1"
+    assert found.soname == "libnet.so.2"
     assert not found.executable_stack and found.binds_now and found.relro
 
 
@@ -240,7 +240,7 @@ class Caller:
 
     def __init__(self, folder: Path) -> None:
         self.about = read(folder)
-        self.functions = ctypes.CDLL(str(folder / "libnet.so.1"))
+        self.functions = ctypes.CDLL(str(folder / "libnet.so.2"))
         self.context = ctypes.create_string_buffer(b"\xee" * 64, 64)
         self.arena = aligned(self.about.arena_bytes + 64, 64)
         self.x, self.y = (np.zeros(port.shape, port.dtype) for port in (*self.about.inputs, *self.about.outputs))

@@ -132,7 +132,7 @@ def test_what_is_no_library(folder: Path, tmp_path: Path) -> None:
     shutil.copy(folder / "fake.json", tmp_path)
     with pytest.raises(LibraryError, match=r"libfake\.so\.1: missing"):
         runtime.load(tmp_path)
-    (tmp_path / "libfake.so.1").write_bytes(b"no library")
+    (tmp_path / "libfake.so.2").write_bytes(b"no library")
     with pytest.raises(LibraryError, match=r"libfake\.so\.1: cannot be loaded"):
         runtime.load(tmp_path)
     shutil.copy(folder / "fake.json", tmp_path / "second.json")

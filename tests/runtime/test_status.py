@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mnv2c.package import ABI
-from mnv2c.runtime.library import aligned
+from mnv2c.runtime.frames import aligned
 from tests.runtime import fake
 
 (OK, E_ABI, E_CPU, E_NULL_CONTEXT, E_NULL_ARENA, E_ARENA_SIZE, E_ARENA_ALIGN, E_NULL_BUFFER, E_NOT_INITIALISED,
@@ -25,7 +25,7 @@ class Caller:
     """A C caller with a context, an arena and buffers, any of which a test may spoil."""
 
     def __init__(self, folder: Path) -> None:
-        self.functions = ctypes.CDLL(str(folder / "libfake.so.1"))
+        self.functions = ctypes.CDLL(str(folder / "libfake.so.2"))
         self.context = ctypes.create_string_buffer(b"\xee" * 64, 64)
         self.arena = aligned(fake.ARENA_BYTES + 64, 64)
         self.arrays = [np.zeros(fake.SHAPE, np.float32), np.zeros((1, 3), np.float32), np.zeros(fake.SHAPE, np.float32)]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mnv2c.errors import SpecError
-from mnv2c.spec import ModelSpec, available, describe, load, to_toml
+from mnv2c.spec import ModelSpec, available, describe, from_toml, load, to_toml
+from mnv2c.spec.model import family_fields
 
 
 def test_zoo() -> None:
@@ -22,11 +24,26 @@ def test_named_file_spells_out_the_default() -> None:
 
 def test_what_belongs_to_the_weights_is_stated_by_files_that_insist_on_it() -> None:
     weights_own = {"classes", "padding", "bn_epsilon"}
-    assert describe("mobilenet_v2").stated == set(ModelSpec.__dataclass_fields__) - weights_own
+    assert describe("mobilenet_v2").stated == set(family_fields("classifier")) - weights_own
     assert describe("mobilenet_v2_slim").stated >= weights_own
     found = describe("mobilenet_v2", classes=10, resolution=96)
     assert found.spec == load("mobilenet_v2", classes=10, resolution=96)
     assert found.stated & weights_own == {"classes"}
+
+
+@pytest.mark.parametrize(
+    ("name", "weights_own"),
+    [
+        ("ssdlite_mobilenet_v2", {"classes", "padding", "bn_epsilon", "detector_head", "boxes"}),
+        ("deeplabv3_mobilenet_v2", {"classes", "padding", "bn_epsilon", "head_bn_epsilon", "head_activation"}),
+    ],
+)
+def test_detectors_and_segmenters_leave_to_the_weights_what_is_theirs(name: str, weights_own: set[str]) -> None:
+    assert not describe(name).stated & weights_own
+    spec = load(name)
+    assert describe(name).stated <= set(family_fields(spec.family))
+    assert from_toml(to_toml(spec)) == spec
+    assert replace(from_toml(f'family = "{spec.family}"'), name=name) == spec
 
 
 def test_options_replace_the_file_s_values() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mnv2c.errors import CompilerError
 from mnv2c.spec import ModelSpec, load
@@ -15,10 +17,10 @@ from mnv2c.spec.memory import (
     bottleneck_graph,
     layer_graph,
     local_peak,
-    minimum_peak,
     orders,
     peak_of_order,
 )
+from mnv2c.spec.search import minimum_peak
 
 BASE = load("mobilenet_v2")
 
@@ -52,6 +54,42 @@ def test_the_order_matters() -> None:
     assert len(list(orders(graph))) == 6
     assert peak_of_order(graph, operations).elements == 201
     assert minimum_peak(graph).elements == 102
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> Graph:
+    """Up to seven operations with one result each, which read results of earlier ones; some belong to the caller."""
+    count = draw(st.integers(1, 7))
+    sizes = draw(st.lists(st.integers(0, 9), min_size=count, max_size=count))
+    operations = []
+    for index in range(count):
+        inputs = draw(st.sets(st.integers(0, index - 1), max_size=3)) if index else set()
+        internal = draw(st.integers(0, 3))
+        operations.append(Operation(f"op_{index}", tuple(f"t{i}" for i in sorted(inputs)), (f"t{index}",), internal))
+    return Graph(tuple(operations), {f"t{index}": size for index, size in enumerate(sizes) if size})
+
+
+@given(graphs())
+def test_the_search_finds_what_all_orders_together_give(graph: Graph) -> None:
+    wanted = min(peak_of_order(graph, order).elements for order in orders(graph))
+    assert minimum_peak(graph).elements == wanted
+
+
+def test_detectors_have_many_orders_and_are_searched_at_once() -> None:
+    spec = load("ssdlite_mobilenet_v2", resolution=32, width=0.35, classes=3)
+    assert minimum_peak(layer_graph(spec)).elements >= local_peak(layer_graph(spec)).elements
+    last = max(layer_graph(spec).operations, key=lambda operation: len(operation.inputs))
+    assert last.name in ("boxes", "scores")
+
+
+def test_predictions_and_masks_belong_to_the_caller() -> None:
+    detector = bottleneck_graph(load("ssdlite_mobilenet_v2"))
+    names = [operation.name for operation in detector.operations]
+    assert names[18:24] == ["boxes_1", "scores_1", "head.pointwise", "boxes_2", "scores_2", "extra_1"]
+    assert names[-5:] == ["extra_4", "boxes_6", "scores_6", "boxes", "scores"]
+    assert not any(name.startswith(("boxes", "scores")) for name in detector.sizes)
+    mask = bottleneck_graph(load("deeplabv3_mobilenet_v2")).operations[-1]
+    assert (mask.name, mask.inputs, mask.outputs, mask.internal) == ("mask", ("head.classes",), ("mask",), 513 * 513)
 
 
 def test_illegal_order() -> None:

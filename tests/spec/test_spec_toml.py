@@ -33,13 +33,38 @@ specs = st.builds(
 )
 
 
-@given(specs)
+detectors = st.builds(
+    ModelSpec,
+    family=st.just("detector"),
+    classes=st.integers(1, 100_000),
+    detector_head=st.sampled_from(["ssdlite", "ssd", "qfgaohao"]),
+    boxes=st.sampled_from(["tf_object_detection", "torchvision", "qfgaohao"]),
+)
+segmenters = st.builds(
+    ModelSpec,
+    family=st.just("segmenter"),
+    classes=st.integers(1, 256),
+    output_stride=st.sampled_from([32, 16, 8]),
+    aspp=st.booleans(),
+    head_activation=st.sampled_from(["relu", "relu6"]),
+    head_bn_epsilon=st.floats(0, 0.1, exclude_min=True),
+    output=st.sampled_from(["mask", "logits"]),
+    align_corners=st.booleans(),
+)
+
+
+@given(specs | detectors | segmenters)
 def test_round_trip(spec: ModelSpec) -> None:
     assert from_toml(to_toml(spec)) == spec
 
 
 def test_written_text(golden) -> None:
     golden("mobilenet_v2.toml", to_toml(ModelSpec()))
+
+
+@pytest.mark.parametrize("family", ["detector", "segmenter"])
+def test_written_text_of_the_other_families(golden, family: str) -> None:
+    golden(f"{family}.toml", to_toml(from_toml(f'family = "{family}"')))
 
 
 def test_every_field_is_checked() -> None:
@@ -100,7 +125,20 @@ MISTAKES = {
     "bn_epsilon = 0.0": "bn_epsilon is 0.0",
     "shortcut = 'bottlneck'": '(did you mean "bottleneck"?)',
     "bottleneck_activation = 'relu'": '(did you mean "relu6"?)',
-    "family = 'detector'": "family is 'detector'",
+    "family = 'detecter'": "family is 'detecter' (did you mean \"detector\"?); choose from classifier, detector",
+    "family = 1": "family is 1",
+    "family = []": "family is []",
+    "aspp = true": 'aspp is for family = "segmenter", and this is a classifier; leave it out',
+    "family = 'detector'\noutput = 'mask'": 'output is for family = "segmenter", and this is a detector',
+    "family = 'segmenter'\nboxes = 'torchvision'": 'boxes is for family = "detector", and this is a segmenter',
+    "family = 'detector'\noutput_stride = 16": "output_stride is 16; a detector has 32",
+    "family = 'detector'\nboxes = 'tf'": "boxes is 'tf'; choose from tf_object_detection, torchvision, qfgaohao",
+    "family = 'detector'\ndetector_head = 'ssd_lite'": '(did you mean "ssdlite"?)',
+    "family = 'segmenter'\naspp = 1": "aspp is 1; give true or false",
+    "family = 'segmenter'\nalign_corners = 'yes'": "align_corners is 'yes'; give true or false",
+    "family = 'segmenter'\noutput = 'masks'": '(did you mean "mask"?)',
+    "family = 'segmenter'\nclasses = 257": "classes is 257; a mask has at most 256: reduce them, or set output",
+    "family = 'segmenter'\nhead_bn_epsilon = 0": "head_bn_epsilon is 0",
     "name = ''": "name is ''",
     "name = '../x'": "name is '../x'",
     f"name = '{'a' * 100_000}'": "name is 'aaaa",

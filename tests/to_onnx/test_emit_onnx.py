@@ -23,8 +23,9 @@ SHORT = (Row(1, 16, 1, 1), Row(6, 24, 2, 2), Row(6, 32, 3, 2), Row(6, 64, 2, 2))
 
 def run_all(model: onnx.ModelProto, image: np.ndarray) -> dict[str, np.ndarray]:
     """Run with onnxruntime, unoptimised, and return every tensor by name."""
+    known = {output.name for output in model.graph.output}
     names = [name for node in model.graph.node for name in node.output]
-    inner = [onnx.ValueInfoProto(name=name) for name in names if name != "logits"]
+    inner = [onnx.ValueInfoProto(name=name) for name in names if name not in known]
     copy = onnx.ModelProto.FromString(serialize(model))
     copy.graph.output.extend(inner)
     options = onnxruntime.SessionOptions()
@@ -53,25 +54,60 @@ def convolve(layer: Layer, image: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return result
 
 
+def upsample(image: np.ndarray, size: int, axis: int, align_corners: bool) -> np.ndarray:
+    """Linear interpolation along one axis, by its definition."""
+    length = image.shape[axis]
+    if align_corners:
+        places = np.arange(size) * ((length - 1) / max(size - 1, 1))
+    else:
+        places = ((np.arange(size) + 0.5) * length / size - 0.5).clip(0, length - 1)
+    low = np.floor(places).astype(int)
+    share = (places - low).reshape([-1 if dimension == axis else 1 for dimension in range(3)])
+    return image.take(low, axis) * (1 - share) + image.take(np.minimum(low + 1, length - 1), axis) * share
+
+
+def weightless(layer: Layer, inputs: list[np.ndarray], spec: ModelSpec) -> np.ndarray:
+    """A layer without weights on (height, width, channels)."""
+    if layer.kind == "add":
+        return inputs[0] + inputs[1]
+    if layer.kind == "pool":
+        return inputs[0].mean((0, 1), keepdims=True)
+    if layer.kind == "broadcast":
+        return np.broadcast_to(inputs[0], layer.output_shape)
+    if layer.kind == "concat":
+        return np.concatenate(inputs, axis=2)
+    if layer.kind == "stack":
+        return np.concatenate([value.reshape(1, -1, layer.output_shape[2]) for value in inputs], axis=1)
+    if layer.kind == "resize":
+        rows = upsample(inputs[0], layer.output_shape[0], 0, spec.align_corners)
+        return upsample(rows, layer.output_shape[1], 1, spec.align_corners)
+    assert layer.kind == "argmax"
+    return inputs[0].argmax(2)[..., None]
+
+
 def walk(spec: ModelSpec, weights: dict[str, np.ndarray], image: np.ndarray) -> dict[str, np.ndarray]:
     """Every layer's output in float64, straight from the definitions."""
     weights = {name: tensor.astype(np.float64) for name, tensor in weights.items()}
     outputs: dict[str, np.ndarray] = {}
     for layer in layers(spec):
         inputs = [outputs[name] for name in layer.inputs] or [image[0].astype(np.float64)]
-        if layer.kind == "add":
-            outputs[layer.name] = inputs[0] + inputs[1]
-        elif layer.kind == "pool":
-            outputs[layer.name] = inputs[0].mean((0, 1), keepdims=True)
+        if not layer.weight_shape:
+            outputs[layer.name] = weightless(layer, inputs, spec)
         elif layer.kind == "dense":
             outputs[layer.name] = inputs[0] @ weights["head.dense.weight"].T + weights["head.dense.bias"]
+        elif layer.has_bias:
+            value = convolve(layer, inputs[0], weights[f"{layer.name}.weight"])
+            outputs[layer.name] = value + weights[f"{layer.name}.bias"]
         else:
             gamma, beta, mean, variance = (
                 weights[f"{layer.name}.bn.{field}"] for field in ("gamma", "beta", "mean", "variance")
             )
             value = convolve(layer, inputs[0], weights[f"{layer.name}.weight"])
-            value = (value - mean) / np.sqrt(variance + spec.bn_epsilon) * gamma + beta
-            outputs[layer.name] = np.clip(value, 0, 6) if layer.activation == "relu6" else value
+            epsilon = spec.head_bn_epsilon if layer.name.startswith("head.") else spec.bn_epsilon
+            epsilon = epsilon if spec.family == "segmenter" else spec.bn_epsilon
+            value = (value - mean) / np.sqrt(variance + epsilon) * gamma + beta
+            limits = {"relu6": (0, 6), "relu": (0, None), "linear": (None, None)}[layer.activation]
+            outputs[layer.name] = value if limits == (None, None) else np.clip(value, *limits)
     return outputs
 
 
@@ -100,6 +136,76 @@ def test_every_layer_equals_the_walk(variant: str) -> None:
         assert found[name].shape == wanted.shape
         assert np.abs(found[name] - wanted).max() <= 2e-5 * np.abs(wanted).max(), name
     np.testing.assert_array_equal(found["logits"], found["head.dense"])
+
+
+SSDLITE = load("ssdlite_mobilenet_v2", width=0.35, resolution="33x47", classes=3)
+DEEPLAB = load("deeplabv3_mobilenet_v2", width=0.35, resolution="33x47", classes=4)
+HEADS = {
+    "ssdlite": (SSDLITE, {}),
+    "ssd": (SSDLITE, {"detector_head": "ssd", "padding": "symmetric"}),
+    "qfgaohao": (SSDLITE, {"detector_head": "qfgaohao", "boxes": "qfgaohao"}),
+    "mask": (DEEPLAB, {}),
+    "half-pixel mask, ASPP": (DEEPLAB, {"align_corners": False, "aspp": True, "output_stride": 8}),
+    "relu6": (DEEPLAB, {"output": "logits", "head_activation": "relu6", "head_bn_epsilon": 0.01}),
+    "mask of one pixel": (DEEPLAB, {"output_stride": 32, "height": 32, "image_width": 32}),
+}
+
+
+@pytest.mark.parametrize("case", HEADS)
+def test_every_layer_of_detectors_and_segmenters_equals_the_walk(case: str) -> None:
+    base, changes = HEADS[case]
+    spec = replace(base, rows=SHORT, **changes)
+    weights, image = random_weights(spec, 5), image_for(spec)
+    found = run_all(emit(spec, weights), image)
+    values = walk(spec, weights, image)
+    for layer in layers(spec):
+        value = values[layer.name]
+        if layer.kind == "argmax":
+            logits = np.sort(values["head.upsample"], axis=2)
+            clear = logits[..., -1] - logits[..., -2] > 1e-4
+            assert found["mask"].dtype == np.uint8 and clear.mean() > 0.99
+            np.testing.assert_array_equal(found["mask"][0][clear], value[..., 0][clear])
+            continue
+        wanted = value if layer.kind == "stack" else value.transpose(2, 0, 1)[None]
+        assert found[layer.name].shape == wanted.shape
+        assert np.abs(found[layer.name] - wanted).max() <= 2e-5 * np.abs(wanted).max(), layer.name
+    if spec.output == "logits":
+        np.testing.assert_array_equal(found["logits"], found["head.classes"].transpose(0, 2, 3, 1))
+
+
+def interface(spec: ModelSpec) -> dict[str, tuple[int, list[int]]]:
+    """Data type and shape of every output."""
+    outputs = emit(spec, random_weights(spec, 0)).graph.output
+    return {
+        output.name: (
+            output.type.tensor_type.elem_type,
+            [extent.dim_value for extent in output.type.tensor_type.shape.dim],
+        )
+        for output in outputs
+    }
+
+
+def test_outputs_of_detectors_and_segmenters() -> None:
+    found = interface(SSDLITE)
+    assert list(found) == ["boxes", "scores"]
+    assert found == {"boxes": (onnx.TensorProto.FLOAT, [1, 75, 4]), "scores": (onnx.TensorProto.FLOAT, [1, 75, 3])}
+    assert interface(DEEPLAB) == {"mask": (onnx.TensorProto.UINT8, [1, 33, 47])}
+    assert interface(replace(DEEPLAB, output="logits")) == {"logits": (onnx.TensorProto.FLOAT, [1, 3, 3, 4])}
+
+
+def test_of_equal_logits_the_lowest_class_is_taken() -> None:
+    weights = random_weights(DEEPLAB, 0)
+    for name in ("head.classes.weight", "head.classes.bias"):
+        weights[name] = np.zeros_like(weights[name])
+    assert not run_all(emit(DEEPLAB, weights), image_for(DEEPLAB))["mask"].any()
+
+
+@pytest.mark.parametrize("name", ["ssdlite_mobilenet_v2", "deeplabv3_mobilenet_v2"])
+def test_nodes_of_detectors_and_segmenters(golden, name: str) -> None:
+    spec = replace(load(name, width=0.35, resolution=32, classes=3), rows=SHORT[:2])
+    model = emit(spec, random_weights(spec, 0))
+    lines = [f"{node.op_type} {' '.join(node.input)} -> {' '.join(node.output)}" for node in model.graph.node]
+    golden(f"{name}.txt", "\n".join(lines) + "\n")
 
 
 def test_versions_and_interface() -> None:
@@ -140,6 +246,23 @@ def test_equal_inputs_give_equal_bytes() -> None:
 def test_wrong_weights_are_refused() -> None:
     with pytest.raises(WeightsError, match="3 classes"):
         emit(replace(SMALL, classes=3), random_weights(SMALL, 0))
+
+
+@pytest.mark.parametrize("name", ["ssdlite_mobilenet_v2", "mb2_ssd_lite"])
+def test_random_detectors_find_something_here_and_there(name: str) -> None:
+    spec = load(name, width=0.35, resolution=160)
+    found = run_all(emit(spec, random_weights(spec, 0)), image_for(spec))
+    scores, boxes = found["scores"][0], found["boxes"][0]
+    above = scores[:, 1:] > 0 if spec.boxes == "tf_object_detection" else scores[:, 1:] > scores[:, :1]
+    assert 0.001 < above.mean() < 0.1
+    assert 0.5 < boxes.std() < 2 and np.abs(boxes).max() < 10
+
+
+def test_random_segmenters_show_several_classes() -> None:
+    spec = load("deeplabv3_mobilenet_v2", width=0.35, resolution=97)
+    found = run_all(emit(spec, random_weights(spec, 0)), image_for(spec))["mask"]
+    counts = np.bincount(found.ravel(), minlength=21)
+    assert np.count_nonzero(counts) >= 5 and counts.max() < 0.9 * found.size
 
 
 @pytest.mark.parametrize("width", [0.35, 1.0])

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from mnv2c.cli.main import main
+from mnv2c.compiler.pictures import told
 from mnv2c.compiler.source import read_source
-from mnv2c.errors import WeightsError
+from mnv2c.errors import UserError, WeightsError
 from mnv2c.spec import describe, load, to_toml
 from mnv2c.weights import Card, given_or_random, random_weights, write
 from mnv2c.weights.card import KEY
@@ -24,7 +25,7 @@ CARD = Card(
     spec=to_toml(SPEC),
     labels=("a", "b", "ü"),
     preprocessing={
-        "colour": "rgb",
+        "channels": "rgb",
         "mean": [0.5, 0.4, 0.3],
         "deviation": [0.5, 0.5, 0.25],
         "fit": "stretch",
@@ -67,10 +68,31 @@ def test_it_reaches_the_library(path: Path, tmp_path: Path) -> None:
     write(path, WEIGHTS, CARD.metadata())
     source = read_source(own_model(tmp_path), path, 0, width=None, resolution=None, classes=None)
     assert source.preprocessing == CARD.preprocessing
-    assert source.description["labels"] == ["a", "b", "ü"]
+    assert source.labels == ("a", "b", "ü")
     assert source.description["licence"] == "free"
     assert source.description["accuracy"] == {"top1": 0.5}
     json.dumps(source.description)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            {"mean": (0.5, 0.5, 0.5)},
+            r"--mean: the weights were trained with \[0\.5, 0\.4, 0\.3\], not \(0\.5, 0\.5, 0\.5\)",
+        ),
+        ({"channels": "bgr"}, "--channels: the weights were trained with rgb, not bgr; leave --channels out"),
+        ({"fit": "crop", "crop": 1.0}, "--fit: the weights were trained with stretch, not crop"),
+    ],
+)
+def test_pictures_prepared_otherwise(given: dict[str, Any], message: str, path: Path, tmp_path: Path) -> None:
+    write(path, WEIGHTS, CARD.metadata())
+    source = read_source(own_model(tmp_path), path, 0, width=None, resolution=None, classes=None)
+    with pytest.raises(UserError, match=message):
+        told(source, (), given)
+    same = told(source, (), {"mean": (0.5, 0.4, 0.3), "fit": "stretch"})
+    assert same.labels == ("a", "b", "ü")
+    assert told(source, ("x", "y", "z"), {}).labels == ("x", "y", "z")
 
 
 def test_the_resolution_may_differ(path: Path, tmp_path: Path) -> None:
@@ -130,8 +152,8 @@ DAMAGED = {
     "too few labels": (changed({"labels": ["a"]}), "has 1 labels, but its network has 3 classes"),
     "another task": (changed({"task": "detector"}), "says that it is a detector, but its network is a classifier"),
     "no network": (changed({"spec": "width = -1"}), "in the weights' own description: width is -1"),
-    "colours": (prepared(colour="bgr"), "trained on colours in the order 'bgr'; only \"rgb\" can be fed"),
-    "no colours": (prepared(colour=None), "trained on colours in the order None"),
+    "colours": (prepared(channels="grb"), "preprocessing channels is 'grb'; it must be rgb or bgr"),
+    "no colours": (prepared(channels=None), "preprocessing channels is None"),
     "fit": (prepared(fit="squeeze"), "preprocessing fit is 'squeeze'; it must be crop or stretch or letterbox"),
     "interpolation": (prepared(interpolation="lanczos"), "preprocessing interpolation is 'lanczos'"),
     "mean": (prepared(mean=[0.5]), "preprocessing mean is [0.5]; it must be three usable numbers"),

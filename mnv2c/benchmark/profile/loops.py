@@ -11,7 +11,7 @@ import numpy as np
 
 from mnv2c.benchmark.compare import ISAS
 from mnv2c.errors import LibraryError
-from mnv2c.runtime.library import aligned
+from mnv2c.runtime.frames import aligned
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mnv2c.kernels.ir import INDEX, Index, Value
 from mnv2c.kernels.microkernels.base import MatrixTile, Operand, Prefetch, Weights, zero
 from mnv2c.kernels.packing import MatrixPacking
-from mnv2c.kernels.planes import Plane
+from mnv2c.kernels.planes import Plane, Rows
 from mnv2c.kernels.stages.base import Surroundings, spans
 from mnv2c.kernels.stages.means import Means
 from mnv2c.plan.chain import Activation
@@ -66,9 +66,7 @@ class MatrixStage:
 
     def emit_rows(self, row: Index, rows: int, chunk: Index | None) -> None:
         """Emit result rows [row, row + rows), joined into one span of pixels where that fills the tiles better."""
-        columns = self.at.stage.shape.columns
-        tiled = self._linear() or rows * columns <= STATIC_PIXELS
-        joined = rows == 1 or self.pool or (self._joins() and tiled)
+        joined = rows == 1 or self.pool or self._joins()
         if joined:
             self._emit_span(row, rows, chunk)
             return
@@ -86,7 +84,9 @@ class MatrixStage:
     def _linear(self) -> bool:
         """Whether pixels follow each other without gaps across row ends, so that tiles may be walked by a loop."""
         columns = self.at.stage.shape.columns
-        return self._joins() and all(plane.layout.width == columns for plane in self._planes())
+        return self._joins() and all(
+            plane.layout.width == columns or plane.rows is Rows.SAME for plane in self._planes()
+        )
 
     def _column_tiles(self, chunk: Index | None) -> Iterator[ColumnTile]:
         """Walk the column tiles inside a loop: the full ones, then the tail.
@@ -142,10 +142,8 @@ class MatrixStage:
     def _pixel_tiles(self, rows: int) -> Iterator[tuple[Pixel, int, Index, int]]:
         """Walk the register tiles of ``rows`` rows: yields (first pixel, pixels, number of the tile, of how many)."""
         k, columns = self.at.k, self.at.stage.shape.columns
-        if rows > 1 and not self._linear() and self._aligned():
-            ((_, size, count),) = spans(columns, self.tile.pixels)
-            with k.loop(rows, "row") as row, k.loop(count, "pixels") as index:
-                yield Pixel(row, k.bind(index * size, "pixel")), size, row * count + index, rows * count
+        if rows > 1 and not self._linear() and (self._aligned() or rows * columns > STATIC_PIXELS):
+            yield from self._tiles_by_row(rows)
             return
         pieces = spans(rows * columns, self.tile.pixels)
         parts, part, loops = sum(count for _, _, count in pieces), 0, rows == 1 or self._linear()
@@ -154,6 +152,17 @@ class MatrixStage:
                 for number in [index] if loops else range(count):
                     yield Pixel(0, k.bind(number * size + start, "pixel")), size, part + number, parts
             part += count
+
+    def _tiles_by_row(self, rows: int) -> Iterator[tuple[Pixel, int, Index, int]]:
+        """The same, no tile crossing the end of a row; a column tile's weights serve all rows before the next one's."""
+        k, pieces = self.at.k, spans(self.at.stage.shape.columns, self.tile.pixels)
+        parts, part = sum(count for _, _, count in pieces), 0
+        with k.loop(rows, "row") as row:
+            for start, size, count in pieces:
+                with k.loop(count, "pixels") as index:
+                    pixel = k.bind(index * size + start, "pixel")
+                    yield Pixel(row, pixel), size, row * parts + part + index, rows * parts
+                part += count
 
     def _aligned(self) -> bool:
         """Whether rows are cut into equal tiles, so that no tile crosses the end of one."""
