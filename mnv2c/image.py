@@ -86,8 +86,6 @@ def crop_picture(
 
 def fit_picture(picture: Image, height: int, width: int, how: Preprocessing) -> Image:
     """Return the picture as height x width, fitted and resized as ``how`` says; UserError for an unknown way."""
-    from PIL import Image
-
     if how.fit == "crop":
         return crop_picture(picture, height, width, how.crop, how.interpolation)
     if how.fit == "stretch":

@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "progress": {"rich"},
     "image": {"numpy", "PIL"},
     "scenes": {"numpy", "PIL"},
-    "training": {"mnv2c.evaluation", "mnv2c.reference", "mnv2c.scenes", "mnv2c.spec", "mnv2c.weights", "numpy", "torch"},
+    "training": {f"mnv2c.{name}" for name in ("evaluation", "reference", "scenes", "spec", "weights")} | {"numpy", "torch"},
     "cli": {"mnv2c", "mnv2c.api", "mnv2c.progress"},
 }
 
