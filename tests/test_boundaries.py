@@ -30,7 +30,8 @@ MAY_IMPORT = {
     "progress": {"rich"},
     "image": {"numpy", "PIL"},
     "scenes": {"numpy", "PIL"},
-    "training": {f"mnv2c.{name}" for name in ("evaluation", "reference", "scenes", "spec", "weights")} | {"numpy", "torch"},
+    "training": {f"mnv2c.{name}" for name in ("evaluation", "reference", "scenes", "spec", "weights")}
+    | {"numpy", "torch"},
     "cli": {"mnv2c", "mnv2c.api", "mnv2c.progress"},
 }
 
