@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-MODEL = "a model of the zoo (mobilenet_v2) or a description (SPEC.toml)"
+MODEL = "a model of the zoo (mobilenet_v2, ssdlite_mobilenet_v2, deeplabv3_mobilenet_v2) or a description (SPEC.toml)"
 
 
 def add_model(parser: argparse.ArgumentParser, help: str = MODEL) -> None:
@@ -13,7 +13,9 @@ def add_model(parser: argparse.ArgumentParser, help: str = MODEL) -> None:
     parser.add_argument("model", metavar="MODEL", help=help)
     parser.add_argument("--width", type=float, metavar="W", help="width multiplier, such as 0.35 or 1.4")
     parser.add_argument("--resolution", metavar="R", help="input size in pixels: 224, or HEIGHTxWIDTH such as 96x160")
-    parser.add_argument("--classes", type=int, metavar="N", help="number of classes of the classifier")
+    parser.add_argument(
+        "--classes", type=int, metavar="N", help="number of classes; of a detector, slots of the scores"
+    )
 
 
 def add_weights(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +26,8 @@ def add_weights(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--weights-source",
         metavar="NAME",
-        help="whose tensor names and conventions: mnv2c, torchvision, torchvision_v1, timm, hf (default: by the names)",
+        help="whose tensor names and conventions: mnv2c, torchvision, torchvision_v1, timm, hf, tf_object_detection, "
+        "qfgaohao, hf_segmenter (default: by the names)",
     )
 
 

@@ -10,6 +10,8 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mnv2c.errors import WeightsError
 from mnv2c.spec import Layer, ModelSpec, layers, load
@@ -171,6 +173,42 @@ def test_every_layer_of_detectors_and_segmenters_equals_the_walk(case: str) -> N
         assert np.abs(found[layer.name] - wanted).max() <= 2e-5 * np.abs(wanted).max(), layer.name
     if spec.output == "logits":
         np.testing.assert_array_equal(found["logits"], found["head.classes"].transpose(0, 2, 3, 1))
+
+
+def specs_of(base: ModelSpec, **fields: st.SearchStrategy) -> st.SearchStrategy:
+    return st.builds(
+        lambda **changes: replace(base, rows=SHORT, **changes),
+        width=st.sampled_from([0.1, 0.35, 0.77, 1.3]),
+        height=st.integers(32, 150),
+        image_width=st.integers(32, 150),
+        classes=st.integers(1, 9),
+        padding=st.sampled_from(["symmetric", "tf_same"]),
+        **fields,
+    )
+
+
+@settings(max_examples=12)
+@given(
+    specs_of(
+        SSDLITE,
+        detector_head=st.sampled_from(["ssdlite", "ssd", "qfgaohao"]),
+        boxes=st.sampled_from(["tf_object_detection", "torchvision", "qfgaohao"]),
+    )
+    | specs_of(
+        DEEPLAB,
+        output_stride=st.sampled_from([32, 16, 8]),
+        aspp=st.booleans(),
+        output=st.sampled_from(["mask", "logits"]),
+        align_corners=st.booleans(),
+    )
+)
+def test_any_size_and_any_convention(spec: ModelSpec) -> None:
+    """``emit`` compares every shape with ONNX's own inference; onnxruntime then runs what it gives."""
+    session = onnxruntime.InferenceSession(serialize(emit(spec, random_weights(spec, 0))))
+    shapes = [output.shape for output in session.get_outputs()]
+    values = session.run(None, {"input": image_for(spec)})
+    assert [list(value.shape) for value in values] == shapes
+    assert all(np.isfinite(value).all() for value in values)
 
 
 def interface(spec: ModelSpec) -> dict[str, tuple[int, list[int]]]:

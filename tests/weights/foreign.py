@@ -43,6 +43,13 @@ def hf_module(**options: Any) -> Any:
     return transformers.MobileNetV2ForImageClassification(config)
 
 
+def hf_segmenter_module(**options: Any) -> Any:
+    package("torchvision.models")
+    transformers = package("transformers")
+    config = transformers.MobileNetV2Config(**{"num_labels": 21, "output_stride": 8, **options})
+    return transformers.MobileNetV2ForSemanticSegmentation(config)
+
+
 def randomised(module: Any, seed: int, size: int = 96) -> Any:
     """Give batch normalisation random scales and shifts, and the statistics its inputs have; return it in eval mode."""
     import torch
@@ -64,9 +71,10 @@ def randomised(module: Any, seed: int, size: int = 96) -> Any:
 
 
 def logits(module: Any, images: Any) -> Any:
-    """Run the module on NHWC images, a NumPy array."""
+    """Run the module on NHWC images, a NumPy array, in the precision of its weights."""
     import torch
 
     with torch.inference_mode():
-        found = module(torch.from_numpy(images).permute(0, 3, 1, 2).contiguous())
+        precision = next(module.parameters()).dtype
+        found = module(torch.from_numpy(images).to(precision).permute(0, 3, 1, 2).contiguous())
     return getattr(found, "logits", found).numpy()

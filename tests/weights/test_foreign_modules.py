@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,15 @@ from mnv2c.spec import describe
 from mnv2c.to_onnx import emit, serialize
 from mnv2c.tolerance import FLOAT32
 from mnv2c.weights import Checkpoint, given_or_random
-from tests.weights.foreign import hf_module, logits, package, randomised, timm_module, torchvision_module
+from tests.weights.foreign import (
+    hf_module,
+    hf_segmenter_module,
+    logits,
+    package,
+    randomised,
+    timm_module,
+    torchvision_module,
+)
 
 MODULES: dict[str, tuple[str, str, Callable[[], Any]]] = {  # our model, the source, the module
     "torchvision": ("mobilenet_v2", "torchvision", torchvision_module),
@@ -100,3 +109,56 @@ def test_preprocessing_is_the_package_s() -> None:
     cfg, found = timm_module("mobilenetv2_100").default_cfg, SOURCES["timm"].preprocessing
     assert (found["mean"], found["deviation"], found["crop"]) == (cfg["mean"], cfg["std"], cfg["crop_pct"])
     assert found["interpolation"] == cfg["interpolation"]
+
+
+HF_ERROR = 1e-5  # of the largest logit
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("deeplabv3_mobilenet_v2_hf", {}), ("deeplabv3_mobilenet_v2", {"output_stride": 16})],
+    ids=["stride 8", "stride 16"],
+)
+def test_segmenter_of_hugging_face(name: str, options: dict[str, int], tmp_path: Path, record_property: Any) -> None:
+    module = randomised(hf_segmenter_module(**options), 1, size=64)
+    path = saved(module, tmp_path / "weights.safetensors")
+    checkpoint = given_or_random(describe(name, resolution="97x131"), path, 0)
+    assert checkpoint.source.name == "hf_segmenter"
+    images = np.random.default_rng(0).uniform(-1, 1, (1, 97, 131, 3)).astype(np.float32)
+    model = serialize(emit(replace(checkpoint.spec, output="logits"), checkpoint.tensors))
+    (found,) = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"]).run(None, {"input": images})
+    wanted = logits(module.double(), images).transpose(0, 2, 3, 1)
+    assert found.shape == wanted.shape
+    assert np.ptp(wanted) > 0.1
+    error = np.abs(found - wanted).max() / np.abs(wanted).max()
+    record_property("error", float(error))
+    assert error <= HF_ERROR
+
+
+def test_detector_with_the_names_of_qfgaohao(tmp_path: Path) -> None:
+    package("torch")
+    from tests.weights.ssd import Mb2SsdLite
+
+    module = randomised(Mb2SsdLite(), 2, size=64)
+    path = saved(module, tmp_path / "weights.pth")
+    checkpoint = given_or_random(describe("ssdlite_mobilenet_v2", resolution=96), path, 0)
+    assert (checkpoint.source.name, checkpoint.spec.classes) == ("qfgaohao", 21)
+    images = np.random.default_rng(0).uniform(-1, 1, (1, 96, 96, 3)).astype(np.float32)
+    session = onnxruntime.InferenceSession(serialize(emit(checkpoint.spec, checkpoint.tensors)))
+    torch = package("torch")
+    with torch.inference_mode():
+        outputs = module(torch.from_numpy(images).permute(0, 3, 1, 2).contiguous())
+    for found, wanted in zip(session.run(["boxes", "scores"], {"input": images}), outputs, strict=True):
+        assert found.shape == tuple(wanted.shape)
+        assert np.abs(found - wanted.numpy()).max() <= FLOAT32 * np.abs(wanted.numpy()).max()
+    listed = (Path(__file__).parents[1] / "golden/weights/test_sources/qfgaohao.txt").read_text().splitlines()
+    own = [f"{key} {list(tensor.shape)}" for key, tensor in module.state_dict().items() if "num_batches" not in key]
+    biases = [line for line in own if ".0.bias" in line]
+    assert sorted(listed) == sorted(set(own) - set(biases)) and len(biases) == 10
+
+
+def test_listed_tensors_of_hugging_face_s_segmenter() -> None:
+    listed = (Path(__file__).parents[1] / "golden/weights/test_sources/hf_segmenter.txt").read_text().splitlines()
+    state = hf_segmenter_module().state_dict()
+    own = [f"{key} {list(tensor.shape)}" for key, tensor in state.items() if "num_batches" not in key]
+    assert sorted(listed) == sorted(line for line in own if not line.startswith("mobilenet_v2.conv_1x1."))

@@ -10,7 +10,7 @@ import pytest
 
 from mnv2c.spec import load
 from mnv2c.weights import check, expected, random_weights
-from mnv2c.weights.random import _relu6_moments, uniform
+from mnv2c.weights.random import _relu6_moments, _relu_moments, uniform
 
 SMALL = load("mobilenet_v2", width=0.35, resolution=64, classes=100)
 PINNED = [0.1410353183746338, 0.8729910850524902, 0.41716301441192627]
@@ -52,6 +52,26 @@ def test_values_are_pinned_for_every_platform() -> None:
 def test_moments_of_relu6(mean: float, deviation: float) -> None:
     clipped = np.clip(np.random.default_rng(0).normal(mean, deviation, 1_000_000), 0, 6)
     assert _relu6_moments(mean, deviation) == pytest.approx((clipped.mean(), clipped.var()), abs=0.02)
+
+
+@pytest.mark.parametrize(("mean", "deviation"), [(0.5, 1.5), (2.5, 2.5), (-1.0, 0.5)])
+def test_moments_of_relu(mean: float, deviation: float) -> None:
+    clipped = np.clip(np.random.default_rng(0).normal(mean, deviation, 1_000_000), 0, None)
+    assert _relu_moments(mean, deviation) == pytest.approx((clipped.mean(), clipped.var()), abs=0.02)
+
+
+PINNED_HEADS = {"ssdlite_mobilenet_v2": "450a268753357de8", "deeplabv3_mobilenet_v2": "779b8315381ed378"}
+
+
+@pytest.mark.parametrize("name", PINNED_HEADS)
+def test_heads_are_pinned_for_every_platform(name: str) -> None:
+    spec = load(name, width=0.35, resolution=64)
+    weights = random_weights(spec, 0)
+    check(weights, spec)
+    digest = hashlib.sha256()
+    for tensor in weights.values():
+        digest.update(tensor.astype("<f4").tobytes())
+    assert digest.hexdigest()[:16] == PINNED_HEADS[name]
 
 
 def test_statistics_are_positive_and_bounded() -> None:

@@ -15,7 +15,7 @@ from mnv2c.spec import ModelSpec, describe, load
 from mnv2c.spec.table2 import Row
 from mnv2c.weights import SOURCES, expected, given_or_random, random_weights, write
 from mnv2c.weights import load as load_weights
-from mnv2c.weights.source import check_model, names
+from mnv2c.weights.source import axes, biases, check_model, names
 
 SMALL = {"width": 0.35, "resolution": 32}
 LISTS = {
@@ -23,16 +23,33 @@ LISTS = {
     "timm_100": ("timm", "mobilenetv2_100", 1000),
     "timm_110d": ("timm", "mobilenetv2_110d", 1000),
     "hf": ("hf", "mobilenet_v2", 1001),
+    "tf_object_detection": ("tf_object_detection", "ssdlite_mobilenet_v2", 91),
+    "qfgaohao": ("qfgaohao", "mb2_ssd_lite", 21),
+    "hf_segmenter": ("hf_segmenter", "deeplabv3_mobilenet_v2", 21),
 }
 FOREIGN = [name for name in SOURCES if name not in ("mnv2c", "torchvision_v1")]
+MODELS = {"classifier": "mobilenet_v2", "detector": "ssdlite_mobilenet_v2", "segmenter": "deeplabv3_mobilenet_v2"}
+
+
+def model_for(source: str) -> str:
+    """The model of the source's family that leaves the most to the weights."""
+    return MODELS[SOURCES[source].families[0]]
 
 
 def foreign(source: str, spec: ModelSpec, seed: int = 1) -> dict[str, np.ndarray]:
-    """Random weights as the source would save them, with its counters."""
-    called = names(SOURCES[source], spec)
-    tensors = {called[name]: tensor for name, tensor in random_weights(spec, seed).items()}
+    """Random weights as the source would save them, with its counters and what it has besides."""
+    chosen = SOURCES[source]
+    called, turned, shifts = names(chosen, spec), axes(chosen, spec), biases(chosen, spec)
+    tensors = {}
+    for name, tensor in random_weights(spec, seed).items():
+        if name in turned:
+            tensor = tensor.transpose(np.argsort(turned[name]))
+        if name in shifts:
+            tensors[shifts[name]] = np.arange(tensor.size, dtype=np.float32) % 3
+            tensor = tensor + tensors[shifts[name]]
+        tensors[called[name]] = tensor
     counters = {name.replace("running_mean", "num_batches_tracked") for name in tensors if "running_mean" in name}
-    return tensors | {name: np.zeros((), np.int64) for name in counters}
+    return tensors | {name: np.zeros((), np.int64) for name in (*counters, *(f"{part}x" for part in chosen.unused))}
 
 
 @pytest.mark.parametrize("case", LISTS)
@@ -47,16 +64,19 @@ def test_names_and_shapes(case: str, golden) -> None:
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_every_name_is_used_once(source: str) -> None:
-    called = names(SOURCES[source], load("mobilenetv2_120d"))
-    assert len(set(called.values())) == len(called)
+    chosen = SOURCES[source]
+    for family in chosen.families:
+        spec = replace(load("mobilenetv2_120d" if family == "classifier" else MODELS[family]), **chosen.conventions)
+        called = [*names(chosen, spec).values(), *biases(chosen, spec).values()]
+        assert len(set(called)) == len(called)
 
 
 @pytest.mark.parametrize("source", FOREIGN)
 def test_recognised_by_its_names(source: str, tmp_path: Path) -> None:
-    description = describe("mobilenet_v2", **SMALL)
+    description = describe(model_for(source), **SMALL)
     conventions = SOURCES[source].conventions
     path = tmp_path / "w.safetensors"
-    write(path, foreign(source, replace(description.spec, classes=SOURCES[source].classes)))
+    write(path, foreign(source, replace(description.spec, classes=SOURCES[source].classes, **conventions)))
     found = given_or_random(description, path, 0)
     assert found.source is SOURCES[source]
     assert found.spec == replace(description.spec, classes=SOURCES[source].classes, **conventions)
@@ -85,6 +105,50 @@ def test_the_number_of_classes_is_the_file_s(tmp_path: Path) -> None:
     assert (found.spec.classes, found.class_offset) == (5, 0)
     with pytest.raises(WeightsError, match=r"is 5x1280, but mobilenet_v2 \(width 0\.35, 6 classes\) needs 6x1280"):
         given_or_random(describe("mobilenet_v2", classes=6, **SMALL), path, 0)
+
+
+@pytest.mark.parametrize("source", ["tf_object_detection", "qfgaohao", "hf_segmenter", "mnv2c"])
+def test_the_number_of_slots_is_the_file_s(source: str, tmp_path: Path) -> None:
+    model = "mb2_ssd_lite" if source == "qfgaohao" else "ssdlite_mobilenet_v2"
+    model = "deeplabv3_mobilenet_v2" if source == "hf_segmenter" else model
+    own = tmp_path / "own.toml"
+    own.write_text(f'name = "own"\nfamily = "{load(model).family}"\nresolution = 32\nwidth = 0.35\n')
+    path = tmp_path / "w.safetensors"
+    conventions = SOURCES[source].conventions
+    write(path, foreign(source, replace(load(own, classes=7), **conventions)))
+    found = given_or_random(describe(own), path, 0)
+    assert (found.source.name, found.spec.classes, found.class_offset) == (source, 7, 0)
+    with pytest.raises(WeightsError, match=r"6 classes\) needs"):
+        given_or_random(describe(own, classes=6), path, 0)
+
+
+def test_weights_of_another_family(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    write(path, foreign("hf", load("mobilenet_v2", **SMALL)))
+    with pytest.raises(
+        WeightsError, match=r"Hugging Face MobileNetV2ForImageClassification has no weights of a segmen"
+    ):
+        given_or_random(describe("deeplabv3_mobilenet_v2", **SMALL), path, 0, "hf")
+    with pytest.raises(WeightsError, match=r'"classifier\.bias", .* not part of deeplabv3.*conv_pool'):
+        given_or_random(describe("deeplabv3_mobilenet_v2", **SMALL), path, 0)
+    with pytest.raises(WeightsError, match="no tensor is named as in any known source: mnv2c, tf_object_detection, qf"):
+        given_or_random(describe("ssdlite_mobilenet_v2", **SMALL), path, 0)
+
+
+def test_a_bias_before_normalisation_must_be_there(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    tensors = foreign("qfgaohao", load("mb2_ssd_lite", **SMALL))
+    del tensors["regression_headers.2.0.bias"]
+    write(path, tensors)
+    with pytest.raises(WeightsError, match=r'tensor "regression_headers\.2\.0\.bias" of 512 values is missing'):
+        given_or_random(describe("mb2_ssd_lite", **SMALL), path, 0)
+
+
+def test_heads_that_a_source_cannot_have() -> None:
+    with pytest.raises(WeightsError, match=r"has the layer extra_1\.regular, which TensorFlow Object Detection"):
+        check_model(SOURCES["tf_object_detection"], load("ssd_mobilenet_v2"))
+    with pytest.raises(WeightsError, match=r"has the layer head\.branch_1, which Hugging Face"):
+        check_model(SOURCES["hf_segmenter"], load("deeplabv3_mobilenet_v2_aspp"))
 
 
 def test_a_prefix_of_parallel_training_is_dropped(tmp_path: Path) -> None:
@@ -166,5 +230,6 @@ def test_networks_that_a_source_cannot_have() -> None:
 def test_preprocessing_is_what_run_reads(source: str) -> None:
     entry = json.loads(json.dumps(dict(SOURCES[source].preprocessing)))
     assert Preprocessing.from_metadata({"preprocessing": entry}) == Preprocessing(**SOURCES[source].preprocessing)
-    assert entry.keys() == Preprocessing.__dataclass_fields__.keys()
+    assert entry.keys() | {"fit"} == Preprocessing.__dataclass_fields__.keys()
+    assert entry.get("fit", "crop") in ("crop", "stretch", "letterbox")
     assert SOURCES[source].licence
