@@ -21,9 +21,9 @@ from mnv2c.scenes import HELD_OUT_SEED
 WEIGHTS = Path(__file__).with_name("weights")
 BATCH, WORKERS, EVERY = 32, 1, 200
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "classifier": {"steps": 1500, "rate": 3e-3, "batch": 64},
+    "classifier": {"steps": 3000, "rate": 3e-3, "batch": 64},
     "detector": {"steps": 3000, "rate": 2e-3, "batch": 32},
-    "segmenter": {"steps": 2000, "rate": 2e-3, "batch": 16},
+    "segmenter": {"steps": 2200, "rate": 2e-3, "batch": 16},
 }
 
 

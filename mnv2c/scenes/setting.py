@@ -43,7 +43,7 @@ class Setting:
 
 CLASSIFICATION = Setting("classifier", objects=(1, 1), size=(0.22, 0.44))
 DETECTION = Setting("detector")
-SEGMENTATION = Setting("segmenter", objects=(1, 5), size=(0.12, 0.32))
+SEGMENTATION = Setting("segmenter", objects=(1, 4), size=(0.15, 0.36))
 
 SETTINGS = {setting.task: setting for setting in (CLASSIFICATION, DETECTION, SEGMENTATION)}
 """The three kinds by the family of networks that they are for."""

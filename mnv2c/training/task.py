@@ -15,6 +15,7 @@ from mnv2c.spec import ModelSpec
 from mnv2c.training.batches import Batches, Targets
 
 ASPECT = (0.7, 1.45)  # of scenes before they are stretched to the network's input, as photographs will be
+SOFTNESS = (0.15, 1.6)  # of outlines in pixels: a larger picture resized without smoothing has sharper ones
 PREPROCESSING = {
     "channels": "rgb",
     "mean": [0.5, 0.5, 0.5],
@@ -44,8 +45,8 @@ class Task(ABC):
     def scenes(self, seed: int, count: int) -> Scenes:
         """Scenes at the network's resolution."""
         setting = SETTINGS[self.spec.family]
-        size = {"height": self.spec.height, "image_width": self.spec.image_width}
-        return Scenes(replace(setting, **size, aspect=ASPECT), seed, count)  # type: ignore[arg-type]
+        size: dict[str, Any] = {"height": self.spec.height, "image_width": self.spec.image_width}
+        return Scenes(replace(setting, **size, aspect=ASPECT, softness=SOFTNESS), seed, count)
 
     def batches(self, seed: int, count: int, size: int, first: int = 0) -> Batches:
         """``count`` batches of ``size`` scenes each, from batch ``first`` on."""
