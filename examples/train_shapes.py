@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -72,26 +71,29 @@ def main() -> int:
     torch.manual_seed(recipe.seed)
     network = task.network()
     taken = take_over(options.start, task, network) if options.start else 0
-    started = time.monotonic()
+    checkpoint = options.checkpoint or output.with_name(f".{output.stem}.checkpoint")
+    phase = "beginning"
     with progress(options.quiet) as report:
 
         def log(step: int, loss: float) -> None:
-            print(f"step {step:>6}  loss {loss:8.4f}  {time.monotonic() - started:7.1f} s", file=sys.stderr, flush=True)
+            nonlocal phase
+            phase = f"step {step}, loss {loss:.4f}"
 
         train(
             task,
             network,
             recipe,
-            checkpoint=options.checkpoint or output.with_name(f".{output.stem}.checkpoint"),
+            checkpoint=checkpoint,
             every=EVERY,
             workers=options.workers,
-            report=lambda phase, share: report("training" if share < 1 else phase, share),
-            log=(lambda step, loss: None) if options.quiet else log,
+            report=lambda step, share: report(phase if share < 1 else step, share),
+            log=log,
         )
     measured = task.measure(rounded(task, network), task.scenes(HELD_OUT_SEED, options.held_out))
     accuracy = {**measured, "scenes": options.held_out, "seed": HELD_OUT_SEED, "measured": "PyTorch, float16 weights"}
     source = {"start": f"{options.start.name}, {taken} tensors"} if options.start else {}
     export(output, task, network, recipe, accuracy, scenes="mnv2c.scenes", **source)
+    checkpoint.unlink(missing_ok=True)
     print(f"{output}: {output.stat().st_size:,} bytes; " + ", ".join(f"{k} {v:.4f}" for k, v in measured.items()))
     return 0
 
