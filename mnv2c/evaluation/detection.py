@@ -94,6 +94,8 @@ def _class_precision(truth: Sequence[Objects], found: Sequence[Detections], item
     scores, right, void, objects = [], [], [], 0
     for there, seen in zip(truth, found, strict=True):
         mine, yours = seen.classes == item, there.classes == item
+        if not (mine.any() or yours.any()):
+            continue
         order = np.argsort(-seen.scores[mine], kind="stable")[:MOST]
         ignored, crowd = there.ignored[yours], there.crowd[yours]
         table = overlaps(seen.boxes[mine][order], there.boxes[yours], crowd)
