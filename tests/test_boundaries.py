@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "errors": set(),
     "tolerance": {"numpy"},
     "data": set(),
-    "spec": set(),
+    "spec": {"numpy"},
     "weights": {"mnv2c.spec", "numpy", "safetensors", "torch"},
     "reference": {"mnv2c.spec", "numpy", "torch"},
     "from_onnx": {"onnx", "numpy"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -149,18 +150,18 @@ def _check(frame: Frame) -> None:
     for plane, (rows, count) in zip(frame.planes, wanted, strict=True):
         if not isinstance(plane, np.ndarray) or plane.dtype != np.uint8 or plane.ndim < 2:
             raise LibraryError(f"planes of a frame must be uint8 arrays of rows, not {getattr(plane, 'dtype', plane)}")
-        row = plane[0] if plane.shape[0] else plane.reshape(-1)
-        if not row.flags.c_contiguous or (plane.shape[0] > 1 and plane.strides[0] < row.nbytes):
+        length = prod(plane.shape[1:])
+        if not plane[:1].flags.c_contiguous or (plane.shape[0] > 1 and plane.strides[0] < length):
             raise LibraryError("the rows of a frame must be contiguous; use np.ascontiguousarray(plane)")
-        if plane.shape[0] < rows or row.nbytes < count:
+        if plane.shape[0] < rows or length < count:
             raise LibraryError(
                 f"a {frame.format} frame of {frame.width}x{frame.height} needs {rows} rows of {count} bytes, but a "
-                f"plane has {plane.shape[0]} of {row.nbytes}"
+                f"plane has {plane.shape[0]} of {length}"
             )
 
 
 def _stride(plane: NDArray[np.uint8]) -> int:
-    return max(plane.strides[0], plane[0].nbytes if plane.shape[0] else 0)
+    return max(plane.strides[0], prod(plane.shape[1:]))
 
 
 def _number(what: str, name: str, known: Sequence[str]) -> int:

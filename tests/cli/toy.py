@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from mnv2c import package, targets
 from mnv2c.codegen.entry import entry_source
 from mnv2c.codegen.selftest import expected, selftest_input
+from mnv2c.frames import Classes, Frames, Picture, frames_code
 from mnv2c.link.select import select_linker
 from mnv2c.plan.program import Location, Port, Program, Result, Space, Step
 
@@ -89,14 +90,18 @@ def compile_toy(folder: Path, target_name: str = "host", *, factor: str = "1.0",
         toolchain={}, chains=[{"name": "negate"}, {"name": "mean"}], fallbacks=[],
     )  # fmt: skip
     scores = -selftest_input(SHAPE).mean(axis=(1, 2)) + BIAS
-    header = package.header_source(network, NAME, meta)
+    code = frames_code(Frames(Picture(HEIGHT, WIDTH), Classes(3)), NAME, [3 * 4])
+    meta |= {"functions": list(code.functions)}
+    meta |= {"frames": {"answer": code.answer, "workspace_bytes": code.workspace_bytes}}
+    header = package.header_source(network, NAME, meta, code.declarations)
     sources = {
         f"{NAME}.c": entry_source(network, NAME, target, [expected(scores)]),
         f"{NAME}.h": header,
         "kernels.c": KERNELS.replace("FACTOR", f"(float)({factor})"),
+        **code.sources,
     }
     linked = select_linker(target).link(
-        NAME, sources=sources, objects={}, exports=package.exports(NAME), abi=package.ABI,
+        NAME, sources=sources, objects={}, exports=package.exports(NAME, code.functions), abi=package.ABI,
         blobs={f"{NAME}_weights": network.weights, f"{NAME}_json": package.to_json(meta).encode() + b"\0"},
     )  # fmt: skip
     package.write(
@@ -105,6 +110,7 @@ def compile_toy(folder: Path, target_name: str = "host", *, factor: str = "1.0",
             f"lib{NAME}.so.{package.ABI}": linked.shared,
             f"lib{NAME}.a": linked.archive,
             f"{NAME}.h": header,
+            **code.sources,
             f"{NAME}.json": package.to_json(meta),
             f"{NAME}.onnx": reference().SerializeToString(),
         },

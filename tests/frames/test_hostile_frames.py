@@ -174,7 +174,8 @@ DETECT = """
             if (fr_run_frame(&context, &frame, NULL, memory, FR_FRAME_BYTES, found, most, &count) != status) return 2;
             for (i = 0; i < count; ++i)
                 if (!(found[i].x0 >= 0 && found[i].x0 <= found[i].x1 && found[i].x1 <= (float)frame.width
-                      && found[i].y0 >= 0 && found[i].y0 <= found[i].y1 && found[i].y1 <= (float)frame.height)) return 3;
+                      && found[i].y0 >= 0 && found[i].y0 <= found[i].y1 && found[i].y1 <= (float)frame.height))
+                    return 3;
             free(boxes); free(scores); free(memory); free(found);
         }
 """

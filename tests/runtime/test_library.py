@@ -130,10 +130,10 @@ def test_what_is_no_library(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(LibraryError, match="holds no compiled library"):
         runtime.load(tmp_path)
     shutil.copy(folder / "fake.json", tmp_path)
-    with pytest.raises(LibraryError, match=r"libfake\.so\.1: missing"):
+    with pytest.raises(LibraryError, match=r"libfake\.so\.2: missing"):
         runtime.load(tmp_path)
     (tmp_path / "libfake.so.2").write_bytes(b"no library")
-    with pytest.raises(LibraryError, match=r"libfake\.so\.1: cannot be loaded"):
+    with pytest.raises(LibraryError, match=r"libfake\.so\.2: cannot be loaded"):
         runtime.load(tmp_path)
     shutil.copy(folder / "fake.json", tmp_path / "second.json")
     with pytest.raises(LibraryError, match=r"several libraries; give one of fake.json, second.json"):

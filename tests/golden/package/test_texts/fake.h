@@ -33,7 +33,7 @@ extern "C" {
 #endif
 
 /* Version of this interface; it changes when a program compiled with an older header would no longer work. */
-#define FAKE_ABI 1u
+#define FAKE_ABI 2u
 
 /* The arena: working memory, without inputs, outputs and weights. */
 #define FAKE_ARENA_BYTES 560u
@@ -65,7 +65,12 @@ typedef enum fake_status {
     FAKE_E_THREADS = 9,         /* not compiled for that number of threads */
     FAKE_E_KERNEL = 10,         /* a kernel failed */
     FAKE_E_SELFTEST = 11,       /* the self-test computed other values than the reference */
-    FAKE_E_NO_THREAD = 12       /* a thread could not be started */
+    FAKE_E_NO_THREAD = 12,      /* a thread could not be started */
+    FAKE_E_NULL_FRAME = 13,     /* a frame, or a plane that its format has, is NULL */
+    FAKE_E_FRAME_FORMAT = 14,   /* a frame's format, yuv, rotation or fit is none of those that exist */
+    FAKE_E_FRAME_SIZE = 15,     /* a frame has no pixels, or too many to a side */
+    FAKE_E_FRAME_STRIDE = 16,   /* rows of a frame or mask are longer than their stride, or beyond all memory */
+    FAKE_E_WORKSPACE = 17       /* the workspace is NULL, too small or not aligned */
 } fake_status;
 
 /* State of one user of the library, allocated by the caller, who does not look inside. */

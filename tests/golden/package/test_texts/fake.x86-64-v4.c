@@ -288,6 +288,16 @@ const char *fake_strerror(fake_status status)
         return "the self-test computed other values than the reference";
     case FAKE_E_NO_THREAD:
         return "a thread could not be started";
+    case FAKE_E_NULL_FRAME:
+        return "a frame or a plane of it is NULL";
+    case FAKE_E_FRAME_FORMAT:
+        return "a frame's format, yuv, rotation or fit does not exist";
+    case FAKE_E_FRAME_SIZE:
+        return "a frame has no pixels or too many to a side";
+    case FAKE_E_FRAME_STRIDE:
+        return "the stride of a frame or mask is too small, or too large for memory";
+    case FAKE_E_WORKSPACE:
+        return "the workspace is NULL, too small or not aligned";
     }
     return "unknown status";
 }

@@ -17,8 +17,8 @@ endif()
 if(fake_FOUND AND NOT TARGET fake::fake)
   add_library(fake::fake SHARED IMPORTED)
   set_target_properties(fake::fake PROPERTIES
-    IMPORTED_LOCATION "${CMAKE_CURRENT_LIST_DIR}/libfake.so.1"
-    IMPORTED_SONAME "libfake.so.1"
+    IMPORTED_LOCATION "${CMAKE_CURRENT_LIST_DIR}/libfake.so.2"
+    IMPORTED_SONAME "libfake.so.2"
     INTERFACE_INCLUDE_DIRECTORIES "${CMAKE_CURRENT_LIST_DIR}")
   add_library(fake::static STATIC IMPORTED)
   set_target_properties(fake::static PROPERTIES

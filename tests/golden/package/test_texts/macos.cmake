@@ -17,8 +17,8 @@ endif()
 if(fake_FOUND AND NOT TARGET fake::fake)
   add_library(fake::fake SHARED IMPORTED)
   set_target_properties(fake::fake PROPERTIES
-    IMPORTED_LOCATION "${CMAKE_CURRENT_LIST_DIR}/libfake.1.dylib"
-    IMPORTED_SONAME "@rpath/libfake.1.dylib"
+    IMPORTED_LOCATION "${CMAKE_CURRENT_LIST_DIR}/libfake.2.dylib"
+    IMPORTED_SONAME "@rpath/libfake.2.dylib"
     INTERFACE_INCLUDE_DIRECTORIES "${CMAKE_CURRENT_LIST_DIR}")
   add_library(fake::static STATIC IMPORTED)
   set_target_properties(fake::static PROPERTIES
