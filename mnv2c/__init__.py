@@ -9,11 +9,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mnv2c.api import bench, export, inspect, load, plan_model, profile, run, verify
+    from mnv2c.api import bench, draw_scenes, evaluate, export, inspect, load, plan_model, profile, run, verify
     from mnv2c.api import compile_model as compile
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "bench", "compile", "export", "inspect", "load", "plan_model", "profile", "run", "verify"]
+__all__ = [
+    "__version__",
+    "bench",
+    "compile",
+    "draw_scenes",
+    "evaluate",
+    "export",
+    "inspect",
+    "load",
+    "plan_model",
+    "profile",
+    "run",
+    "verify",
+]
 
 
 def _name_in_api(name: str) -> str:

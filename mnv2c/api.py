@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mnv2c.compiler import compile_model as compile_model
     from mnv2c.compiler.planned import Plan
     from mnv2c.doctor import Diagnosis
+    from mnv2c.evaluation.measure import Accuracy
     from mnv2c.prediction import Prediction
     from mnv2c.runtime import Library
     from mnv2c.verification import Report
@@ -113,6 +114,44 @@ def verify(directory: str | Path, *, seed: int = 0, check: bool = True, threads:
     if check:
         report.raise_if_failed()
     return report
+
+
+def evaluate(
+    directory: str | Path,
+    data: str,
+    *,
+    limit: int | None = None,
+    threads: int | None = None,
+    by: str = "library",
+    progress: Callable[[str, float], None] = lambda phase, fraction: None,
+) -> Accuracy:
+    """Measure how often a compiled folder is right: top-1 and top-5, mAP or mIOU, by its task.
+
+    ``data`` is a folder in the layout of ImageNet, COCO or PASCAL VOC, or ``shapes[:SEED[:COUNT]]``: generated scenes.
+    ``by`` "library" measures with the library's own C before and after the network, "pillow" with Pillow and NumPy.
+    UserError for data that is missing, damaged or has other classes; LibraryError for a folder that cannot run here.
+    """
+    from mnv2c.evaluation.measure import evaluate as measure
+
+    return measure(directory, data, limit=limit, threads=threads, by=by, progress=progress)
+
+
+def draw_scenes(
+    folder: str | Path,
+    layout: str,
+    *,
+    seed: int | None = None,
+    count: int = 500,
+    progress: Callable[[str, float], None] = lambda phase, fraction: None,
+) -> Path:
+    """Draw ``count`` labelled pictures of shapes into a new folder in the layout "imagenet", "coco" or "voc".
+
+    Without ``seed`` they are those that ``evaluate(dir, "shapes")`` measures with. UserError, OutputError.
+    """
+    from mnv2c.scenes import HELD_OUT_SEED
+    from mnv2c.scenes.folders import write_folder
+
+    return write_folder(Path(folder), layout, HELD_OUT_SEED if seed is None else seed, count, progress)
 
 
 def bench(

@@ -29,7 +29,7 @@ WHEELS = (
     ("safetensors", "compile --weights"),
     ("ziglang", "linking, unless you give --cc"),
 )
-OPTIONAL_WHEELS = (("torch", "weights from PyTorch"), ("xgboost", "tuning"))
+OPTIONAL_WHEELS = (("torch", "weights from PyTorch"), ("pycocotools", "mAP"), ("xgboost", "tuning"))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from mnv2c.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
-    from PIL.Image import Image
+    from PIL.Image import Image, Resampling
 
 #: A picture may not have more pixels than this (a decompression bomb would fill the memory).
 MAX_PIXELS = 100_000_000
@@ -21,9 +21,10 @@ MAX_PIXELS = 100_000_000
 class Preprocessing:
     """How pixel values become inputs: ``(pixel / 255 - mean) / deviation`` per channel, red first.
 
-    ``crop`` is the share of the resized picture's side that the centre crop keeps; ``interpolation`` is how it is
-    resized; ``fit`` is "crop", "stretch" or "letterbox". The defaults are those of the paper's own implementation: a
-    crop of 87.5 % and values in [-1, 1].
+    ``fit`` says how a picture of another shape gets into the network's: "crop" cuts out the centre, of which ``crop``
+    is the share of the tighter side; "stretch" takes all of it; "letterbox" too, with grey bars to two sides instead
+    of another shape. ``interpolation`` is how it is resized. The defaults are those of the paper's own implementation:
+    a crop of 87.5 % and values in [-1, 1].
     """
 
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
@@ -76,15 +77,31 @@ def crop_picture(
 
     ``interpolation`` is "bilinear" or "bicubic"; UserError for another.
     """
+    method = _method(interpolation)
+    scale = max(height / crop / picture.height, width / crop / picture.width)
+    resized = (max(width, round(picture.width * scale)), max(height, round(picture.height * scale)))
+    left, top = (resized[0] - width) // 2, (resized[1] - height) // 2
+    return picture.resize(resized, method).crop((left, top, left + width, top + height))
+
+
+def fit_picture(picture: Image, height: int, width: int, how: Preprocessing) -> Image:
+    """Return the picture as height x width, fitted and resized as ``how`` says; UserError for an unknown way."""
+    if how.fit == "crop":
+        return crop_picture(picture, height, width, how.crop, how.interpolation)
+    if how.fit == "stretch":
+        return picture.resize((width, height), _method(how.interpolation))
+    if how.fit == "letterbox":
+        return letterbox_picture(picture, height, width)
+    raise UserError(f"fit {how.fit!r} of the picture: choose from crop, stretch, letterbox")
+
+
+def _method(interpolation: str) -> Resampling:
     from PIL.Image import Resampling
 
     methods = {"bilinear": Resampling.BILINEAR, "bicubic": Resampling.BICUBIC}
     if interpolation not in methods:
         raise UserError(f"interpolation {interpolation!r} of the picture: choose from {', '.join(methods)}")
-    scale = max(height / crop / picture.height, width / crop / picture.width)
-    resized = (max(width, round(picture.width * scale)), max(height, round(picture.height * scale)))
-    left, top = (resized[0] - width) // 2, (resized[1] - height) // 2
-    return picture.resize(resized, methods[interpolation]).crop((left, top, left + width, top + height))
+    return methods[interpolation]
 
 
 def letterbox_picture(picture: Image, height: int, width: int, bar: int = 127) -> Image:
@@ -110,4 +127,4 @@ def to_tensor(picture: Image, how: Preprocessing) -> np.ndarray[Any, Any]:
 def load_image(path: str | Path, height: int, width: int, how: Preprocessing | None = None) -> np.ndarray[Any, Any]:
     """Read a picture file into float32 NHWC [1, height, width, 3]; UserError where it cannot be read."""
     how = how or Preprocessing()
-    return to_tensor(crop_picture(open_picture(path), height, width, how.crop, how.interpolation), how)
+    return to_tensor(fit_picture(open_picture(path), height, width, how), how)

@@ -151,11 +151,7 @@ class _Runner:
         planar = self.description.metadata["inputs"][0].get("layout") == "NCHW"
         height, width = shape[2:] if planar else shape[1:3]
         how = image.Preprocessing.from_metadata(self.description.metadata["inputs"][0])
-        if how.fit == "stretch":
-            return picture.resize((width, height))
-        if how.fit == "letterbox":
-            return image.letterbox_picture(picture, height, width)
-        return image.crop_picture(picture, height, width, how.crop, how.interpolation)
+        return image.fit_picture(picture, height, width, how)
 
     def _classes(self, path: str, picture: Image, best: Any, spent: float) -> tuple[Prediction, Image]:
         entries = tuple(Entry(each.class_id, each.label, each.score) for each in best)

@@ -30,6 +30,9 @@ MAY_IMPORT = {
     "report": {"mnv2c.spec", "rich"},
     "progress": {"rich"},
     "image": {"numpy", "PIL"},
+    "scenes": {"numpy", "PIL"},
+    "training": {f"mnv2c.{name}" for name in ("evaluation", "reference", "scenes", "spec", "weights")}
+    | {"numpy", "torch"},
     "cli": {"mnv2c", "mnv2c.api", "mnv2c.progress"},
 }
 
@@ -42,6 +45,7 @@ MUST_NOT_IMPORT = {
     "schedule": {"tvm", "onnx", "onnxruntime", "mnv2c.spec", "mnv2c.link", "mnv2c.package", "mnv2c.cli"},
     "codegen": {"onnx", "onnxruntime", "mnv2c.spec", "mnv2c.link", "mnv2c.cli"},
     "benchmark": {"tvm", "tvm_ffi", "mnv2c.api", "mnv2c.cli", "mnv2c.compiler", "mnv2c.kernels", "mnv2c.plan"},
+    "evaluation": {*HEAVY, "mnv2c.api", "mnv2c.cli", "mnv2c.compiler", "mnv2c.training", "mnv2c.reference"},
     "compiler": {"mnv2c.api", "mnv2c.cli", "mnv2c.report", "mnv2c.runtime", "mnv2c.progress"},
 }
 

@@ -12,8 +12,9 @@ import traceback
 from collections.abc import Sequence
 
 from mnv2c import __version__
-from mnv2c.cli import bench, cmake_dir, doctor, export, inspect, plan, profile, run, targets, verify
+from mnv2c.cli import bench, cmake_dir, doctor, export, inspect, plan, profile, run, scenes, targets, verify
 from mnv2c.cli import compile as compile_verb
+from mnv2c.cli import eval as eval_verb
 from mnv2c.cli.parser import Parser, check_words
 from mnv2c.errors import Mnv2cError
 
@@ -21,11 +22,13 @@ VERBS = {
     "compile": compile_verb,
     "run": run,
     "verify": verify,
+    "eval": eval_verb,
     "bench": bench,
     "profile": profile,
     "inspect": inspect,
     "plan": plan,
     "export": export,
+    "scenes": scenes,
     "targets": targets,
     "cmake-dir": cmake_dir,
     "doctor": doctor,

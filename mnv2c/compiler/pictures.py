@@ -78,8 +78,21 @@ def _three(name: str, values: Any) -> tuple[float, float, float]:
 
 
 def told(source: Source, labels: Sequence[str], overrides: Mapping[str, Any]) -> Source:
-    """The source with what the user says of pictures, which goes before what the weights' source says."""
-    return replace(source, preprocessing={**source.preprocessing, **overrides}, labels=tuple(labels))
+    """The source with what the user says of pictures, which goes before what the weights' source says.
+
+    UserError where weights that describe themselves say otherwise than the user.
+    """
+    _check_insistence(source, overrides)
+    known = {**source.preprocessing, **overrides}
+    return replace(source, preprocessing=known, labels=tuple(labels) or source.labels)
+
+
+def _check_insistence(source: Source, overrides: Mapping[str, Any]) -> None:
+    for name, value in overrides.items() if source.insists else ():
+        trained = source.preprocessing[name]
+        same = list(value) == list(trained) if isinstance(value, tuple) else value == trained
+        if not same:
+            raise UserError(f"--{name}: the weights were trained with {trained}, not {value}; leave --{name} out")
 
 
 def frames_of(source: Source, program: Program) -> Frames:

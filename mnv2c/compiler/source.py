@@ -22,7 +22,8 @@ class Source:
 
     ``summary`` is one line for people, ``description`` goes into the metadata; ``params`` is None for an ONNX file,
     whose parameters are counted as the folded network's. ``preprocessing`` is that of the weights' source, if known;
-    ``spec`` is None for an ONNX file; ``labels`` are the names of the classes, as the user gave them.
+    ``spec`` is None for an ONNX file; ``labels`` are the names of the classes, as the user or
+    the weights gave them. ``insists`` says that the weights describe themselves, so that nobody may say otherwise.
     """
 
     model: onnx.ModelProto
@@ -35,6 +36,7 @@ class Source:
     preprocessing: Mapping[str, Any] = field(default_factory=dict)
     spec: ModelSpec | None = None
     labels: tuple[str, ...] = ()
+    insists: bool = False
 
 
 def read_source(
@@ -78,15 +80,27 @@ def _from_spec(description: Description, weights: str | Path | None, seed: int, 
         summary=f"{spec.name}, width {spec.width:g}, {spec.resolution}, {spec.classes} classes",
         description={"kind": "spec", "toml": _toml(spec)} | _origin(checkpoint),
         weights=origin,
-        preprocessing=dict(checkpoint.source.preprocessing),
+        preprocessing=checkpoint.preprocessing,
         params=cost(spec).parameters,
         spec=spec,
+        labels=checkpoint.card.labels if checkpoint.card else (),
+        insists=checkpoint.card is not None,
     )
 
 
 def _origin(checkpoint: Checkpoint) -> dict[str, Any]:
-    """What is known about published weights: their source and licence, the classes before the labels' first one."""
-    source = checkpoint.source
+    """What is known about published weights: their source and licence, the classes before the labels' first one.
+
+    Of weights that describe themselves: task, licence and measured accuracy.
+    """
+    source, card = checkpoint.source, checkpoint.card
+    if card is not None:
+        described: dict[str, Any] = {"task": card.task, "licence": card.licence}
+        return described | {
+            "accuracy": dict(card.accuracy),
+            "weights": "described in their own file",
+            "class_offset": 0,
+        }
     known = {"weights": source.title, "licence": source.licence, "class_offset": checkpoint.class_offset}
     return known if source.classes else {}
 

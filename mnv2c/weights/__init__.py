@@ -1,5 +1,6 @@
 """Weights by name: what a model expects, the files of every known source, and seeded random values."""
 
+from mnv2c.weights.card import Card
 from mnv2c.weights.checkpoint import SOURCES, Checkpoint, given_or_random, load, read
 from mnv2c.weights.files import write
 from mnv2c.weights.names import check, expected
@@ -8,6 +9,7 @@ from mnv2c.weights.source import Source
 
 __all__ = [
     "SOURCES",
+    "Card",
     "Checkpoint",
     "Source",
     "check",

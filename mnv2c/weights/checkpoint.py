@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from mnv2c.errors import SpecError, WeightsError, nearest
 from mnv2c.spec import Description, ModelSpec
 from mnv2c.spec.priors import CONVENTIONS as BOX_CONVENTIONS
+from mnv2c.weights.card import Card, card_of, contradiction
 from mnv2c.weights.files import TensorFile, open_safetensors
 from mnv2c.weights.hf import HF, HF_SEGMENTER
 from mnv2c.weights.names import Shape, Weights, check_shapes, check_values, quoted
@@ -37,11 +39,17 @@ CLASS_BIAS = {"classifier": "head.dense.bias", "detector": "scores_1.predict.bia
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """The weights as float32 by our names, the model they are of, and where they come from."""
+    """The weights as float32 by our names, the model they are of, their source, and what they say of themselves."""
 
     spec: ModelSpec
     tensors: Weights
     source: Source
+    card: Card | None = None
+
+    @property
+    def preprocessing(self) -> dict[str, Any]:
+        """How pictures are prepared for these weights, as far as that is known."""
+        return dict(self.card.preprocessing if self.card else self.source.preprocessing)
 
     @property
     def class_offset(self) -> int:
@@ -75,13 +83,16 @@ def load(
     """
     with OPENERS.get(Path(path).suffix, open_safetensors)(str(path)) as opened:
         file = _without_prefix(opened)
+        card = card_of(file.metadata, file.path)
+        if card is not None:
+            spec, source = _as_trained(spec, card, source, file.path, stated), OWN.name
         chosen = _recognise(file, spec) if source is None else _named(source, spec)
         fitted = _conform(spec, chosen, file, stated)
         check_model(chosen, fitted)
         called = names(chosen, fitted)
         check_shapes(_shapes(file, chosen, fitted, called), fitted, file.path, called)
         tensors = _read(file, chosen, fitted, called)
-    return Checkpoint(fitted, tensors, chosen)
+    return Checkpoint(fitted, tensors, chosen, card)
 
 
 def _shapes(file: TensorFile, source: Source, spec: ModelSpec, called: Names) -> dict[str, Shape]:
@@ -160,7 +171,19 @@ def _without_prefix(file: TensorFile) -> TensorFile:
         {name.removeprefix(prefix): shape for name, shape in file.shapes.items()},
         {name.removeprefix(prefix): dtype for name, dtype in file.dtypes.items()},
         lambda name: file.read(f"{prefix}{name}"),
+        file.metadata,
     )
+
+
+def _as_trained(spec: ModelSpec, card: Card, source: str | None, path: str, stated: Collection[str]) -> ModelSpec:
+    """Give what is not stated of the spec the values that the weights' own description has."""
+    if source not in (None, OWN.name):
+        raise WeightsError(f"{path}: describes itself as {OWN.title}'s, but is to be read as those of {source}")
+    if conflict := contradiction(card, spec, frozenset(stated)):
+        raise WeightsError(f"{path}: {spec.name} is {conflict}; take weights or a description that fit")
+    model = card.model()
+    taken = {name: getattr(model, name) for name in ALL_FIELDS - {*stated, "name"}}
+    return replace(spec, **taken)
 
 
 def _conform(spec: ModelSpec, source: Source, file: TensorFile, stated: Collection[str]) -> ModelSpec:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +19,16 @@ MAXIMUM_HEADER_BYTES = 16 << 20
 
 @dataclass(frozen=True, eq=False)
 class TensorFile:
-    """An open file: shapes and dtypes (as safetensors calls them) by name, and how to read one tensor."""
+    """An open file: shapes and dtypes (as safetensors calls them) by name, and how to read one tensor.
+
+    ``metadata`` are the texts that a safetensors file may carry.
+    """
 
     path: str
     shapes: Mapping[str, Shape]
     dtypes: Mapping[str, str]
     read: Callable[[str], np.ndarray]
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
     def tensor(self, name: str) -> np.ndarray:
         """Return one tensor as float32; raises WeightsError for a dtype that would lose or invent values."""
@@ -47,7 +51,7 @@ def open_safetensors(path: str) -> Iterator[TensorFile]:
             views = {name: file.get_slice(name) for name in file.keys()}
             shapes = {name: tuple(view.get_shape()) for name, view in views.items()}
             dtypes = {name: view.get_dtype() for name, view in views.items()}
-            yield TensorFile(path, shapes, dtypes, file.get_tensor)
+            yield TensorFile(path, shapes, dtypes, file.get_tensor, file.metadata() or {})
     except SafetensorError as error:
         raise WeightsError(f"{path}: damaged safetensors file: {' '.join(str(error).split())}") from None
     except OSError as error:
@@ -69,11 +73,11 @@ def _check_frame(path: str) -> None:
         raise WeightsError(f"{path}: damaged safetensors file: header of {length} bytes in a file of {size}")
 
 
-def write(path: str | Path, weights: Mapping[str, np.ndarray]) -> None:
+def write(path: str | Path, weights: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None) -> None:
     """Write ``weights`` as safetensors; the file appears complete or not at all; raises OutputError."""
     from safetensors.numpy import save
 
-    data = save({name: np.asarray(tensor, order="C") for name, tensor in weights.items()})
+    data = save({name: np.asarray(tensor, order="C") for name, tensor in weights.items()}, metadata=metadata)
     target = Path(path)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:

@@ -1,0 +1,117 @@
+"""What trained weights say of themselves in their file: for which network and pictures they are, and how good.
+
+One JSON object under the key ``mnv2c`` of a safetensors file's metadata. A file without it is read as before; in one
+with it, nothing that the weights depend on is left to the user to repeat.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from math import isfinite
+from typing import Any
+
+from mnv2c.errors import SpecError, WeightsError
+from mnv2c.spec import ModelSpec, from_toml
+
+KEY = "mnv2c"
+FORMAT = 1
+FITS = ("crop", "stretch", "letterbox")
+INTERPOLATIONS = ("bilinear", "bicubic")
+CHANNELS = ("rgb", "bgr")
+FREE = ("name", "height", "image_width")  # fields of the spec that the weights do not depend on
+MOST_LABELS = 100_000
+
+
+@dataclass(frozen=True)
+class Card:
+    """The description that travels with weights.
+
+    ``spec`` is the network as TOML. ``labels`` name its classes in order, a background among them. ``preprocessing`` is
+    what ``mnv2c.image.Preprocessing`` reads, and ``channels``, their order, "rgb" or "bgr". ``recipe`` tells how they
+    were trained, ``accuracy`` what was measured on which data; both are plain data for JSON.
+    """
+
+    task: str
+    spec: str
+    labels: tuple[str, ...]
+    preprocessing: Mapping[str, Any]
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    accuracy: Mapping[str, Any] = field(default_factory=dict)
+    licence: str = ""
+    seed: int = 0
+
+    def metadata(self) -> dict[str, str]:
+        """The metadata of a safetensors file."""
+        return {KEY: json.dumps({"format": FORMAT, **asdict(self)}, sort_keys=True)}
+
+    def model(self) -> ModelSpec:
+        """The network; SpecError where the text describes none."""
+        return from_toml(self.spec, "the network in the weights' own description")
+
+
+def card_of(metadata: Mapping[str, str], path: str) -> Card | None:
+    """Read the card of a file at ``path``; None where there is none; WeightsError where it contradicts itself."""
+    if KEY not in metadata:
+        return None
+    try:
+        entries = json.loads(metadata[KEY])
+    except (ValueError, RecursionError):
+        raise WeightsError(f"{path}: the description in its metadata is not JSON: export the weights again") from None
+    if not isinstance(entries, dict) or entries.get("format") != FORMAT:
+        raise WeightsError(f"{path}: its description is of another format than {FORMAT}: export the weights again")
+    kinds: dict[str, type] = {
+        "task": str,
+        "spec": str,
+        "labels": list,
+        "preprocessing": dict,
+        "recipe": dict,
+        "accuracy": dict,
+    }
+    kinds |= {"licence": str, "seed": int}
+    wrong = [name for name, kind in kinds.items() if not isinstance(entries.get(name), kind)]
+    if wrong or not all(isinstance(label, str) for label in entries["labels"]):
+        raise WeightsError(f"{path}: its description has no proper {wrong[0] if wrong else 'labels'}: export it again")
+    card = Card(**{name: entries[name] for name in kinds} | {"labels": tuple(entries["labels"])})
+    _check(card, path)
+    return card
+
+
+def _check(card: Card, path: str) -> None:
+    """Raise WeightsError unless task, network, labels and preprocessing agree with each other."""
+    try:
+        model = card.model()
+    except SpecError as error:
+        raise WeightsError(f"{path}: {error}") from None
+    if model.family != card.task:
+        raise WeightsError(f"{path}: says that it is a {card.task}, but its network is a {model.family}")
+    if len(card.labels) != model.classes or len(card.labels) > MOST_LABELS:
+        raise WeightsError(f"{path}: has {len(card.labels)} labels, but its network has {model.classes} classes")
+    how = card.preprocessing
+    for name, choices in (("channels", CHANNELS), ("fit", FITS), ("interpolation", INTERPOLATIONS)):
+        if how.get(name) not in choices:
+            raise WeightsError(f"{path}: preprocessing {name} is {how.get(name)!r}; it must be {' or '.join(choices)}")
+    for name in ("mean", "deviation"):
+        values = how.get(name)
+        usable = isinstance(values, list) and len(values) == 3 and all(map(_is_number, values))
+        if not usable or (name == "deviation" and min(how[name]) <= 0):
+            raise WeightsError(f"{path}: preprocessing {name} is {values!r}; it must be three usable numbers")
+    if not _is_number(how.get("crop")) or not 0 < how["crop"] <= 1:
+        raise WeightsError(f"{path}: preprocessing crop is {how.get('crop')!r}; it must be above 0 and at most 1")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+
+
+def contradiction(card: Card, spec: ModelSpec, stated: frozenset[str]) -> str:
+    """Say where ``spec`` is another network than the card's in a field that is ``stated``; empty where nowhere."""
+    model = card.model()
+    if model.family != spec.family:
+        return f"a {spec.family}, but the weights are those of a {model.family} ({model.name})"
+    for entry in fields(spec):
+        trained, asked = getattr(model, entry.name), getattr(spec, entry.name)
+        if entry.name in stated and entry.name not in FREE and trained != asked:
+            return f"described with {entry.name} {asked}, but the weights were trained with {trained} ({model.name})"
+    return ""
