@@ -56,14 +56,15 @@ def _libraries(folder: Path, name: str) -> list[Path]:
     return [path for path in found if not path.is_symlink()]
 
 
-def load(directory: str | Path, threads: int = 1) -> Library:
+def load(directory: str | Path, threads: int = 1, variant: str | None = None) -> Library:
     """Load a compiled folder; the result maps float32 NHWC arrays to one array or a tuple. Needs only numpy.
 
-    Up to as many ``threads`` as it was compiled for share the work of a run.
+    Up to as many ``threads`` as it was compiled for share the work of a run. ``variant`` is one of the CPUs that it has
+    kernels for; without, it chooses itself. The same holds for the functions below.
     """
     from mnv2c import runtime
 
-    return runtime.load(directory, threads=threads)
+    return runtime.load(directory, threads=threads, variant=variant)
 
 
 def run(
@@ -74,6 +75,7 @@ def run(
     labels: str | Path | None = None,
     picture: str | Path | None = None,
     threads: int | None = None,
+    variant: str | None = None,
 ) -> list[Prediction]:
     """Classify picture files with a compiled folder, under an emulator where the target is another CPU.
 
@@ -83,18 +85,23 @@ def run(
     """
     from mnv2c import prediction
 
-    return prediction.classify(Path(directory), images, top=top, labels=labels, picture=picture, threads=threads)
+    return prediction.classify(
+        Path(directory), images, top=top, labels=labels, picture=picture, threads=threads, variant=variant
+    )
 
 
-def verify(directory: str | Path, *, seed: int = 0, check: bool = True, threads: int | None = None) -> Report:
+def verify(
+    directory: str | Path, *, seed: int = 0, check: bool = True, threads: int | None = None, variant: str | None = None
+) -> Report:
     """Compare every step of a compiled folder with onnxruntime on a seeded random input.
 
+    Of kernels for several CPUs all are compared that this machine can run, or those of ``variant``.
     ``threads`` is at most what the folder was compiled for, which is the default. With ``check``, VerificationError
     where an error is above the tolerance; else see ``Report.passed``.
     """
     from mnv2c import verification
 
-    report = verification.compare(Path(directory), seed=seed, threads=threads)
+    report = verification.compare(Path(directory), seed=seed, threads=threads, variant=variant)
     if check:
         report.raise_if_failed()
     return report
@@ -109,6 +116,7 @@ def bench(
     against: str | list[str] | tuple[str, ...] = (),
     device: str = "local",
     steps: bool = False,
+    variant: str | None = None,
     progress: Callable[[str, float], None] = lambda phase, fraction: None,
 ) -> Timed | Emulated:
     """Time a compiled folder, and the peers named by ``against`` in the same interleaved rounds on the same network.
@@ -127,6 +135,7 @@ def bench(
         against=against,
         device=device,
         steps=steps,
+        variant=variant,
         progress=progress,
     )
 
@@ -137,6 +146,7 @@ def profile(
     rounds: int = 9,
     runs: int | None = None,
     html: str | Path | None = None,
+    variant: str | None = None,
     progress: Callable[[str, float], None] = lambda phase, fraction: None,
 ) -> Profile:
     """Time every step of a compiled folder on this machine beside the CPU's peak, and describe its memory.
@@ -147,7 +157,7 @@ def profile(
     from mnv2c.benchmark.profile import profile as measure
 
     _check_page(html)
-    found = measure(Path(directory), rounds=rounds, runs=runs, progress=progress)
+    found = measure(Path(directory), rounds=rounds, runs=runs, variant=variant, progress=progress)
     if html is not None:
         from mnv2c.report.profile import page
 

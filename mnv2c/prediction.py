@@ -54,6 +54,7 @@ def classify(
     labels: str | Path | None = None,
     picture: str | Path | None = None,
     threads: int | None = None,
+    variant: str | None = None,
 ) -> list[Prediction]:
     """Run every picture through the library; see ``mnv2c.api.run``."""
     from mnv2c.execution import executor
@@ -62,7 +63,7 @@ def classify(
         raise UserError(f"top is {top}; give at least 1")
     if picture is not None and len(images) != 1:
         raise UserError(f"a picture is written from one image only, not from {len(images)}")
-    description, machine = executor(directory, threads)
+    description, machine = executor(directory, threads, variant)
     height, width = _picture_size(description)
     meta = description.metadata
     names = _labels(labels, int(meta.get("model", {}).get("class_offset", 0)), description.outputs[0].shape[-1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from mnv2c import api
-from mnv2c.cli.options import add_json, add_threads
+from mnv2c.cli.options import add_json, add_threads, add_variant
 from mnv2c.cli.output import print_json
 
 HELP = "run a compiled library on pictures and print the best classes"
@@ -19,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--top", type=int, default=5, metavar="K", help="number of classes to print (default: 5)")
     parser.add_argument("--labels", metavar="FILE", help="text file with one class name per line")
     add_threads(parser)
+    add_variant(parser)
     add_json(parser)
 
 
@@ -31,6 +32,7 @@ def execute(options: argparse.Namespace) -> int:
         labels=options.labels,
         picture=options.output,
         threads=options.threads,
+        variant=options.variant,
     )
     if options.json:
         print_json([answer.as_dict() for answer in answers])

@@ -37,6 +37,11 @@ def identifier(text: str) -> str:
     return f"model_{word}" if not word[0].isalpha() or word in RESERVED else word
 
 
-def exports(name: str) -> tuple[str, ...]:
-    """All symbols that the shared library exports."""
-    return tuple(f"{name}_{function}" for function in PUBLIC)
+VARIANT_FUNCTIONS = ("variant", "set_variant")
+"""What a library with kernels for several CPUs has besides."""
+
+
+def exports(name: str, variants: int = 1) -> tuple[str, ...]:
+    """All symbols that the shared library exports; ``variants`` is how many CPUs it has kernels for."""
+    functions = PUBLIC + (VARIANT_FUNCTIONS if variants > 1 else ())
+    return tuple(f"{name}_{function}" for function in functions)

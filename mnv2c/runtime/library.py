@@ -40,17 +40,20 @@ class StepCall:
     keep: tuple[object, ...]
 
 
-def load(directory: str | Path, threads: int = 1) -> Library:
+def load(directory: str | Path, threads: int = 1, variant: str | None = None) -> Library:
     """Load the library that ``mnv2c compile`` wrote into ``directory``; LibraryError if it cannot run here.
 
-    Up to as many ``threads`` as it was compiled for share the work of a run. Only numpy is needed.
+    Up to as many ``threads`` as it was compiled for share the work of a run. One with kernels for several CPUs chooses
+    itself, unless a ``variant`` is named. Only numpy is needed.
     """
-    return Library(read(directory), threads)
+    description = read(directory)
+    return Library(description if variant is None else description.of(variant), threads)
 
 
 class Library:
     """A network with a context and an arena of its own: ``library(x)`` runs it.
 
+    ``description`` is that of the variant which runs, where there are several.
     Calls from several threads are safe but wait for each other; give every thread a ``clone()`` to run at once.
     """
 
@@ -76,6 +79,8 @@ class Library:
                 description.abi,
             )
         )
+        if description.variants:
+            self._take_variant()
         # The threads use the arena: they must have ended before it goes.
         weakref.finalize(self, _end, self._function("deinit"), self._context, self.arena, os.getpid())
 
@@ -138,6 +143,14 @@ class Library:
         """The names of the steps, in order."""
         name = self._function("step_name", ctypes.c_char_p)
         return tuple(name(ctypes.c_uint(step)).decode() for step in range(len(self.description.steps)))
+
+    def _take_variant(self) -> None:
+        """Take the kernels that the description asks for, else describe those that the library chose."""
+        if self.description.variant:
+            self._check(self._function("set_variant")(self._context, self.description.variant.encode()))
+        else:
+            chosen = self._function("variant", ctypes.c_char_p)(self._context).decode()
+            self.description = self.description.of(chosen)
 
     def _function(self, name: str, result: type[Any] = ctypes.c_int) -> Any:
         return _function(self._functions, self.description, name, result)

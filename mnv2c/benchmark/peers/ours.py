@@ -9,7 +9,7 @@ from mnv2c.benchmark.peers.base import Prepared
 
 def load(job: Job) -> Prepared:
     """Load the library into this process; LibraryError if it cannot run here."""
-    library = runtime.load(job.library, threads=job.threads)
+    library = runtime.load(job.library, job.threads, job.variant or None)
     inputs, outputs = job.library_inputs(), library.outputs()
     steps = len(library.description.steps)
     return Prepared(
