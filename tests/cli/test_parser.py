@@ -161,7 +161,7 @@ def test_doctor_reports_what_is_missing(monkeypatch: pytest.MonkeyPatch, run: Ru
     code, out, _ = run("doctor", "--json")
     report = json.loads(out)
     assert (code == 0) == report["healthy"]
-    assert {"python", "apache-tvm-ffi", "ziglang", "qemu-aarch64", "cc"} <= {f["what"] for f in report["findings"]}
+    assert {"python", "apache-tvm-ffi", "ziglang", "qemu-aarch64", "qemu-arm", "cc"} <= {f["what"] for f in report["findings"]}
 
     from mnv2c import doctor
 
