@@ -78,6 +78,7 @@ def compile_model(
 
     tell = progress or (lambda phase, fraction: None)
     _refuse_unsupported(dtype, batch, threads)
+    check_limit(arena_limit)
     chosen = load_variants(target, libc)
     check_writable(output)
     if depfile is not None:
@@ -146,6 +147,12 @@ def _refuse_unsupported(dtype: str, batch: int, threads: int) -> None:
     if batch != 1:
         raise UserError(f"batch {batch}: only 1 is supported; call the library once per image")
     check_threads(threads)
+
+
+def check_limit(limit: int | None) -> None:
+    """Raise UserError for what is no number of bytes."""
+    if limit is not None and limit < 0:
+        raise UserError(f"arena limit {limit}: give a number of bytes, 0 or more")
 
 
 def check_threads(threads: int) -> None:

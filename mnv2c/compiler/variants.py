@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -42,6 +43,10 @@ def _check(found: Sequence[Target], given: str) -> None:
     """Refuse what cannot be one library."""
     first, names = found[0], dict[str, Target]()
     for entry in found:
+        if not re.fullmatch(r"[A-Za-z0-9._-]+", entry.name):
+            raise TargetError(
+                f'target "{entry.name}": of several targets a name has letters, digits, ".", "_", "-" only'
+            )
         if entry.triple != first.triple:
             raise TargetError(
                 f'target "{given}": {first.name} is for {first.triple} and {entry.name} for {entry.triple}; '

@@ -168,8 +168,12 @@ def read(location: str | Path) -> Description:
     path = _find(Path(location))
     try:
         return _describe(path, json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise LibraryError(f"{path}: cannot be read: {error}") from error
+    except OSError as error:
+        raise LibraryError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise LibraryError(
+            f"{path}: cannot be read as a NAME.json; give the folder that `mnv2c compile` wrote"
+        ) from error
     except (KeyError, TypeError) as error:
         raise LibraryError(f"{path}: not the description of a library: {error}; compile the model again") from error
 

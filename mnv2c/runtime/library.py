@@ -60,9 +60,9 @@ class Library:
     def __init__(self, description: Description, threads: int = 1, *, functions: ctypes.CDLL | None = None) -> None:
         """Load the shared library (or share ``functions``) and initialise a context; LibraryError on failure."""
         if not 1 <= threads <= description.threads:
+            remedy = f"compile it with --threads {threads}" if threads > 0 else "give at least 1"
             raise LibraryError(
-                f"{description.name}: compiled for at most {description.threads} thread(s), not {threads}; "
-                f"compile it with --threads {max(1, threads)}"
+                f"{description.name}: compiled for at most {description.threads} thread(s), not {threads}; {remedy}"
             )
         self.description, self.threads = description, threads
         self.metadata = dict(description.metadata)
