@@ -103,6 +103,5 @@ def test_cpus_that_pack_alike_share_weights(tmp_path: Path) -> None:
     meta = compile_model("mobilenet_v2", "cortex-a53+cortex-a76", output=tmp_path, **SMALL).metadata
     alone = [sum(chain["weights_bytes"] for chain in variant["chains"]) for variant in meta["variants"]]
     assert meta["weights_bytes"] < 1.01 * max(alone)
-    assert mnv2c.verify(tmp_path, variant="cortex-a53").comparisons[0].step.startswith("cortex-a53 ")
     report = mnv2c.verify(tmp_path)
     assert {item.step.split()[0] for item in report.comparisons} == {"cortex-a53", "cortex-a76"}
