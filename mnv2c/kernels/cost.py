@@ -82,7 +82,16 @@ def memory_cycles(layout: KernelLayout, caches: Caches) -> float:
     cycles = _moved(outside, outside + scratch, caches)
     if steps > 1:  # each step reads all weights again; rows pass between steps
         cycles += _moved(weights * steps, weights + scratch, caches) * HIDDEN
+    cycles += _awaited(layout) * FLOAT_BYTES / L3_BYTES_PER_CYCLE * HIDDEN
     return cycles + _moved(passing, weights // max(1, layout.chunks) + scratch, caches)
+
+
+def _awaited(layout: KernelLayout) -> int:
+    """Elements of weights that are used once, and come slower than they are used, unless they were fetched before."""
+    dense = [unit.stage.name for unit in layout.units if unit.stage.kind is StageKind.DENSE]
+    if layout.chunks > 1 or not layout.provider.prefetches:
+        return 0
+    return sum(layout.packings[name].elements for name in dense)
 
 
 def _passing(layout: KernelLayout) -> float:
