@@ -54,7 +54,8 @@ class Provider:
     sums with a bias stored per accumulator, which pairs of loads make cheaper than a zero and an addition. The analytic
     schedule asks for the rest: ``unroll`` values of K per iteration (``ring_unroll`` where pixels lie in a ring),
     ``depthwise_pixels`` outputs per iteration of a depthwise row and ``depthwise_group`` of them interleaved
-    (``strided_group`` with a stride).
+    (``strided_group`` with a stride), and tiles of at most ``together`` sums where K is so short that more of them,
+    finished at the same time, would keep the next products out of the CPU's queues.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Provider:
     depthwise_pixels: int
     depthwise_group: int
     strided_group: int
+    together: int = 64
     line: int = 16
 
     def widths(self, channels: int) -> tuple[int, ...]:

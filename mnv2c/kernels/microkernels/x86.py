@@ -78,5 +78,6 @@ AVX512_FLOAT32 = BroadcastProvider(
     depthwise_pixels=7,
     depthwise_group=4,
     strided_group=4,
+    together=14,
     embeds=True,
 )
