@@ -122,9 +122,8 @@ class _ChainEmitter:
         if isinstance(packing, MatrixPacking) and stage.kind in MATRIX_KINDS:
             residual = self._planes[unit.residual][0] if unit.residual else None
             tile, prefetch = layout.tiles[stage.name], layout.schedule.prefetch
-            return MatrixStage(
-                at, packing, tile, prefetch, residual, unit.pool, unit.ending, self._following(unit) if prefetch else None
-            )
+            following = self._following(unit) if prefetch else None
+            return MatrixStage(at, packing, tile, prefetch, residual, unit.pool, unit.ending, following)
         if isinstance(packing, DepthwisePacking):
             row = layout.depthwise[stage.name]
             if row.carry:

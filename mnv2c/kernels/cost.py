@@ -122,7 +122,7 @@ def _sums(layout: KernelLayout, unit: Unit) -> list[str]:
 
 
 def _moved(total: float, working_set: float, caches: Caches) -> float:
-    """Cycles times bytes of a vector to move ``total`` bytes wanted again only after ``working_set`` bytes of others."""
+    """Cycles times bytes of a vector to move ``total`` bytes wanted again after ``working_set`` bytes of others."""
     if working_set <= caches.l1 / 2:
         return 0.0
     return total / (L2_VECTORS_PER_CYCLE if working_set <= caches.l2 * 3 / 4 else L3_VECTORS_PER_CYCLE)

@@ -158,8 +158,8 @@ def _check_chunk(chain: Chain, schedule: ChainSchedule, parts: tuple[Unit, ...])
     pooled = len(working) == 2 and working[0].pool and working[1].stage.kind is StageKind.DENSE
     if not (kinds == [False, True, False] or pooled) or not plain:
         raise ScheduleError(
-            "a chunk needs expand, depthwise, project, or a pooled stage and a fully connected one; the whole image per "
-            "step, and one fresh output"
+            "a chunk needs expand, depthwise, project, or a pooled stage and a fully connected one; the whole image "
+            "per step, and one fresh output"
         )
 
 

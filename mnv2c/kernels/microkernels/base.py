@@ -37,7 +37,7 @@ class Prefetch:
 
 @dataclass(frozen=True)
 class Stream:
-    """Fetch into the second-level cache what a later stage reads: ``lines`` per iteration, from element ``first`` on."""
+    """Fetch into the second-level cache what a later stage reads: ``lines`` per iteration, from ``first`` on."""
 
     buffer: Buffer
     first: Index
