@@ -21,7 +21,7 @@ from mnv2c.kernels.stages.base import Surroundings
 from mnv2c.kernels.stages.carried import CarriedDepthwise
 from mnv2c.kernels.stages.depthwise import DepthwiseStage
 from mnv2c.kernels.stages.load import LoadStage
-from mnv2c.kernels.stages.matrix import MatrixStage
+from mnv2c.kernels.stages.matrix import Following, MatrixStage
 from mnv2c.kernels.stages.pool import PoolStage
 from mnv2c.plan.chain import MATRIX_KINDS, Shape, StageKind, input_name
 from mnv2c.plan.parts import Cut, Parts, first_rows, warm_up
@@ -122,7 +122,8 @@ class _ChainEmitter:
         if isinstance(packing, MatrixPacking) and stage.kind in MATRIX_KINDS:
             residual = self._planes[unit.residual][0] if unit.residual else None
             tile, prefetch = layout.tiles[stage.name], layout.schedule.prefetch
-            return MatrixStage(at, packing, tile, prefetch, residual, unit.pool, unit.ending)
+            following = self._following(unit) if prefetch else None
+            return MatrixStage(at, packing, tile, prefetch, residual, unit.pool, unit.ending, following)
         if isinstance(packing, DepthwisePacking):
             row = layout.depthwise[stage.name]
             if row.carry:
@@ -134,6 +135,14 @@ class _ChainEmitter:
         if stage.kind is StageKind.POOL:
             return PoolStage(at)
         raise CompilerError(f"no kernel for stage kind {stage.kind} ({stage.name})")
+
+    def _following(self, unit: Unit) -> Following | None:
+        """The fully connected stage that reads a pooled one chunk by chunk: all its weights are read, each once."""
+        for reader in self.layout.chain.consumers(unit.result) if unit.pool else ():
+            packing = self.layout.packings.get(reader.name)
+            if isinstance(packing, MatrixPacking) and packing.chunks > 1:
+                return Following(self._weights[reader.name], packing)
+        return None
 
     def emit(self) -> Any:
         """Emit margins, then the steps."""

@@ -21,11 +21,17 @@ def may_join(network: Network, first: int, last: int) -> bool:
         alone = len(before.outputs) == 1 and node.inputs == (between,) and between not in network.outputs
         if not alone or network.last_use(between) != index + 1 or node.chain.input_orders:
             return False
-        if any(stage.kind is StageKind.DENSE for stage in (*before.chain.stages, *node.chain.stages)):
-            return False
-        if any(stage.kind is StageKind.POOL for stage in before.chain.stages):
+        if not _may_meet(before.chain, node.chain):
             return False
     return True
+
+
+def _may_meet(before: Chain, after: Chain) -> bool:
+    """Whether ``after`` may read a ring of ``before``: rows that follow each other, or a mean that is classified."""
+    kinds = [stage.kind for stage in before.stages]
+    if [stage.kind for stage in after.stages] == [StageKind.DENSE]:
+        return kinds == [StageKind.POINTWISE, StageKind.POOL]
+    return not {StageKind.DENSE, StageKind.POOL} & set(kinds) and after.stages[0].kind is not StageKind.DENSE
 
 
 def join(nodes: Sequence[ChainNode]) -> ChainNode:
