@@ -57,14 +57,15 @@ def _libraries(folder: Path, name: str) -> list[Path]:
     return [path for path in found if not path.is_symlink()]
 
 
-def load(directory: str | Path, threads: int = 1) -> Library:
+def load(directory: str | Path, threads: int = 1, variant: str | None = None) -> Library:
     """Load a compiled folder; the result maps float32 NHWC arrays to one array or a tuple. Needs only numpy.
 
-    Up to as many ``threads`` as it was compiled for share the work of a run.
+    Up to as many ``threads`` as it was compiled for share the work of a run. ``variant`` is one of the CPUs that it has
+    kernels for; without, it chooses itself. The same holds for the functions below.
     """
     from mnv2c import runtime
 
-    return runtime.load(directory, threads=threads)
+    return runtime.load(directory, threads=threads, variant=variant)
 
 
 def run(
@@ -78,6 +79,7 @@ def run(
     threads: int | None = None,
     also: Sequence[str | Path] = (),
     flip: bool = False,
+    variant: str | None = None,
 ) -> list[Prediction]:
     """Run picture files through a compiled folder, under an emulator where the target is another CPU.
 
@@ -97,20 +99,24 @@ def run(
         labels=labels,
         picture=picture,
         threads=threads,
+        variant=variant,
         also=also,
         flip=flip,
     )
 
 
-def verify(directory: str | Path, *, seed: int = 0, check: bool = True, threads: int | None = None) -> Report:
+def verify(
+    directory: str | Path, *, seed: int = 0, check: bool = True, threads: int | None = None, variant: str | None = None
+) -> Report:
     """Compare every step of a compiled folder with onnxruntime on a seeded random input.
 
+    Of kernels for several CPUs all are compared that this machine can run, or those of ``variant``.
     ``threads`` is at most what the folder was compiled for, which is the default. With ``check``, VerificationError
     where an error is above the tolerance; else see ``Report.passed``.
     """
     from mnv2c import verification
 
-    report = verification.compare(Path(directory), seed=seed, threads=threads)
+    report = verification.compare(Path(directory), seed=seed, threads=threads, variant=variant)
     if check:
         report.raise_if_failed()
     return report
@@ -163,6 +169,7 @@ def bench(
     against: str | list[str] | tuple[str, ...] = (),
     device: str = "local",
     steps: bool = False,
+    variant: str | None = None,
     progress: Callable[[str, float], None] = lambda phase, fraction: None,
 ) -> Timed | Emulated:
     """Time a compiled folder, and the peers named by ``against`` in the same interleaved rounds on the same network.
@@ -181,6 +188,7 @@ def bench(
         against=against,
         device=device,
         steps=steps,
+        variant=variant,
         progress=progress,
     )
 
@@ -191,6 +199,7 @@ def profile(
     rounds: int = 9,
     runs: int | None = None,
     html: str | Path | None = None,
+    variant: str | None = None,
     progress: Callable[[str, float], None] = lambda phase, fraction: None,
 ) -> Profile:
     """Time every step of a compiled folder on this machine beside the CPU's peak, and describe its memory.
@@ -201,7 +210,7 @@ def profile(
     from mnv2c.benchmark.profile import profile as measure
 
     _check_page(html)
-    found = measure(Path(directory), rounds=rounds, runs=runs, progress=progress)
+    found = measure(Path(directory), rounds=rounds, runs=runs, variant=variant, progress=progress)
     if html is not None:
         from mnv2c.report.profile import page
 

@@ -31,6 +31,9 @@ WHEELS = (
 )
 OPTIONAL_WHEELS = (("torch", "weights from PyTorch"), ("pycocotools", "mAP"), ("xgboost", "tuning"))
 
+EMULATED = {"aarch64": "64-bit", "arm": "32-bit"}
+"""The architectures whose emulators are looked for, and what people call them."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -64,14 +67,14 @@ class Diagnosis:
 
 
 def diagnose() -> Diagnosis:
-    """Look at everything; starts two short processes at most and never raises for what is missing."""
+    """Look at everything; starts three short processes at most and never raises for what is missing."""
     machine = detect()
     findings = [
         _python(),
         *(_wheel(name, purpose, "missing") for name, purpose in WHEELS),
         *(_wheel(name, purpose, "optional") for name, purpose in OPTIONAL_WHEELS),
         _compiler(),
-        _qemu(machine),
+        *(_qemu(machine, arch) for arch in EMULATED),
         Finding("processor", "ok", f"{processor()}, {len(os.sched_getaffinity(0))} cores usable", "target host"),
         Finding("vector units", "ok", _vector_units(machine), "which kernels run here"),
     ]
@@ -149,12 +152,13 @@ def _compiler() -> Finding:
     return Finding("cc", "ok", f"{path}: {_first_line(path)}", purpose) if path else _absent("cc", purpose)
 
 
-def _qemu(machine: Machine) -> Finding:
-    if machine.arch == "aarch64":
-        return Finding("qemu-aarch64", "ok", "not needed on this CPU", "nothing")
-    purpose = "run and verify of ARM libraries on this machine (apt-get install qemu-user)"
-    path = find_qemu("aarch64")
-    return Finding("qemu-aarch64", "ok", _first_line(path), purpose) if path else _absent("qemu-aarch64", purpose)
+def _qemu(machine: Machine, arch: str) -> Finding:
+    name = f"qemu-{arch}"
+    if machine.arch == arch:
+        return Finding(name, "ok", "not needed on this CPU", "nothing")
+    purpose = f"run and verify of {EMULATED[arch]} ARM libraries on this machine (apt-get install qemu-user)"
+    path = find_qemu(arch)
+    return Finding(name, "ok", _first_line(path), purpose) if path else _absent(name, purpose)
 
 
 def _absent(what: str, purpose: str) -> Finding:

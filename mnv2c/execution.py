@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mnv2c.runtime import Description, StepResult, emulator, load
+from mnv2c.runtime import Description, Library, StepResult, emulator
 from mnv2c.runtime.description import read
 from mnv2c.runtime.frames import FrameFunctions, compiled_apart
 
@@ -46,7 +46,7 @@ class InProcess(Executor):
 
     def __init__(self, description: Description, threads: int) -> None:
         """LibraryError where the CPU lacks what the library requires, or it was not compiled for so many threads."""
-        self._library = load(_metadata(description), threads=threads)
+        self._library = Library(description, threads)
 
     def run(self, inputs: Sequence[NDArray[Any]]) -> tuple[Arrays, float]:
         """Run once; return the outputs and the milliseconds of the call."""
@@ -69,7 +69,7 @@ class AsProgram(Executor):
 
     def __init__(self, description: Description) -> None:
         """LibraryError where qemu is needed and missing."""
-        self._library = _metadata(description)
+        self._library = description
         command = emulator.launcher(description)
         self.emulated = bool(command)
         self.where = " ".join((Path(command[0]).name, *command[1:])) if command else "this CPU, as a static program"
@@ -83,24 +83,36 @@ class AsProgram(Executor):
     def frames(self) -> FrameFunctions:
         """The same C, compiled for this machine."""
         with tempfile.TemporaryDirectory(prefix="mnv2c-frames-") as folder:
-            return compiled_apart(read(self._library), Path(folder))
+            return compiled_apart(self._library, Path(folder))
 
     def trace(self, inputs: Sequence[NDArray[Any]]) -> tuple[StepResult, ...]:
         """Run step by step; return what each step leaves behind."""
         return emulator.run(self._library, inputs, steps=True).steps
 
 
-def _metadata(description: Description) -> Path:
-    """Name the library by its NAME.json: a folder may hold several."""
-    return description.folder / f"{description.name}.json"
+def described(directory: str | Path, variant: str | None, local: bool) -> Description:
+    """Return the description of a compiled folder as it runs here: of ``variant``, or of what the library chooses.
 
-
-def executor(directory: str | Path, threads: int | None = None) -> tuple[Description, Executor]:
-    """Return the description of a compiled folder and what can run it on this machine; LibraryError if nothing can.
-
-    Without ``threads`` as many as it was compiled for; a program of its own always runs all parts in one.
+    Where it cannot choose, since it does not run ``local``ly, of the best variant. LibraryError where there is none.
     """
     description = read(directory)
+    if variant is not None:
+        return description.of(variant)
+    if not description.variants:
+        return description
+    runs = local and description.arch == platform.machine()
+    return Library(description).description if runs else description.of(description.variants[0])
+
+
+def executor(
+    directory: str | Path, threads: int | None = None, variant: str | None = None
+) -> tuple[Description, Executor]:
+    """Return the description of a compiled folder and what can run it on this machine; LibraryError if nothing can.
+
+    Without ``threads`` as many as it was compiled for; a program of its own always runs all parts in one. ``variant``
+    is one of the CPUs that it has kernels for; without, the library chooses.
+    """
+    description = read(directory) if variant is None else read(directory).of(variant)
     libc = "gnu" if platform.libc_ver()[0] == "glibc" else "musl"
     same = description.arch == platform.machine() and description.metadata["target"]["libc"] == libc
     if same:

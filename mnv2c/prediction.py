@@ -86,6 +86,7 @@ def classify(
     threads: int | None = None,
     also: Sequence[str | Path] = (),
     flip: bool = False,
+    variant: str | None = None,
 ) -> list[Prediction]:
     """Run every picture through the library; see ``mnv2c.api.run``."""
     from mnv2c.execution import executor
@@ -94,12 +95,12 @@ def classify(
         raise UserError(f"top is {top}; give at least 1")
     if picture is not None and len(images) != 1:
         raise UserError(f"a picture is written from one image only, not from {len(images)}")
-    description, machine = executor(directory, threads)
+    description, machine = executor(directory, threads, variant)
     runner = _Runner(description, machine, _named(description, labels), top, score)
     if runner.kind == "logits" or also or flip:
         from mnv2c.multiscale import Averaged
 
-        others = [executor(Path(other), threads) for other in also]
+        others = [executor(Path(other), threads, variant) for other in also]
         runner.averaged = Averaged([(description, machine), *others], flip)
     opened = [image.open_picture(path) for path in images]
     answers = [runner(str(path), pixels) for path, pixels in zip(images, opened, strict=True)]

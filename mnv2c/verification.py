@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,12 +31,16 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Report:
-    """All comparisons of one library; ``where`` says what executed it."""
+    """All comparisons of one library; ``where`` says what executed it.
+
+    ``skipped`` says of which CPUs it has kernels for that cannot be run on this machine, and why.
+    """
 
     directory: Path
     where: str
     comparisons: tuple[Comparison, ...]
     tolerance: float = tolerance.FLOAT32
+    skipped: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def max_rel_error(self) -> float:
@@ -74,6 +78,7 @@ class Report:
                 {"step": item.step, "tensor": item.tensor, "rel_error": _finite(item.error)}
                 for item in self.comparisons
             ],
+            **({"skipped": dict(self.skipped)} if self.skipped else {}),
         }
 
 
@@ -81,16 +86,42 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def compare(directory: Path, seed: int = 0, machine: Executor | None = None, threads: int | None = None) -> Report:
+def compare(
+    directory: Path,
+    seed: int = 0,
+    machine: Executor | None = None,
+    threads: int | None = None,
+    variant: str | None = None,
+) -> Report:
     """Run the library and its reference on the same random input and compare them.
 
-    ``machine`` runs the library; without it, this machine with ``threads`` or an emulator. LibraryError where the
-    folder is incomplete or this machine cannot run the target.
+    ``machine`` runs the library; without it, this machine with ``threads`` or an emulator. Of a library with kernels
+    for several CPUs all are compared that can run, or those of ``variant``. LibraryError where the folder is incomplete
+    or this machine cannot run the target.
     """
     from mnv2c.execution import executor
     from mnv2c.runtime.description import read
 
-    description, machine = executor(directory, threads) if machine is None else (read(directory), machine)
+    if machine is not None:
+        return _compare(directory, seed, read(directory), machine)
+    variants = read(directory).variants if variant is None else ()
+    if not variants:
+        return _compare(directory, seed, *executor(directory, threads, variant))
+    reports, skipped = list[Report](), dict[str, str]()
+    for name in variants:
+        try:
+            reports.append(_compare(directory, seed, *executor(directory, threads, name)))
+        except LibraryError as error:
+            skipped[name] = str(error)
+    if not reports:
+        raise LibraryError(f"{directory}: no variant runs on this machine: {'; '.join(skipped.values())}")
+    where = ", ".join(dict.fromkeys(report.where for report in reports))
+    return Report(directory, where, tuple(item for report in reports for item in report.comparisons), skipped=skipped)
+
+
+def _compare(directory: Path, seed: int, description: Description, machine: Executor) -> Report:
+    """Compare the kernels of one CPU; where the library has more, the steps' names begin with it."""
+    before = f"{description.variant} " if description.variant else ""
     inputs = random_inputs(description, seed)
     traced = [result for result in machine.trace(tuple(inputs.values())) if result.onnx]
     outputs, _ = machine.run(tuple(inputs.values()))
@@ -107,10 +138,11 @@ def compare(directory: Path, seed: int = 0, machine: Executor | None = None, thr
         return relative_error(value, reference[name], layout)
 
     comparisons = [
-        Comparison(result.name, result.onnx, error(result.onnx, result.value, result.onnx_layout)) for result in traced
+        Comparison(before + result.name, result.onnx, error(result.onnx, result.value, result.onnx_layout))
+        for result in traced
     ]
     for port, array in zip(description.outputs, outputs, strict=True):
-        comparisons.append(Comparison("whole run", port.name, error(port.name, array, "same")))
+        comparisons.append(Comparison(f"{before}whole run", port.name, error(port.name, array, "same")))
     return Report(directory, machine.where, tuple(comparisons))
 
 

@@ -23,21 +23,23 @@ def bench(
     against: str | list[str] | tuple[str, ...] = (),
     device: str = "local",
     steps: bool = False,
+    variant: str | None = None,
     progress: Callable[[str, float], None] = lambda phase, fraction: None,
 ) -> Timed | Emulated:
     """Measure the library in ``directory``; UserError for impossible options, LibraryError where it cannot run.
 
     On "local": ``rounds`` interleaved rounds of ``runs`` runs each (by default as many as take 50 ms), the peers named
     by ``against`` in the same rounds. On "emulator": counts of one thread, with ``steps`` also per step; peers as
-    ``make arm-peers`` prepares them.
+    ``make arm-peers`` prepares them. ``variant`` is one of the CPUs that the library has kernels for; without, those it
+    chooses itself, or when emulated the best.
     """
     from mnv2c.benchmark import compare, counts, emulated, peers, result
-    from mnv2c.runtime.description import read
+    from mnv2c.execution import described
     from mnv2c.verification import random_inputs
 
     names = peers.chosen(against)
     _check(device, rounds=rounds, runs=runs, threads=threads, steps=steps)
-    description, machine = read(directory), result.machine()
+    description, machine = described(directory, variant, local=device == "local"), result.machine()
     inputs = tuple(random_inputs(description, SEED).values())
     if device == "emulator":
         progress("counting", 0.0)

@@ -76,8 +76,7 @@ def _prepare(
     network.lay_out(description, inputs, folder, threads=1, peers=True)
     arm.lay_out(root, folder, simulated.cpu)
     simulated.install(folder)
-    # The name selects one of several libraries in a folder.
-    own = emulator.run(description.folder / f"{description.name}.json", inputs)
+    own = emulator.run(description, inputs)
     np.save(folder / "ours.npy", together(own.outputs))
 
 

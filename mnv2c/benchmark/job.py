@@ -23,7 +23,8 @@ class UnavailableError(Mnv2cError):
 
 @dataclass(frozen=True)
 class Job:
-    """``library`` is its NAME.json; ``spec`` is the model's TOML, empty where the library came from an ONNX file.
+    """``library`` is its NAME.json; ``spec`` is the model's TOML, empty where the library came from an ONNX file;
+    ``variant`` selects among a library's kernels for several CPUs.
 
     ``folder`` holds ``input_N.npy`` for the library, and for the peers ``model.onnx``, its input ``picture.npy`` and,
     if there is a ``spec``, ``weights.npz`` by mnv2c's names.
@@ -35,6 +36,7 @@ class Job:
     threads: int
     spec: str
     macs: int = 0
+    variant: str = ""
 
     @property
     def model(self) -> Path:

@@ -26,9 +26,9 @@ def lay_out(
 ) -> Job:
     """Fill ``folder`` with what contestants need: the library's inputs, and for ``peers`` what ``prepare`` writes."""
     meta = description.metadata
-    library = (description.folder / f"{description.name}.json").resolve()
+    library = description.path.resolve()
     spec = str(meta["model"].get("toml", ""))
-    job = Job(folder, library, len(description.inputs), threads, spec, int(meta["madds"]))
+    job = Job(folder, library, len(description.inputs), threads, spec, int(meta["madds"]), description.variant)
     for index, value in enumerate(description.checked(tuple(inputs))):
         np.save(folder / f"input_{index}.npy", value)
     if peers:

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from mnv2c import api
-from mnv2c.cli.options import add_json
+from mnv2c.cli.options import add_json, add_variant
 from mnv2c.cli.output import print_json, print_table
 from mnv2c.progress import progress
 
@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--steps", action="store_true", help="with --device emulator: also count every step")
     parser.add_argument("-q", "--quiet", action="store_true", help="show no progress")
+    add_variant(parser)
     add_json(parser)
 
 
@@ -48,6 +49,7 @@ def execute(options: argparse.Namespace) -> int:
             against=options.against,
             device=options.device,
             steps=options.steps,
+            variant=options.variant,
             progress=report,
         )
     figures = result.as_dict()

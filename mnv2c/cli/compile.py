@@ -24,7 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the verb."""
     add_model(parser, MODEL + ", or a FILE.onnx")
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder for the library; made if missing")
-    parser.add_argument("--target", default="host", metavar="T", help="a target (`mnv2c targets`) or an own T.toml")
+    parser.add_argument(
+        "--target", default="host", metavar="T", help="a target (`mnv2c targets`), an own T.toml, or several: A+B"
+    )
     parser.add_argument(
         "--libc", metavar="NAME", help="gnu, musl, bionic (Android) or libsystem (macOS); default: target's"
     )

@@ -56,6 +56,12 @@ def add_threads(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, metavar="N", help=text)
 
 
+def add_variant(parser: argparse.ArgumentParser) -> None:
+    """Add ``--variant`` of a library with kernels for several CPUs."""
+    text = "of kernels for several CPUs those of this target (default: the library's own choice)"
+    parser.add_argument("--variant", metavar="T", help=text)
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Add ``--json``."""
     parser.add_argument("--json", action="store_true", help="print JSON for scripts")

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from mnv2c import api
-from mnv2c.cli.options import add_json
+from mnv2c.cli.options import add_json, add_variant
 from mnv2c.cli.output import print_json, print_table, size
 from mnv2c.progress import progress
 
@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rounds", type=int, default=9, metavar="N", help="interleaved rounds (default: 9)")
     parser.add_argument("--runs", type=int, metavar="N", help="runs per round (default: as many as take 50 ms)")
     parser.add_argument("-q", "--quiet", action="store_true", help="show no progress")
+    add_variant(parser)
     add_json(parser)
 
 
@@ -27,7 +28,12 @@ def execute(options: argparse.Namespace) -> int:
     """Print a line per step, then what belongs to the whole."""
     with progress(options.quiet or options.json) as report:
         result = api.profile(
-            options.directory, rounds=options.rounds, runs=options.runs, html=options.html, progress=report
+            options.directory,
+            rounds=options.rounds,
+            runs=options.runs,
+            html=options.html,
+            variant=options.variant,
+            progress=report,
         )
     figures = result.as_dict()
     if options.json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from mnv2c import api
-from mnv2c.cli.options import add_json, add_threads
+from mnv2c.cli.options import add_json, add_threads, add_variant
 from mnv2c.cli.output import print_json
 
 HELP = "run a compiled library on pictures and print classes, detections or what a mask holds"
@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--flip", action="store_true", help="segmenters compiled for logits: average with the mirror image"
     )
     add_threads(parser)
+    add_variant(parser)
     add_json(parser)
 
 
@@ -42,6 +43,7 @@ def execute(options: argparse.Namespace) -> int:
         threads=options.threads,
         also=options.also,
         flip=options.flip,
+        variant=options.variant,
     )
     if options.json:
         print_json([answer.as_dict() for answer in answers])

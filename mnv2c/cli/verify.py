@@ -17,18 +17,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("directory", metavar="DIR", help="folder that `mnv2c compile` wrote")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the random input (default: 0)")
     add_threads(parser)
+    parser.add_argument("--variant", metavar="T", help="of kernels for several CPUs only those of this target")
     add_json(parser)
 
 
 def execute(options: argparse.Namespace) -> int:
     """Print the error of every step; exit code 1 where one is above the tolerance."""
-    report = api.verify(options.directory, seed=options.seed, check=False, threads=options.threads)
+    report = api.verify(
+        options.directory, seed=options.seed, check=False, threads=options.threads, variant=options.variant
+    )
     if options.json:
         print_json(report.as_dict())
     else:
         rows = [(item.step, item.tensor, f"{item.error:.2e}") for item in report.comparisons]
         print_table(("step", "tensor", "max rel. error"), rows, right=frozenset({2}))
         print(f"largest {report.max_rel_error:.2e}, tolerance {report.tolerance:.0e}, on {report.where}")
+        for name, reason in report.skipped.items():
+            print(f"{name}: NOT compared: {reason}")
     if not report.passed:
         raise VerificationError(report.failure())
     return 0

@@ -1,4 +1,4 @@
-"""The C function ``cpu_has_features``: does this CPU have what the target requires?"""
+"""The C functions that answer: does this CPU have what a target requires?"""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnv2c.data import fill
 from mnv2c.targets.features import HWCAP, X86_64, HwcapBit
 
 if TYPE_CHECKING:
@@ -27,16 +26,36 @@ AUXILIARY = {1: "AT_HWCAP", 2: "26 /* AT_HWCAP2, which old headers lack */"}
 
 
 def cpu_check(target: Target) -> tuple[str, str]:
-    """``(includes, definitions)`` in C99 for the features in ``target.requires``."""
-    system = target.platform.system.name
-    if system == "macOS":
-        return "", _always("every Mac with such a CPU will do")
-    conditions = _x86_64(target.requires) if target.arch == "x86_64" else _hwcap(HWCAP[target.arch], target.requires)
-    if not conditions:
-        return "", _always("any CPU of this architecture will do")
-    return _includes(target.arch, system), fill(
-        HERE / TEMPLATES[target.arch], conditions="\n".join(conditions)
-    ).rstrip()
+    """``(includes, definitions)`` in C99 for the features in ``target.requires``: ``cpu_has_features``."""
+    return cpu_checks({"cpu_has_features": target})
+
+
+def cpu_checks(functions: Mapping[str, Target], auxiliary: bool = False) -> tuple[str, str]:
+    """``(includes, definitions)`` in C99 of functions by name, each for what a target requires.
+
+    All targets are for one system; ``auxiliary`` says that other code needs its auxiliary vector.
+    """
+    first = next(iter(functions.values()))
+    bodies = {name: _conditions(target) for name, target in functions.items()}
+    asks = any(bodies.values())
+    helpers = [(HERE / TEMPLATES[first.arch]).read_text("utf-8").rstrip()] if asks else []
+    definitions = [_function(name, functions[name], conditions) for name, conditions in bodies.items()]
+    includes = _includes(first.arch, first.platform.system.name) if asks or auxiliary else ""
+    return includes, "\n\n".join([*helpers, *definitions])
+
+
+def _conditions(target: Target) -> list[str]:
+    if target.platform.system.name == "macOS":
+        return []
+    return _x86_64(target.requires) if target.arch == "x86_64" else _hwcap(HWCAP[target.arch], target.requires)
+
+
+def _function(name: str, target: Target, conditions: Sequence[str]) -> str:
+    if conditions:
+        return "\n".join([f"static int {name}(void)", "{", *conditions, "    return 1;", "}"])
+    mac = target.platform.system.name == "macOS"
+    why = "every Mac with such a CPU will do" if mac else "any CPU of this architecture will do"
+    return f"static int {name}(void)\n{{\n    return 1; /* {why} */\n}}"
 
 
 def _includes(arch: str, system: str) -> str:
@@ -44,10 +63,6 @@ def _includes(arch: str, system: str) -> str:
     if arch == "x86_64":
         return "#include <cpuid.h>\n"
     return ANDROID_INCLUDES if system == "Android" else "#include <sys/auxv.h>\n"
-
-
-def _always(why: str) -> str:
-    return f"static int cpu_has_features(void)\n{{\n    return 1; /* {why} */\n}}"
 
 
 def _x86_64(requires: Sequence[str]) -> list[str]:

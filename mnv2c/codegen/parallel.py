@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnv2c import __version__
+from mnv2c.codegen.variants import ONE
 from mnv2c.data import fill
 from mnv2c.plan.parts import Cut, Parts
 from mnv2c.plan.program import Program
@@ -15,10 +17,9 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 
-SERIAL = {
+SERIAL: Mapping[str, str] = {
     "run_type": "int32_t (*run)(const places *at);",
     "parallel": "",
-    "run_step": "steps[step].run(&at)",
     "slots": "SLOT_MARK, SLOT_ARENA, SLOT_CHECK",
     "start_threads": "",
     "stop_threads": "",
@@ -32,12 +33,15 @@ PARALLEL = {
 }
 
 
-def run_texts(program: Program, name: str) -> dict[str, str]:
-    """Return the parts of the entry's template that depend on how many threads share the work."""
+def run_texts(program: Program, name: str, steps: Mapping[str, str] = ONE) -> dict[str, str]:
+    """Return the parts of the entry's template that depend on how many threads share the work.
+
+    ``steps`` says where the table of steps is: the texts of `mnv2c.codegen.variants`.
+    """
     if program.threads == 1:
-        return SERIAL
+        return {**SERIAL, "run_step": f"{steps['run_steps']}[step].run(&at)"}
     offset = program.arena_bytes - program.pool_bytes
-    values = {"name": name, "NAME": name.upper(), "pool_offset": offset}
+    values = {"name": name, "NAME": name.upper(), "pool_offset": offset, **steps}
     files = {"parallel": "parallel.c.in", "start_threads": "start.c.in", "stop_threads": "stop.c.in"}
     return PARALLEL | {key: fill(HERE / file, **values).rstrip() for key, file in files.items()}
 

@@ -5,7 +5,7 @@ spec → ONNX → Relax → normalised → fused → scheduled → planned → k
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,6 +62,7 @@ def compile_model(
 ) -> Compiled:
     """Compile a zoo model, a TOML spec or an ONNX file into ``output``; the README lists the files written there.
 
+    Several targets joined by "+" make one library with kernels for each, which chooses among them when it is started.
     Without ``weights`` the weights are random, from ``seed``; ``weights_source`` names their source (one of
     ``mnv2c.weights.SOURCES``) where the tensor names do not tell. ``width``, ``resolution`` (height x width) and
     ``classes`` override the spec. Up to ``threads`` threads can share the work of a run. ``arena_limit`` is the most
@@ -73,21 +74,22 @@ def compile_model(
     of every phase; ``depfile`` is a file for the names of all that was read, as make and ninja take them. Raises
     UserError, before anything is written, when an input is at fault.
     """
-    from mnv2c import targets
     from mnv2c.compiler import pictures
     from mnv2c.compiler.depfile import inputs, write_depfile
     from mnv2c.compiler.dump import Dump
     from mnv2c.compiler.front import front
+    from mnv2c.compiler.variants import load_variants, together
     from mnv2c.link import select_linker
     from mnv2c.package import check_writable
 
     tell = progress or (lambda phase, fraction: None)
     _refuse_unsupported(dtype, batch, threads)
-    chosen = targets.load(target, libc=libc)
+    check_limit(arena_limit)
+    chosen = load_variants(target, libc)
     check_writable(output)
     if depfile is not None:
         check_writable(Path(depfile).parent)
-    linker = select_linker(chosen, cc, ndk)
+    linker = select_linker(together(chosen), cc, ndk)
     named, told = pictures.read_labels(labels), pictures.check_overrides(preprocessing or {})
     dumped = Dump(dump)
 
@@ -107,40 +109,44 @@ def compile_model(
     metadata = _generate(begun, chosen, linker, Path(output), (arena_limit, threads, join), dumped, tell)
     if depfile is not None:
         archive = Path(output) / f"lib{begun.library}.a"
-        write_depfile(Path(depfile), archive, inputs(model, weights, chosen.entry, target, labels))
+        write_depfile(Path(depfile), archive, inputs(model, weights, target, labels))
     tell("done", 1.0)
     return Compiled(Path(output), begun.library, metadata)
 
 
 def _generate(
     begun: Front,
-    target: Target,
+    targets: Sequence[Target],
     linker: Linker,
     output: Path,
     wanted: tuple[int | None, int, bool],
     dumped: Dump,
     tell: Progress,
 ) -> dict[str, Any]:
-    """The second half of the pipeline, for one target; ``wanted`` is arena limit, threads, joining. The metadata."""
+    """The second half of the pipeline, for these targets; ``wanted`` is arena limit, threads, joining. The metadata."""
+    from mnv2c.compiler.artefacts import Variant
     from mnv2c.compiler.guard import one_line_errors
-    from mnv2c.compiler.stages import build, expected_outputs, publish, schedule
-    from mnv2c.plan.assemble import assemble
+    from mnv2c.compiler.stages import build, expected_outputs, publish, schedule_variants
+    from mnv2c.plan.assemble import assemble_variants
 
     source, library = begun.source, begun.library
     arena_limit, threads, join = wanted
     tell("schedules, plan, kernels", 0.3)
     with one_line_errors(source.title, "planned"):
-        kernels = schedule(begun.network, library, target, arena_limit, threads, join)
-        program = assemble(kernels.network, kernels.nodes, threads)
-    dumped.plan(program, kernels)
+        scheduled = schedule_variants(begun.network, library, targets, arena_limit, threads, join)
+        programs = assemble_variants(scheduled[0].network, [kernels.nodes for kernels in scheduled], threads)
     tell("machine code", 0.5)
-    with one_line_errors(source.title, "compiled"):
-        kernel_object = build(kernels, target, dumped)
+    variants = []
+    for target, kernels, program in zip(targets, scheduled, programs, strict=True):
+        own = dumped if len(targets) == 1 else dumped.within(target.name)
+        own.plan(program, kernels)
+        with one_line_errors(source.title, "compiled"):
+            variants.append(Variant(target, kernels, program, build(kernels, target, own)))
     tell("self-test values", 0.8)
     with one_line_errors(source.title, "run by the reference, onnxruntime"):
-        expected = expected_outputs(source, program)
+        expected = expected_outputs(source, programs[0])
     tell("linking", 0.9)
-    return publish(output, library, target, source, kernels.network, kernels, program, kernel_object, expected, linker)
+    return publish(output, library, source, variants, expected, linker)
 
 
 def _refuse_unsupported(dtype: str, batch: int, threads: int) -> None:
@@ -149,6 +155,12 @@ def _refuse_unsupported(dtype: str, batch: int, threads: int) -> None:
     if batch != 1:
         raise UserError(f"batch {batch}: only 1 is supported; call the library once per image")
     check_threads(threads)
+
+
+def check_limit(limit: int | None) -> None:
+    """Raise UserError for what is no number of bytes."""
+    if limit is not None and limit < 0:
+        raise UserError(f"arena limit {limit}: give a number of bytes, 0 or more")
 
 
 def check_threads(threads: int) -> None:

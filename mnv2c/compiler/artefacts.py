@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from mnv2c.kernels.layout import KernelLayout
     from mnv2c.plan.assemble import NodeKernel
     from mnv2c.plan.network import Network
+    from mnv2c.plan.program import Program
+    from mnv2c.targets import Target
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,3 +25,13 @@ class Kernels:
     nodes: tuple[NodeKernel, ...]
     functions: Mapping[str, Any]
     layouts: Mapping[str, KernelLayout]
+
+
+@dataclass(frozen=True, eq=False)
+class Variant:
+    """A library's kernels for one target: their program, and the object file with their machine code."""
+
+    target: Target
+    kernels: Kernels
+    program: Program
+    machine_code: bytes

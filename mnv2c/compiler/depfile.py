@@ -6,24 +6,27 @@ from pathlib import Path
 
 import mnv2c
 from mnv2c import data
+from mnv2c.compiler.variants import parts
 from mnv2c.errors import OutputError
+from mnv2c.targets import load
 
 
 def inputs(
-    model: str | Path, weights: str | Path | None, entry: str, target: str | Path, labels: str | Path | None = None
+    model: str | Path, weights: str | Path | None, target: str | Path, labels: str | Path | None = None
 ) -> list[Path]:
-    """The files that decide what a compile makes: model, weights, labels, target, mnv2c's version; absolute, sorted.
-
-    ``entry`` is the target file that ``target``, its name or path, came to.
-    """
-    named = Path(target)
+    """The files that decide what a compile makes: model, weights, labels, targets, mnv2c; absolute, sorted."""
     used = [
         *_model_files(Path(model)),
         *(Path(file) for file in (weights, labels) if file is not None),
-        named if named.suffix == ".toml" else data.folder("targets") / f"{entry}.toml",
+        *(_target_file(part) for part in parts(target)),
         Path(mnv2c.__file__),
     ]
     return sorted({path.resolve() for path in used})
+
+
+def _target_file(name: str) -> Path:
+    """The file of a target; that of the CPU it came to for ``host``."""
+    return Path(name) if name.endswith(".toml") else data.folder("targets") / f"{load(name).entry}.toml"
 
 
 def _model_files(model: Path) -> list[Path]:

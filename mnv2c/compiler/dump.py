@@ -27,6 +27,10 @@ class Dump:
         """Whether there is a folder to write to."""
         return self.folder is not None
 
+    def within(self, name: str) -> Dump:
+        """Return what writes into a folder ``name`` inside this one."""
+        return Dump(None if self.folder is None else self.folder / name)
+
     def text(self, name: str, content: str) -> None:
         """Write a text artefact."""
         self._write(name, content)

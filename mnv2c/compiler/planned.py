@@ -154,13 +154,15 @@ def plan_model(
 ) -> Plan:
     """Plan a zoo model, a TOML spec or an ONNX file as ``compile_model`` would; UserError, PlanError, CompilerError."""
     from mnv2c import targets
-    from mnv2c.compiler import check_threads
+    from mnv2c.compiler import check_limit, check_threads
     from mnv2c.compiler.front import front
     from mnv2c.compiler.guard import one_line_errors
+    from mnv2c.compiler.variants import parts
 
     check_threads(threads)
-    if arena_limit is not None and arena_limit < 0:
-        raise UserError(f"arena limit {arena_limit}: give a number of bytes, 0 or more")
+    check_limit(arena_limit)
+    if len(parts(target)) > 1:
+        raise UserError(f'target "{target}": a plan is shown for one CPU at a time; give one of them')
     chosen = targets.load(target)
     begun = front(model, width=width, resolution=resolution, classes=classes, tell=progress)
     progress("plans", 0.4)

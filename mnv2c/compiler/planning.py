@@ -21,6 +21,7 @@ from mnv2c.plan.assemble import NodeKernel, placed_bytes, pool_bytes, runs_in_pl
 from mnv2c.plan.chain import Chain, StageKind, input_name, with_loads
 from mnv2c.plan.cuts import Cuts, Option, Planner
 from mnv2c.plan.network import ChainNode, FallbackNode, Network
+from mnv2c.plan.together import together
 from mnv2c.schedule.analytic import WHOLE_PIXELS
 from mnv2c.schedule.variants import even_schedules, variants
 from mnv2c.targets import Target
@@ -144,6 +145,23 @@ def prepare(network: Network, library: str, target: Target, threads: int = 1, jo
     return Prepared(plans if join else replace(plans, longest=1), fallbacks)
 
 
+def common_planner(prepared: Sequence[Prepared]) -> Planner:
+    """Return what plans all variants of a library at once, with the first one's planner alone if it is the only one.
+
+    The choices of its options are tuples, one option per variant; see `each`.
+    """
+    first = prepared[0].planner
+    if len(prepared) == 1:
+        return first
+    return replace(first, options=together(first.network, [entry.planner.options for entry in prepared]))
+
+
+def each(option: Option) -> tuple[Option, ...]:
+    """Return the options of the variants that an option of `common_planner` stands for."""
+    several = isinstance(option.choice, tuple) and all(isinstance(entry, Option) for entry in option.choice)
+    return option.choice if several else (option,)
+
+
 def symbol(library: str, label: str) -> str:
     """Return the C name of a node's kernel."""
     return library + "_" + re.sub(r"\W", "_", label)
@@ -172,8 +190,9 @@ def choose(plans: Planner, limit: int | None, threads: int = 1) -> Cuts:
 
 def arena_bytes(network: Network, cuts: Cuts, threads: int = 1) -> int:
     """Return the size of the arena that a plan needs, to the byte."""
-    kernels = [NodeKernel("", (), piece.option.scratch, piece.option.in_place) for piece in cuts.pieces]
-    return placed_bytes(cut(network, cuts), kernels) + pool_bytes(threads)
+    variants = zip(*(each(piece.option) for piece in cuts.pieces), strict=True)
+    kernels = [[NodeKernel("", (), option.scratch, option.in_place) for option in options] for options in variants]
+    return placed_bytes(cut(network, cuts), *(kernels or [[]])) + pool_bytes(threads)
 
 
 def cut(network: Network, cuts: Cuts) -> Network:

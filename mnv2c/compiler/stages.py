@@ -13,7 +13,8 @@ from mnv2c import masks
 from mnv2c.codegen.fallback import LoweredFallback
 from mnv2c.codegen.object import build_object, llvm_version
 from mnv2c.compiler import planning
-from mnv2c.compiler.artefacts import Kernels
+from mnv2c.compiler.artefacts import Kernels, Variant
+from mnv2c.compiler.variants import prefix, together
 from mnv2c.errors import OnnxError
 from mnv2c.kernels.chain import emit_chain, pack_weights
 from mnv2c.kernels.layout import KernelLayout
@@ -33,8 +34,10 @@ if TYPE_CHECKING:
 
     from mnv2c.codegen.selftest import Expected
     from mnv2c.compiler.dump import Dump
+    from mnv2c.compiler.planning import Prepared
     from mnv2c.compiler.source import Source
     from mnv2c.link import Linker
+    from mnv2c.plan.cuts import Cuts, Option
     from mnv2c.plan.program import Program
     from mnv2c.targets import Target
 
@@ -55,14 +58,37 @@ def schedule(
     Kernels are cut for ``threads`` threads where that helps; without ``join`` no chains are joined. PlanError where
     nothing fits ``arena_limit`` bytes.
     """
-    prepared = planning.prepare(network, library, target, threads, join)
-    cuts = planning.choose(prepared.planner, arena_limit, threads)
+    return schedule_variants(network, library, [target], arena_limit, threads, join)[0]
+
+
+def schedule_variants(
+    network: Network,
+    library: str,
+    variants: Sequence[Target],
+    arena_limit: int | None = None,
+    threads: int = 1,
+    join: bool = True,
+) -> tuple[Kernels, ...]:
+    """Do what `schedule` does for several targets, which are cut alike and fit one arena."""
+    names = [prefix(library, target, variants) for target in variants]
+    prepared = [
+        planning.prepare(network, name, target, threads, join) for name, target in zip(names, variants, strict=True)
+    ]
+    cuts = planning.choose(planning.common_planner(prepared), arena_limit, threads)
+    cut = planning.cut(network, cuts)
+    return tuple(
+        _emit(cut, cuts, [planning.each(piece.option)[index] for piece in cuts.pieces], name, prepared[index])
+        for index, name in enumerate(names)
+    )
+
+
+def _emit(cut: Network, cuts: Cuts, options: Sequence[Option], library: str, prepared: Prepared) -> Kernels:
+    """The kernels of one variant; ``options`` say how it runs every piece."""
     nodes: list[NodeKernel] = []
     emitter = _Emitter(library)
-    cut = planning.cut(network, cuts)
-    for node, piece in zip(cut.nodes, cuts.pieces, strict=True):
+    for node, piece, option in zip(cut.nodes, cuts.pieces, options, strict=True):
         if isinstance(node, ChainNode):
-            nodes.append(emitter.chain(node, *piece.option.choice))
+            nodes.append(emitter.chain(node, *option.choice))
         else:
             nodes.append(emitter.fallback(node, prepared.fallbacks[piece.first]))
     return Kernels(cut, tuple(nodes), emitter.functions, emitter.layouts)
@@ -136,36 +162,34 @@ def _names(program: Program) -> list[str]:
 def publish(
     folder: Path,
     library: str,
-    target: Target,
     source: Source,
-    network: Network,
-    kernels: Kernels,
-    program: Program,
-    kernel_object: bytes,
+    variants: Sequence[Variant],
     expected: Sequence[Expected],
     linker: Linker,
 ) -> dict[str, Any]:
     """Link the library and write everything into ``folder`` at once; return the metadata."""
     from mnv2c import package
-    from mnv2c.codegen.entry import entry_source
+    from mnv2c.codegen.entry import library_source
     from mnv2c.codegen.parallel import threads_source
     from mnv2c.compiler import pictures
     from mnv2c.frames import frames_code
 
+    names = [prefix(library, variant.target, [entry.target for entry in variants]) for variant in variants]
+    target, program = together([variant.target for variant in variants]), variants[0].program
     frames = pictures.frames_of(source, program)
     code = frames_code(frames, library, [port.bytes for port in program.outputs])
-    metadata = _metadata(library, target, source, network, kernels, program, linker)
-    metadata |= pictures.frames_metadata(frames, code, source)
+    described = [_metadata(library, variant, source, linker) for variant in variants]
+    metadata = package.with_variants(described, target.name) | pictures.frames_metadata(frames, code, source)
     header = package.header_source(program, library, metadata, code.declarations)
-    entry = entry_source(program, library, target, expected)
+    entry = library_source([(variant.target, variant.program) for variant in variants], library, expected)
     threads = threads_source(program, library, target)
     text = package.to_json(metadata)
     linked = linker.link(
         library,
         sources={f"{library}.c": entry, f"{library}.h": header, **code.sources, **threads},
-        objects={f"{library}_kernels.o": kernel_object},
+        objects={f"{name}_kernels.o": variant.machine_code for name, variant in zip(names, variants, strict=True)},
         blobs={f"{library}_weights": program.weights, f"{library}_json": text.encode() + b"\0"},
-        exports=package.exports(library, code.functions),
+        exports=package.exports(library, code.functions, len(variants)),
         abi=package.ABI,
         threads=program.threads > 1,
     )
@@ -186,19 +210,12 @@ def publish(
     return metadata
 
 
-def _metadata(
-    library: str,
-    target: Target,
-    source: Source,
-    network: Network,
-    kernels: Kernels,
-    program: Program,
-    linker: Linker,
-) -> dict[str, Any]:
+def _metadata(library: str, variant: Variant, source: Source, linker: Linker) -> dict[str, Any]:
     from importlib.metadata import version
 
     from mnv2c import package
 
+    kernels, network = variant.kernels, variant.kernels.network
     chains = [
         {
             "name": node.label,
@@ -214,9 +231,9 @@ def _metadata(
     ]
     folded = sum(taps.size + bias.size for node in network.chains for taps, bias in node.weights.values())
     return package.metadata(
-        program,
+        variant.program,
         library,
-        target,
+        variant.target,
         summary=source.summary,
         dtype=planning.DTYPE,
         params=source.params if source.params is not None else folded,

@@ -1,8 +1,8 @@
 """Depthwise stages that carry unfinished sums instead of reading a ring: which may, and how many sums they keep.
 
-A window of k rows with stride s sees s new rows in a pass. Each new row is added at once to the sums of every output
-whose window covers it; (k - 1) // s of those are unfinished afterwards and wait for the next pass. That is one row of
-sums for 3x3 with stride 2, half as wide as the two input rows of a ring, and none of the input is kept.
+A window of k rows with dilation d and stride s sees s new rows in a pass. Each new row is added at once to the sums of
+every output whose window covers it; (k - 1) d // s of those are unfinished afterwards and wait for the next pass. That
+is one row of sums for 3x3 with stride 2, half as wide as the two input rows of a ring, and none of the input is kept.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Carried:
 
 def unfinished(window: Window) -> int:
     """Return how many rows of sums wait for further input after a pass."""
-    return (window.kernel[0] - 1) // window.stride[0]
+    return window.reach // window.stride[0]
 
 
 def may_carry(chain: Chain, stage: Stage) -> bool:
@@ -36,7 +36,7 @@ def may_carry(chain: Chain, stage: Stage) -> bool:
         return False
     source, window = chain.stage(stage.sources[0]), stage.window
     alone = chain.consumers(source.name) == (stage,) and not {source.name, stage.name} & set(chain.outputs)
-    plain = window.dilation[0] == 1 and window.kernel[0] >= window.stride[0]
+    plain = window.reach >= window.stride[0] - 1
     read = all(reader.kind is not StageKind.POOL for reader in chain.consumers(stage.name))
     return alone and plain and read and source.kind in MATRIX_KINDS
 
@@ -60,8 +60,8 @@ def carried_stages(chain: Chain, schedule: ChainSchedule, plan: Flow, provider: 
             continue
         if plan.whole or plan.stages[stage.name].rows != 1 or not may_carry(chain, stage):
             raise ScheduleError(
-                f"{stage.name} cannot carry its sums: that needs one row per pass, no dilation, and a convolution "
-                "before it that nobody else reads"
+                f"{stage.name} cannot carry its sums: that needs one row per pass, and a convolution before it "
+                "that nobody else reads"
             )
         if tile.carry % provider.lanes:
             raise ScheduleError(f"{stage.name} carries {tile.carry} channels, no multiple of {provider.lanes}")

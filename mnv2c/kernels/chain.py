@@ -23,7 +23,7 @@ from mnv2c.kernels.stages.carried import CarriedDepthwise
 from mnv2c.kernels.stages.clipped import ClippedStage
 from mnv2c.kernels.stages.depthwise import DepthwiseStage
 from mnv2c.kernels.stages.load import LoadStage
-from mnv2c.kernels.stages.matrix import MatrixStage
+from mnv2c.kernels.stages.matrix import Following, MatrixStage
 from mnv2c.kernels.stages.pool import PoolStage
 from mnv2c.kernels.stages.resize import ResizeStage
 from mnv2c.plan.chain import MATRIX_KINDS, Shape, StageKind, clips, input_name, is_added_pixel
@@ -131,7 +131,8 @@ class _ChainEmitter:
             tile, prefetch = layout.tiles[stage.name], layout.schedule.prefetch
             if clips(layout.chain, stage):
                 return ClippedStage(at, packing, tile, prefetch, residual, unit.pool, unit.ending)
-            return MatrixStage(at, packing, tile, prefetch, residual, unit.pool, unit.ending)
+            following = self._following(unit) if prefetch else None
+            return MatrixStage(at, packing, tile, prefetch, residual, unit.pool, unit.ending, following)
         if isinstance(packing, DepthwisePacking):
             row = layout.depthwise[stage.name]
             if row.carry:
@@ -147,6 +148,14 @@ class _ChainEmitter:
         if stage.kind is StageKind.ARGMAX:
             return ArgmaxStage(at)
         raise CompilerError(f"no kernel for stage kind {stage.kind} ({stage.name})")
+
+    def _following(self, unit: Unit) -> Following | None:
+        """The fully connected stage that reads a pooled one chunk by chunk: all its weights are read, each once."""
+        for reader in self.layout.chain.consumers(unit.result) if unit.pool else ():
+            packing = self.layout.packings.get(reader.name)
+            if isinstance(packing, MatrixPacking) and packing.chunks > 1:
+                return Following(self._weights[reader.name], packing)
+        return None
 
     def emit(self) -> Any:
         """Emit margins, then the steps."""

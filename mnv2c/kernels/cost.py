@@ -14,8 +14,9 @@ from mnv2c.plan.chain import MATRIX_KINDS, StageKind, clips
 from mnv2c.plan.clipping import inside_share
 from mnv2c.schedule.analytic import EPILOGUE, LOAD_SHARE, PORTS, span, tile_cycles
 
-L2_BYTES_PER_CYCLE = 16
-L3_BYTES_PER_CYCLE = 6
+L2_VECTORS_PER_CYCLE = 1.0
+L3_VECTORS_PER_CYCLE = 0.375
+"""Caches hand out lines, and cores with wider vectors have wider paths to them (Zen 4: two cycles per 64 bytes)."""
 HIDDEN = 0.5
 """Share of the cost of weights that remains: they are read in order, which hardware prefetches."""
 FLOAT_BYTES = 4
@@ -89,10 +90,20 @@ def memory_cycles(layout: KernelLayout, caches: Caches) -> float:
     passing = (_passing(layout) + _partial_sums(layout)) * FLOAT_BYTES
     steps = layout.flow.last_step - layout.flow.first_step
     outside = (chain.inputs[0].elements + sum(chain.shape(name).elements for name in chain.outputs)) * FLOAT_BYTES
+    vector = layout.provider.lanes * FLOAT_BYTES
     cycles = _moved(outside, outside + scratch, caches)
     if steps > 1:  # each step reads all weights again; rows pass between steps
         cycles += _moved(weights * steps, weights + scratch, caches) * HIDDEN
-    return cycles + _moved(passing, weights // max(1, layout.chunks) + scratch, caches)
+    cycles += _awaited(layout) * FLOAT_BYTES / L3_VECTORS_PER_CYCLE * HIDDEN
+    return (cycles + _moved(passing, weights // max(1, layout.chunks) + scratch, caches)) / vector
+
+
+def _awaited(layout: KernelLayout) -> int:
+    """Elements of weights that are used once, and come slower than they are used, unless they were fetched before."""
+    dense = [unit.stage.name for unit in layout.units if unit.stage.kind is StageKind.DENSE]
+    if layout.chunks > 1 or not layout.provider.prefetches:
+        return 0
+    return sum(layout.packings[name].elements for name in dense)
 
 
 def _passing(layout: KernelLayout) -> float:
@@ -121,7 +132,7 @@ def _sums(layout: KernelLayout, unit: Unit) -> list[str]:
 
 
 def _moved(total: float, working_set: float, caches: Caches) -> float:
-    """Cycles to move ``total`` bytes that are wanted again only after ``working_set`` bytes of other things."""
+    """Cycles times bytes of a vector to move ``total`` bytes wanted again after ``working_set`` bytes of others."""
     if working_set <= caches.l1 / 2:
         return 0.0
-    return total / (L2_BYTES_PER_CYCLE if working_set <= caches.l2 * 3 / 4 else L3_BYTES_PER_CYCLE)
+    return total / (L2_VECTORS_PER_CYCLE if working_set <= caches.l2 * 3 / 4 else L3_VECTORS_PER_CYCLE)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from mnv2c.kernels.columns import Placed, cuts_columns, overwrites_late, placed_units
-from mnv2c.kernels.cost import FLOAT_BYTES, L3_BYTES_PER_CYCLE, Caches, memory_cycles, unit_cycles
+from mnv2c.kernels.cost import L3_VECTORS_PER_CYCLE, Caches, memory_cycles, unit_cycles
 from mnv2c.kernels.layout import KernelLayout
 from mnv2c.plan.chain import StageKind
 from mnv2c.plan.parts import Cut, Parts, first_rows, strip_ranges, strip_share
@@ -89,8 +89,8 @@ def _exchanged(layout: KernelLayout, placed: tuple[Placed, ...], parts: int) -> 
     for entry in placed:
         source = entry.unit.stage.sources[0]
         if phases.get(source) != entry.phase:
-            total += layout.chain.shape(source).elements * FLOAT_BYTES * (parts - 1) / parts
-    return total / L3_BYTES_PER_CYCLE
+            total += layout.chain.shape(source).elements * (parts - 1) / parts
+    return total / layout.provider.lanes / L3_VECTORS_PER_CYCLE
 
 
 def _neighbours(ranges: Ranges) -> Iterator[Ranges]:

@@ -172,10 +172,10 @@ class KernelBuilder:
         """Call a pure LLVM intrinsic that returns a vector of ``lanes`` values of ``dtype``."""
         return tirx.call_llvm_pure_intrin(_vector(dtype, lanes), name, *arguments)
 
-    def prefetch(self, buffer: Buffer, index: Index) -> None:
-        """Ask for the cache line at ``index`` to be read into every cache level."""
+    def prefetch(self, buffer: Buffer, index: Index, nearest: int = 1) -> None:
+        """Ask for the cache line at ``index`` to be read into every cache level from ``nearest`` on."""
         address = tirx.address_of(self.load(buffer, index))
-        read, locality, data_cache = (tirx.IntImm("int32", value) for value in (0, 3, 1))
+        read, locality, data_cache = (tirx.IntImm("int32", value) for value in (0, 4 - nearest, 1))
         self._emit(tirx.Evaluate(tirx.call_llvm_intrin("void", "llvm.prefetch", address, read, locality, data_cache)))
 
     def finish(self) -> Any:

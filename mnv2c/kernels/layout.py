@@ -177,8 +177,12 @@ def _check_chunk(chain: Chain, schedule: ChainSchedule, parts: tuple[Unit, ...])
     working = [unit for unit in parts if unit.stage.kind is not StageKind.LOAD]
     kinds = [unit.stage.kind is StageKind.DEPTHWISE for unit in working]
     plain = not (schedule.rows or chain.in_place or working[-1].pool or len(chain.outputs) > 1)
-    if kinds != [False, True, False] or not plain:
-        raise ScheduleError("a chunk needs expand, depthwise, project, the whole image per step, and one fresh output")
+    pooled = len(working) == 2 and working[0].pool and working[1].stage.kind is StageKind.DENSE
+    if not (kinds == [False, True, False] or pooled) or not plain:
+        raise ScheduleError(
+            "a chunk needs expand, depthwise, project, or a pooled stage and a fully connected one; the whole image "
+            "per step, and one fresh output"
+        )
 
 
 def _regions(rings: dict[str, Layout], sums: dict[str, Layout], carried: Mapping[str, Carried]) -> tuple[Region, ...]:
@@ -204,7 +208,7 @@ def _ring(
     provider: Provider,
     carried: Mapping[str, Carried],
 ) -> Layout:
-    shape, readers = unit.stage.shape, chain.consumers(unit.result)
+    shape, readers = chain.shape(unit.result), chain.consumers(unit.result)
     windows = [reader.window for reader in readers if reader.sources[0] == unit.result]
     left = max((window.padding[1][0] for window in windows), default=0)
     ends = [

@@ -2,7 +2,7 @@
 
 from mnv2c.package.build_files import build_files
 from mnv2c.package.header import ABI, example_source, header_source
-from mnv2c.package.metadata import metadata, to_json
+from mnv2c.package.metadata import metadata, to_json, with_variants
 from mnv2c.package.names import check_name, exports, identifier
 from mnv2c.package.sbom import bill_of_materials
 from mnv2c.package.write import Symlink, check_writable, shared_files, write
@@ -21,5 +21,6 @@ __all__ = [
     "metadata",
     "shared_files",
     "to_json",
+    "with_variants",
     "write",
 ]

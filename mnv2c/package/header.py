@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from mnv2c import __version__
 from mnv2c.data import fill
@@ -16,6 +17,7 @@ THREADS_NOTE = """Threads share the work only on
  * request: the caller's, or some that NAME_init starts and NAME_deinit ends. The results do not depend on it."""
 
 HEADER = Path(__file__).parent / "library.h.in"
+VARIANTS = Path(__file__).parent / "variants.h.in"
 EXAMPLE = Path(__file__).parent / "main.c.in"
 
 C_TYPES = {"float32": "float", "int64": "int64_t", "int32": "int32_t", "uint8": "uint8_t"}
@@ -63,7 +65,22 @@ def header_source(program: Program, name: str, meta: Mapping[str, object], frame
         + _macros(name.upper(), "OUTPUT", program.outputs),
         step_count=len(program.steps),
         frames=frames,
+        **_variants(name, [variant["target"]["name"] for variant in _list(meta.get("variants"))]),
     )
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _variants(name: str, names: list[str]) -> dict[str, str]:
+    """What the header says about kernels for several CPUs; the status continues the one before it."""
+    last = "/* the workspace is NULL, too small or not aligned */"
+    if not names:
+        return {"variants": "", "variant_status": f"       {last}"}
+    known = f",      {last}\n    {name.upper()}_E_VARIANT = 18         /* there are no kernels of that name */"
+    text = fill(VARIANTS, name=name, NAME=name.upper(), names=", ".join(names)).rstrip()
+    return {"variants": text, "variant_status": known}
 
 
 def example_source(program: Program, name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mnv2c import __version__
 from mnv2c.errors import CompilerError
@@ -72,6 +72,22 @@ def metadata(
     if rest:
         raise CompilerError(f"metadata: steps {sorted(rest)} belong to no chain and no fallback")
     return described
+
+
+OF_A_VARIANT = ("target", "chains", "fallbacks", "buffers")
+"""What differs between the variants of a library."""
+
+
+def with_variants(described: Sequence[Mapping[str, Any]], target: str) -> dict[str, Any]:
+    """Join the descriptions of a library's variants, best first: that of the first one, with all ``variants``.
+
+    ``target`` names all of them; one description alone stays as it is.
+    """
+    first = dict(described[0])
+    if len(described) == 1:
+        return first
+    named = {"target": {**first["target"], "name": target}}
+    return first | named | {"variants": [{key: entry[key] for key in OF_A_VARIANT} for entry in described]}
 
 
 def to_json(value: Mapping[str, object]) -> str:

@@ -38,6 +38,14 @@ def identifier(text: str) -> str:
     return f"model_{word}" if not word[0].isalpha() or word in RESERVED else word
 
 
-def exports(name: str, more: Sequence[str] = ()) -> tuple[str, ...]:
-    """All symbols that the shared library exports: what every library has, and ``more`` of its own."""
-    return tuple(f"{name}_{function}" for function in (*PUBLIC, *more))
+VARIANT_FUNCTIONS = ("variant", "set_variant")
+"""What a library with kernels for several CPUs has besides."""
+
+
+def exports(name: str, more: Sequence[str] = (), variants: int = 1) -> tuple[str, ...]:
+    """All symbols that the shared library exports: what every library has, and ``more`` of its own.
+
+    ``variants`` is how many CPUs it has kernels for.
+    """
+    functions = (*PUBLIC, *more, *(VARIANT_FUNCTIONS if variants > 1 else ()))
+    return tuple(f"{name}_{function}" for function in functions)

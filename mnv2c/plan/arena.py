@@ -12,16 +12,21 @@ ALIGNMENT = 64
 
 @dataclass(frozen=True)
 class Buffer:
-    """``bytes`` that must be kept from step ``first`` to step ``last``, both included."""
+    """``bytes`` that must be kept from step ``first`` to step ``last``, both included.
+
+    ``variant`` is the only one of several variants of the steps that needs it; None where all do. One of them runs.
+    """
 
     name: str
     bytes: int
     first: int
     last: int
+    variant: int | None = None
 
     def meets(self, other: Buffer) -> bool:
-        """Whether both are alive in some step."""
-        return self.first <= other.last and other.first <= self.last
+        """Whether both are alive in some step of some variant."""
+        apart = None not in (self.variant, other.variant) and self.variant != other.variant
+        return not apart and self.first <= other.last and other.first <= self.last
 
 
 def aligned(size: int) -> int:

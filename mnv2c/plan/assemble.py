@@ -63,12 +63,22 @@ def pool_bytes(threads: int) -> int:
 
 def assemble(network: Network, kernels: Sequence[NodeKernel], threads: int = 1) -> Program:
     """Place every tensor and scratch buffer and return the program of calls."""
-    return _Assembler(network, kernels).program(threads)
+    return assemble_variants(network, [kernels], threads)[0]
 
 
-def placed_bytes(network: Network, kernels: Sequence[NodeKernel]) -> int:
-    """Return the size of the arena alone."""
-    return _Assembler(network, kernels).arena_bytes
+def assemble_variants(
+    network: Network, variants: Sequence[Sequence[NodeKernel]], threads: int = 1
+) -> tuple[Program, ...]:
+    """Return one program per variant, which are kernels for the same nodes on another CPU; one of them is to run.
+
+    All leave the same tensors at the same places of an arena of the same size, and share one block of weights.
+    """
+    return _Assembler(network, variants).programs(threads)
+
+
+def placed_bytes(network: Network, *variants: Sequence[NodeKernel]) -> int:
+    """Return the size of the arena alone, for one or several variants."""
+    return _Assembler(network, variants).arena_bytes
 
 
 class _Weights:
@@ -90,8 +100,8 @@ class _Weights:
 
 
 class _Assembler:
-    def __init__(self, network: Network, kernels: Sequence[NodeKernel]) -> None:
-        self.network, self.kernels = network, kernels
+    def __init__(self, network: Network, variants: Sequence[Sequence[NodeKernel]]) -> None:
+        self.network, self.variants = network, variants
         self.weights = _Weights()
         self.owner = self._owners()
         self.buffers = self._buffers()
@@ -100,27 +110,28 @@ class _Assembler:
     def _owners(self) -> dict[str, str]:
         """Map every tensor to the one whose buffer it lies in: its home's; a result in place lies in its input's."""
         owner = {name: self.network.owner(name) for name in self.network.tensors}
-        for node, kernel in zip(self.network.nodes, self.kernels, strict=True):
+        for node, kernel in zip(self.network.nodes, self.variants[0], strict=True):
             if kernel.in_place:
                 owner[node.outputs[0]] = owner[str(node.inputs[0])]
         return owner
 
     def _buffers(self) -> list[Buffer]:
-        """Tensors from the node that makes them to their last reader, scratch for one node."""
+        """Tensors from the node that makes them to their last reader, scratch for one node of a variant."""
         lives: dict[str, list[int]] = {}
         buffers = []
-        for index, (node, kernel) in enumerate(zip(self.network.nodes, self.kernels, strict=True)):
+        for index, node in enumerate(self.network.nodes):
             for name in node.outputs:
                 if not self.network.is_callers(name):
                     lives.setdefault(self.owner[name], []).extend([index, max(index, self.network.last_use(name))])
-            buffers += [
-                Buffer(
-                    _scratch(index, part), aligned(size) * kernel.copies if kernel.copies > 1 else size, index, index
-                )
-                for part, size in enumerate(kernel.scratch)
-            ]
+            for variant, kernels in enumerate(self.variants):
+                buffers += self._scratch_buffers(index, variant, kernels[index])
         tensors = self.network.tensors
         return buffers + [Buffer(name, tensors[name].bytes, min(steps), max(steps)) for name, steps in lives.items()]
+
+    def _scratch_buffers(self, index: int, variant: int, kernel: NodeKernel) -> list[Buffer]:
+        sizes = [aligned(size) * kernel.copies if kernel.copies > 1 else size for size in kernel.scratch]
+        only = variant if len(self.variants) > 1 else None
+        return [Buffer(_scratch(index, part, variant), size, index, index, only) for part, size in enumerate(sizes)]
 
     def _location(self, name: str) -> Location:
         home, offset = self.owner[name], self.network.tensors[name].offset
@@ -130,8 +141,15 @@ class _Assembler:
             return Location(Space.OUTPUT, offset, self.network.outputs.index(home))
         return Location(Space.ARENA, self.offsets[home] + offset)
 
-    def program(self, threads: int) -> Program:
-        steps = tuple(self._step(index) for index in range(len(self.kernels)))
+    def programs(self, threads: int) -> tuple[Program, ...]:
+        """One program per variant; the weights of all are known before the first is made."""
+        steps = [self._steps(variant) for variant in range(len(self.variants))]
+        return tuple(self._program(variant, threads, found) for variant, found in enumerate(steps))
+
+    def _steps(self, variant: int) -> tuple[Step, ...]:
+        return tuple(self._step(variant, index) for index in range(len(self.network.nodes)))
+
+    def _program(self, variant: int, threads: int, steps: tuple[Step, ...]) -> Program:
         return Program(
             inputs=tuple(self._port(name) for name in self.network.inputs),
             outputs=tuple(self._port(name) for name in self.network.outputs),
@@ -140,16 +158,16 @@ class _Assembler:
             weights=b"".join(self.weights.parts),
             arena_alignment=ALIGNMENT,
             threads=threads,
-            buffers=self._placed(),
+            buffers=self._placed(variant),
             pool_bytes=pool_bytes(threads),
         )
 
-    def _placed(self) -> tuple[ArenaBuffer, ...]:
-        """The buffers with their offsets, in the order in which they come into use."""
+    def _placed(self, variant: int) -> tuple[ArenaBuffer, ...]:
+        """The buffers of a variant with their offsets, in the order in which they come into use."""
         made = [name for node in self.network.nodes for name in node.outputs]
         titles = {
-            _scratch(index, part): f"{node.label}: {title}"
-            for index, (node, kernel) in enumerate(zip(self.network.nodes, self.kernels, strict=True))
+            _scratch(index, part, variant): f"{node.label}: {title}"
+            for index, (node, kernel) in enumerate(zip(self.network.nodes, self.variants[variant], strict=True))
             for part, title in enumerate(_scratch_titles(kernel))
         }
         return tuple(
@@ -162,6 +180,7 @@ class _Assembler:
                 tensors=tuple(name for name in made if self.owner[name] == buffer.name),
             )
             for buffer in sorted(self.buffers, key=lambda entry: (entry.first, self.offsets[entry.name]))
+            if buffer.variant in (None, variant)
         )
 
     def _port(self, name: str) -> Port:
@@ -169,8 +188,8 @@ class _Assembler:
         order = tensor.order or {4: "NHWC", 3: "NHW"}.get(len(tensor.shape), "NC")
         return Port(name, tensor.shape, tensor.dtype, order)
 
-    def _step(self, index: int) -> Step:
-        node, kernel = self.network.nodes[index], self.kernels[index]
+    def _step(self, variant: int, index: int) -> Step:
+        node, kernel = self.network.nodes[index], self.variants[variant][index]
         constants = [value for value in (*node.inputs, *kernel.weights) if not isinstance(value, str)]
         arguments = [
             self._location(value) if isinstance(value, str) else self.weights.add(value) for value in node.inputs
@@ -178,7 +197,7 @@ class _Assembler:
         arguments += [self._location(name) for name in (node.outputs[1:] if kernel.in_place else node.outputs)]
         arguments += [self.weights.add(values) for values in kernel.weights]
         arguments += [
-            Location(Space.ARENA, self.offsets[_scratch(index, part)], stride=aligned(size) if kernel.copies > 1 else 0)
+            self._scratch_location(_scratch(index, part, variant), aligned(size) if kernel.copies > 1 else 0)
             for part, size in enumerate(kernel.scratch)
         ]
         return Step(
@@ -192,13 +211,16 @@ class _Assembler:
             parts=kernel.parts,
         )
 
+    def _scratch_location(self, name: str, stride: int) -> Location:
+        return Location(Space.ARENA, self.offsets[name], stride=stride)
+
     def _result(self, tensor: Tensor) -> Result:
         location = self._location(tensor.name)
         return Result(location, tensor.shape, tensor.dtype, tensor.onnx_name, tensor.onnx_layout, tensor.name)
 
 
-def _scratch(index: int, part: int) -> str:
-    return f"scratch_{index}_{part}"
+def _scratch(index: int, part: int, variant: int) -> str:
+    return f"scratch_{index}_{part}" + (f"_{variant}" if variant else "")
 
 
 def _scratch_titles(kernel: NodeKernel) -> tuple[str, ...]:

@@ -58,12 +58,14 @@ def _stays(network: Network, node: Node, last: int, may_leave: bool) -> bool:
 
 
 def _may_meet(before: Chain, after: Chain) -> bool:
-    """Whether rows can be handed on one by one: a mean or a mask must come last, and no vector takes part.
+    """Whether rows can be handed on one by one: a mean or a mask must come last, and only a mean may be classified.
 
     A resize reads a whole tensor, and so what others have left.
     """
-    kinds, later = ({stage.kind for stage in chain.stages} for chain in (before, after))
-    return StageKind.DENSE not in kinds | later and StageKind.RESIZE not in later and not kinds & WHOLE_RESULT
+    kinds, later = ([stage.kind for stage in chain.stages] for chain in (before, after))
+    if later == [StageKind.DENSE]:
+        return kinds == [StageKind.POINTWISE, StageKind.POOL]
+    return not (StageKind.DENSE in {*kinds, *later} or StageKind.RESIZE in later or WHOLE_RESULT & set(kinds))
 
 
 def join(nodes: Sequence[ChainNode], leaving: Sequence[str] = ()) -> ChainNode:

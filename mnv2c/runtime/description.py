@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mnv2c.errors import LibraryError
+from mnv2c.errors import LibraryError, nearest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -94,7 +94,9 @@ class StepResult:
 class Description:
     """The facts of a library and where it lies; ``metadata`` is all of ``NAME.json``.
 
-    ``buffers`` is None, and what steps read is empty, for a library whose compiler did not yet note them.
+    ``buffers`` is None, and what steps read is empty, for a library whose compiler did not yet note them. A library
+    with kernels for several CPUs lists them in ``variants``, best first; ``variant`` is the one whose steps these are,
+    and ``metadata`` then says of target, chains, fallbacks and buffers what holds for it.
     """
 
     folder: Path
@@ -111,6 +113,22 @@ class Description:
     emulator_cpu: str
     requires: tuple[str, ...]
     metadata: Mapping[str, Any]
+    variants: tuple[str, ...] = ()
+    variant: str = ""
+
+    def of(self, variant: str) -> Description:
+        """Describe the library as it runs with the kernels of one of its variants; LibraryError for another name."""
+        known = ", ".join(self.variants)
+        if variant not in self.variants:
+            hint = f"has kernels for {known}" if known else "has kernels for one CPU only; leave the variant out"
+            raise LibraryError(f'{self.name}: no variant "{variant}"{nearest(variant, self.variants)}: it {hint}')
+        own = self.metadata["variants"][self.variants.index(variant)]
+        return _describe(self.path, {**self.metadata, **own}, variant)
+
+    @property
+    def path(self) -> Path:
+        """The library's ``NAME.json``, which names it where a folder holds several."""
+        return self.folder / f"{self.name}.json"
 
     @property
     def shared(self) -> Path:
@@ -150,8 +168,12 @@ def read(location: str | Path) -> Description:
     path = _find(Path(location))
     try:
         return _describe(path, json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise LibraryError(f"{path}: cannot be read: {error}") from error
+    except OSError as error:
+        raise LibraryError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise LibraryError(
+            f"{path}: cannot be read as a NAME.json; give the folder that `mnv2c compile` wrote"
+        ) from error
     except (KeyError, TypeError) as error:
         raise LibraryError(f"{path}: not the description of a library: {error}; compile the model again") from error
 
@@ -177,7 +199,7 @@ def _is_description(path: Path) -> bool:
         return False
 
 
-def _describe(path: Path, raw: Mapping[str, Any]) -> Description:
+def _describe(path: Path, raw: Mapping[str, Any], variant: str = "") -> Description:
     if raw["schema"] != SCHEMA:
         raise LibraryError(f'{path}: has the schema "{raw["schema"]}", but this mnv2c reads "{SCHEMA}"')
     steps = sorted([*raw["chains"], *raw["fallbacks"]], key=lambda entry: int(entry["step"]))
@@ -196,6 +218,8 @@ def _describe(path: Path, raw: Mapping[str, Any]) -> Description:
         emulator_cpu=str(raw["target"]["emulator_cpu"]),
         requires=tuple(raw["target"]["requires"]),
         metadata=raw,
+        variants=tuple(str(entry["target"]["name"]) for entry in raw.get("variants", ())),
+        variant=variant,
     )
 
 

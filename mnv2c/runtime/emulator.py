@@ -50,14 +50,18 @@ class Emulated:
 
 
 def run(
-    directory: str | Path, inputs: Sequence[NDArray[Any]], *, steps: bool = False, cpu: str | None = None
+    library: str | Path | Description,
+    inputs: Sequence[NDArray[Any]],
+    *,
+    steps: bool = False,
+    cpu: str | None = None,
 ) -> Emulated:
-    """Run the library in ``directory`` once; ``steps`` also returns each step's results.
+    """Run a library, or the one in a folder, once; ``steps`` also returns each step's results.
 
     ``cpu`` is qemu's ``-cpu`` name instead of that of the target; naming one emulates even this machine's
     architecture. LibraryError if qemu is missing, or the library fails, crashes or writes outside its buffers.
     """
-    description = read(directory)
+    description = _described(library)
     values = description.checked(tuple(inputs))
     with tempfile.TemporaryDirectory(prefix="mnv2c-run-") as name:
         folder = Path(name)
@@ -69,10 +73,14 @@ def run(
         return Emulated(outputs, tuple(_step_result(description, folder, *entry) for entry in dumps))
 
 
-def selftest(directory: str | Path, *, cpu: str | None = None) -> None:
+def selftest(library: str | Path | Description, *, cpu: str | None = None) -> None:
     """Run the library's own self-test as ``run`` does; LibraryError if it fails."""
     with tempfile.TemporaryDirectory(prefix="mnv2c-run-") as folder:
-        _execute(read(directory), "selftest", Path(folder), cpu)
+        _execute(_described(library), "selftest", Path(folder), cpu)
+
+
+def _described(library: str | Path | Description) -> Description:
+    return library if isinstance(library, Description) else read(library)
 
 
 def find_qemu(arch: str) -> str | None:
@@ -114,7 +122,8 @@ def build(description: Description, flags: Sequence[str] = ()) -> bytes:
         "table.h": _table(description),
         description.header.name: description.header.read_text(encoding="utf-8"),
     }
-    return static_linker(description.arch).executable(sources, [description.archive], (*FLAGS, *flags))
+    variant = (f'-DVARIANT="{description.variant}"',) if description.variant else ()
+    return static_linker(description.arch).executable(sources, [description.archive], (*FLAGS, *variant, *flags))
 
 
 def execute(

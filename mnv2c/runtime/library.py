@@ -7,7 +7,7 @@ import os
 import platform
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,26 +42,29 @@ class StepCall:
     keep: tuple[object, ...]
 
 
-def load(directory: str | Path, threads: int = 1) -> Library:
+def load(directory: str | Path, threads: int = 1, variant: str | None = None) -> Library:
     """Load the library that ``mnv2c compile`` wrote into ``directory``; LibraryError if it cannot run here.
 
-    Up to as many ``threads`` as it was compiled for share the work of a run. Only numpy is needed.
+    Up to as many ``threads`` as it was compiled for share the work of a run. One with kernels for several CPUs chooses
+    itself, unless a ``variant`` is named. Only numpy is needed.
     """
-    return Library(read(directory), threads)
+    description = read(directory)
+    return Library(description if variant is None else description.of(variant), threads)
 
 
 class Library:
     """A network with a context and an arena of its own: ``library(x)`` runs it.
 
+    ``description`` is that of the variant which runs, where there are several.
     Calls from several threads are safe but wait for each other; give every thread a ``clone()`` to run at once.
     """
 
     def __init__(self, description: Description, threads: int = 1, *, functions: ctypes.CDLL | None = None) -> None:
         """Load the shared library (or share ``functions``) and initialise a context; LibraryError on failure."""
         if not 1 <= threads <= description.threads:
+            remedy = f"compile it with --threads {threads}" if threads > 0 else "give at least 1"
             raise LibraryError(
-                f"{description.name}: compiled for at most {description.threads} thread(s), not {threads}; "
-                f"compile it with --threads {max(1, threads)}"
+                f"{description.name}: compiled for at most {description.threads} thread(s), not {threads}; {remedy}"
             )
         self.description, self.threads = description, threads
         self.metadata = dict(description.metadata)
@@ -78,6 +81,8 @@ class Library:
                 description.abi,
             )
         )
+        if description.variants:
+            self._take_variant()
         # The threads use the arena: they must have ended before it goes.
         weakref.finalize(self, _end, self._function("deinit"), self._context, self.arena, os.getpid())
 
@@ -142,6 +147,21 @@ class Library:
                 )
             )
 
+    def bind(self, inputs: Arrays, outputs: Arrays) -> Callable[[], None]:
+        """Return a call that runs once on these arrays, which are checked now and must stay where they are.
+
+        It saves what a call from Python costs otherwise: some hundredths of a millisecond.
+        """
+        self.description.checked(inputs)
+        function, lock = self._function("run"), self._lock
+        arguments = self._context, _pointers(inputs), _pointers(outputs)
+
+        def run(kept: tuple[Arrays, Arrays] = (inputs, outputs)) -> None:
+            with lock:
+                self._check(function(*arguments))
+
+        return run
+
     def step_call(self, inputs: Arrays, outputs: Arrays) -> StepCall:
         """Return what C code needs to run steps on these arrays; it must not call from two threads at once."""
         self.description.checked(inputs)
@@ -175,6 +195,14 @@ class Library:
         """The names of the steps, in order."""
         name = self._function("step_name", ctypes.c_char_p)
         return tuple(name(ctypes.c_uint(step)).decode() for step in range(len(self.description.steps)))
+
+    def _take_variant(self) -> None:
+        """Take the kernels that the description asks for, else describe those that the library chose."""
+        if self.description.variant:
+            self._check(self._function("set_variant")(self._context, self.description.variant.encode()))
+        else:
+            chosen = self._function("variant", ctypes.c_char_p)(self._context).decode()
+            self.description = self.description.of(chosen)
 
     def _function(self, name: str, result: type[Any] = ctypes.c_int) -> Any:
         return _function(self._functions, self.description, name, result)
@@ -220,7 +248,7 @@ def _open(description: Description) -> ctypes.CDLL:
 
 
 def _function(functions: ctypes.CDLL, description: Description, name: str, result: type[Any]) -> Any:
-    function = functions[f"{description.name}_{name}"]
+    function = getattr(functions, f"{description.name}_{name}")  # unlike an item, looked up only once
     function.restype = result
     return function
 

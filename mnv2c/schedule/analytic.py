@@ -20,6 +20,8 @@ LOAD_SHARE = 0.1
 """Cycles a load costs although its port is free: it still takes a slot of decode and retirement."""
 EPILOGUE = 3.5
 """Instructions per output vector beside the products: start, clamp, store (counted on AArch64)."""
+HELD_UP = 2.0
+"""Cycles for each sum that waits, to be clamped and stored, where the products of the next tile would be queued."""
 UNPAIRED = 1.05
 """How much slower a tile across row ends really is where pixels are loaded in pairs (AArch64: 7x3 for 9x2 at 7x7)."""
 WHOLE_PIXELS = 64
@@ -43,6 +45,8 @@ class VectorUnit(Protocol):
     def depthwise_group(self) -> int: ...  # noqa: D102
     @property
     def strided_group(self) -> int: ...  # noqa: D102
+    @property
+    def together(self) -> int: ...  # noqa: D102
     @property
     def gathers(self) -> bool: ...  # noqa: D102
     @property
@@ -235,5 +239,6 @@ def tile_cycles(tile: Tile, pixels: int, channels: int, unit: VectorUnit, depth:
         for wide, times in ((tile.vectors, full), (rest, 1 if rest else 0)):
             loads = unit.loads(size, wide)
             step = max(size * wide / PORTS, loads / PORTS, FMA_LATENCY) + loads * LOAD_SHARE
-            total += count * times * (depth * step + size * wide * EPILOGUE / PORTS)
+            held_up = max(0, size * wide - unit.together) * HELD_UP
+            total += count * times * (depth * step + size * wide * EPILOGUE / PORTS + held_up)
     return total, tile.vectors

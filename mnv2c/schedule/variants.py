@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from mnv2c.plan.chain import Chain, Stage, StageKind, clips
 from mnv2c.schedule.analytic import (
+    WHOLE_PIXELS,
     VectorUnit,
     analytic_schedule,
     chunked,
@@ -23,6 +24,7 @@ CHUNK_SHARES = (4, 8, 16)
 """Shares of the second-level cache that the channels in flight of a small image may take."""
 MOST_WHOLE = 256
 """Images up to this size may be computed at once where threads share its channels, or weights outweigh it."""
+FLOAT_BYTES = 4
 MOST_PIXELS = 128
 """Most pixels of one step of a strip: rings of more rows would not stay in the cache."""
 WIDE, NARROW = 8, 1
@@ -37,6 +39,9 @@ def variants(
     ``carries`` names the depthwise stages that may carry their sums when one row is made per pass, ``again`` those of
     them that may keep nothing, in the order in which that saves most.
     """
+    if len(chain.stages) > 1 and chain.stages[-1].kind is StageKind.DENSE:
+        yield from _streamed(chain, unit, l2_bytes)
+        return
     default = analytic_schedule(chain, unit, l2_bytes)
     yield default
     if may_chunk(chain):
@@ -62,6 +67,26 @@ def _more_rows(chain: Chain, unit: VectorUnit, l2_bytes: int, least: int) -> Ite
     for rows in range(least + 1, height + 1):
         if height % rows == 0:
             yield analytic_schedule(chain, unit, l2_bytes, rows=rows)
+
+
+def _streamed(chain: Chain, unit: VectorUnit, l2_bytes: int) -> Iterator[ChainSchedule]:
+    """Yield the schedule in which a pooled convolution's products hide how long the classifier's weights take to come.
+
+    While a chunk of channels is made, the rows of weights that it will be multiplied with are fetched.
+    """
+    kinds = [stage.kind for stage in chain.stages]
+    if kinds != [StageKind.POINTWISE, StageKind.POOL, StageKind.DENSE] or not unit.prefetches:
+        return
+    pooled, classifier = matrix_stages(chain)
+    pixels, vectors = pooled.shape.pixels, -(-pooled.shape.channels // unit.lanes)
+    if pixels > WHOLE_PIXELS:  # the products of larger images take so long that there is little to hide
+        return
+    _, tile = fastest_tile(unit, pixels, pooled.shape.channels, chain.inputs[0].channels, vectors)
+    most = max(1, l2_bytes // 4 // (tile.vectors * unit.lanes * classifier.shape.channels * FLOAT_BYTES))
+    cuts = vectors // tile.vectors
+    chunk = next(count for count in range(min(most, cuts), 0, -1) if cuts % count == 0) * tile.vectors * unit.lanes
+    whole = analytic_schedule(chain, unit, l2_bytes, rows=0)
+    yield replace(whole, chunk=chunk, tiles=(replace(tile, unroll=whole.tiles[0].unroll), whole.tiles[1]))
 
 
 def _carried(
@@ -98,6 +123,8 @@ def _in_flight(chain: Chain, unit: VectorUnit, source: Stage, most: int) -> tupl
 
 def even_schedules(chain: Chain, unit: VectorUnit, l2_bytes: int, threads: int) -> Iterator[ChainSchedule]:
     """Yield schedules that several threads can share evenly: the image at once, and an equal number of steps each."""
+    if len(chain.stages) > 1 and chain.stages[-1].kind is StageKind.DENSE:
+        return
     last, default = chain.stages[-1], analytic_schedule(chain, unit, l2_bytes)
     image = max(stage.shape.pixels for stage in chain.stages)
     if image <= MOST_WHOLE or last.kind is StageKind.POOL:

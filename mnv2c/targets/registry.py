@@ -34,6 +34,14 @@ def names() -> list[str]:
     return sorted(path.stem for path in data.folder("targets").glob("*.toml"))
 
 
+def preference() -> tuple[str, ...]:
+    """The targets in the order in which ``host`` prefers them: those known by their part, then those by features."""
+    path = data.folder("targets") / f"{HOST}.toml"
+    table = _read(path)
+    keys = ("by_part", "by_features")
+    return tuple(dict.fromkeys(name for key in keys for name in _strings(table.get(key, []), path, key)))
+
+
 def load(name_or_path: str | Path, *, libc: str | None = None, machine: Machine | None = None) -> Target:
     """The target of that name or file (``*.toml``); ``machine`` replaces what ``host`` detects (tests)."""
     text = str(name_or_path)

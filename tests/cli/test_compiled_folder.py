@@ -134,3 +134,28 @@ def test_one_of_several_libraries_is_named_by_its_metadata(folder: Path, tmp_pat
         api.verify(tmp_path)
     assert api.verify(tmp_path / "toy.json").passed
     assert api.describe(tmp_path / "toy.json")["name"] == "toy"
+
+
+def test_bad_numbers_and_folders_are_told_in_one_line(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"\xe1\x00")
+    small = ["mobilenet_v2", "--width", "0.35", "--resolution", "32"]
+    out = str(tmp_path / "out")
+    for words, wanted in [
+        (["compile", *small, "-q", "-o", out, "--arena-limit", "-5"], "arena limit -5: give a number of bytes"),
+        (["compile", *small, "-q", "-o", out, "--threads", "0"], "threads 0: give 1 to 16"),
+        (["plan", *small, "-q", "--arena-limit", "-5"], "arena limit -5: give a number of bytes"),
+        (["run", str(folder), "x.png", "--threads", "0"], "not 0; give at least 1"),
+        (["verify", str(folder), "--threads", "2"], "compile it with --threads 2"),
+        (["verify", str(folder), "--variant", "x86-64-v3"], "has kernels for one CPU only"),
+        (["profile", str(tmp_path / "model.onnx")], "give the folder that `mnv2c compile` wrote"),
+        (["profile", str(tmp_path)], "holds no compiled library"),
+        (["bench", str(tmp_path / "none")], "no such folder"),
+    ]:
+        assert main(words) == 2
+        said = capsys.readouterr()
+        assert wanted in said.err
+        assert said.err.count("\n") == 1
+        assert said.out == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]

@@ -18,7 +18,7 @@ def names(paths: list[Path]) -> set[str]:
 
 
 def test_a_model_of_the_zoo() -> None:
-    used = inputs("mobilenet_v2", None, "cortex-a76", "cortex-a76")
+    used = inputs("mobilenet_v2", None, "cortex-a76")
     assert used == sorted(
         [
             data.PACKAGE / "spec" / "zoo" / "mobilenet_v2.toml",
@@ -31,7 +31,7 @@ def test_a_model_of_the_zoo() -> None:
 
 def test_the_users_own_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    used = inputs("spec.toml", "w.safetensors", "mine", "mine.toml")
+    used = inputs("spec.toml", "w.safetensors", "mine.toml")
     assert {tmp_path / name for name in ("spec.toml", "w.safetensors", "mine.toml")} <= set(used)
     assert names(used) == {"spec.toml", "w.safetensors", "mine.toml", "__init__.py"}
 
@@ -43,7 +43,7 @@ def test_an_onnx_file_with_its_data_beside_it(tmp_path: Path) -> None:
     graph = helper.make_graph([helper.make_node("MatMul", ["x", "w"], ["y"])], "g", [value], [result], [weights])
     path = tmp_path / "model.onnx"
     onnx.save(helper.make_model(graph), path, save_as_external_data=True, location="model.onnx.data", size_threshold=0)
-    assert {"model.onnx", "model.onnx.data"} <= names(inputs(path, None, "aarch64", "aarch64"))
+    assert {"model.onnx", "model.onnx.data"} <= names(inputs(path, None, "aarch64"))
 
 
 def test_names_are_written_as_make_reads_them(tmp_path: Path) -> None:

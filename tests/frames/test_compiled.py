@@ -77,7 +77,7 @@ def test_one_call_gives_what_its_steps_give_for_a_mask(segmenter: Compiled, logi
     found = library.run_frame(frame(180))
     assert found.shape == (47, 61) and found.dtype == np.uint8
     np.testing.assert_array_equal(found, library.frames.mask(library(library.frames.load(frame(180))), frame(180)))
-    with pytest.raises(LibraryError, match="has no deep_.*_run_frame"):
+    with pytest.raises(LibraryError, match=r"has no deep_.*_run_frame"):
         raw.run_frame(frame())
 
 

@@ -95,6 +95,15 @@ def test_the_default_cases_draw_every_choice() -> None:
         "one row per step": sum(case.schedule.rows == 1 for case in drawn),
         "several rows per step": sum(case.schedule.rows > 1 for case in drawn),
         "carried sums": sum(tile.carry > 0 and not tile.again for case in drawn for tile in case.schedule.depthwise),
+        "carried sums of dilated windows": sum(
+            tile.carry > 0 and max(stage.window.dilation) > 1
+            for case in drawn
+            for stage, tile in zip(
+                [stage for stage in case.chain.stages if stage.kind is StageKind.DEPTHWISE],
+                case.schedule.depthwise,
+                strict=True,
+            )
+        ),
         "made again": sum(tile.carry > 0 and tile.again for case in drawn for tile in case.schedule.depthwise),
         "nested passes": sum(
             any(

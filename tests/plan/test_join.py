@@ -161,6 +161,25 @@ def test_a_pooled_chain_may_come_last() -> None:
     assert may_join(changed(1, replace(SECOND, chain=POOL)), 0, 1)
 
 
+def test_a_classifier_follows_a_pooled_convolution_only() -> None:
+    shape, pooled = Shape(6, 6, 2), Shape(1, 1, 2)
+    stages = (
+        Stage("pointwise", StageKind.POINTWISE, ("input_0",), shape),
+        Stage("pool", StageKind.POOL, ("pointwise",), pooled),
+    )
+    head, dense = Chain("head", (shape,), stages, ("pool",)), replace(DENSE, inputs=(pooled,))
+    found = replace(
+        LINE, nodes=(FIRST, replace(SECOND, chain=head, weights={}), replace(THIRD, chain=dense, weights={}))
+    )
+    assert may_join(found, 1, 2)
+    assert [stage.kind for stage in join(found.chains[1:]).chain.stages] == [
+        StageKind.POINTWISE,
+        StageKind.POOL,
+        StageKind.DENSE,
+    ]
+    assert not may_join(changed(2, replace(THIRD, chain=DENSE)), 1, 2)
+
+
 def test_one_node_stays_what_it_is() -> None:
     assert may_join(LINE, 1, 1)
     assert join([SECOND]) is SECOND

@@ -75,6 +75,18 @@ def test_steps_in_order_make_up_a_run(library: Library) -> None:
         assert np.array_equal(found, wanted)
 
 
+def test_a_bound_call_runs_on_the_same_arrays(library: Library) -> None:
+    x, outputs = fake.random_input(1), library.outputs()
+    run = library.bind((x,), outputs)
+    for seed in (1, 2):
+        x[...] = fake.random_input(seed)
+        run()
+        for found, wanted in zip(outputs, library(x), strict=True):
+            assert np.array_equal(found, wanted)
+    with pytest.raises(LibraryError):
+        library.bind((x[:, 1:],), outputs)
+
+
 def test_the_self_test(library: Library, tmp_path: Path) -> None:
     library.selftest()
     with pytest.raises(LibraryError, match="fake: the self-test computed other values than the reference"):

@@ -9,11 +9,10 @@ from mnv2c.benchmark.peers.base import Prepared, together
 
 def load(job: Job) -> Prepared:
     """Load the library into this process; LibraryError if it cannot run here."""
-    library = runtime.load(job.library, threads=job.threads)
+    library = runtime.load(job.library, job.threads, job.variant or None)
     inputs, outputs = job.library_inputs(), library.outputs()
-    steps = len(library.description.steps)
     return Prepared(
-        run=lambda: library.run_steps(inputs, outputs, 0, steps),
+        run=library.bind(inputs, outputs),  # as the peers: what does not change is prepared once
         output=lambda: together(outputs),
         version=f"mnv2c {__version__}",
         macs=job.macs,

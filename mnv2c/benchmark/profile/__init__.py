@@ -19,21 +19,22 @@ def profile(
     *,
     rounds: int = 9,
     runs: int | None = None,
+    variant: str | None = None,
     progress: Callable[[str, float], None] = lambda phase, fraction: None,
 ) -> Profile:
     """Profile the library in ``directory``; UserError for impossible options, LibraryError where it cannot run here.
 
     ``rounds`` interleaved rounds, in each of which everything that is timed has a turn; ``runs`` is how often the
-    library runs in a turn (by default as often as takes 50 ms).
+    library runs in a turn (by default as often as takes 50 ms); ``variant`` is one of the CPUs that it has kernels for.
     """
     for flag, value in (("--rounds", rounds), ("--runs", runs)):
         if value is not None and value < 1:
             raise UserError(f"{flag} is {value}; it must be at least 1")
     from mnv2c.benchmark.profile import measure
     from mnv2c.benchmark.result import machine
-    from mnv2c.runtime.description import read
+    from mnv2c.execution import described
     from mnv2c.verification import random_inputs
 
-    where, description = machine(), read(directory)
+    where, description = machine(), described(directory, variant, local=True)
     inputs = tuple(random_inputs(description, SEED).values())
     return measure.measure(description, inputs, rounds=rounds, runs=runs, machine=where, progress=progress)

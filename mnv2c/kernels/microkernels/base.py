@@ -36,6 +36,15 @@ class Prefetch:
 
 
 @dataclass(frozen=True)
+class Stream:
+    """Fetch into the second-level cache what a later stage reads: ``lines`` per iteration, from ``first`` on."""
+
+    buffer: Buffer
+    first: Index
+    lines: int
+
+
+@dataclass(frozen=True)
 class Provider:
     """One dtype on one instruction set.
 
@@ -45,7 +54,8 @@ class Provider:
     sums with a bias stored per accumulator, which pairs of loads make cheaper than a zero and an addition. The analytic
     schedule asks for the rest: ``unroll`` values of K per iteration (``ring_unroll`` where pixels lie in a ring),
     ``depthwise_pixels`` outputs per iteration of a depthwise row and ``depthwise_group`` of them interleaved
-    (``strided_group`` with a stride).
+    (``strided_group`` with a stride), and tiles of at most ``together`` sums where K is so short that more of them,
+    finished at the same time, would keep the next products out of the CPU's queues.
     """
 
     name: str
@@ -60,6 +70,7 @@ class Provider:
     depthwise_pixels: int
     depthwise_group: int
     strided_group: int
+    together: int = 64
     line: int = 16
 
     def widths(self, channels: int) -> tuple[int, ...]:
@@ -137,7 +148,13 @@ class MatrixTile:
             register.set(self.k.fma(factor(lanes), weight, register.get(), self.provider.dtype, lanes))
 
     def accumulate(
-        self, operand: Operand, weights: Weights, depth: int, unroll: int, prefetch: Prefetch | None = None
+        self,
+        operand: Operand,
+        weights: Weights,
+        depth: int,
+        unroll: int,
+        prefetch: Prefetch | None = None,
+        stream: Stream | None = None,
     ) -> None:
         """Walk K = ``depth`` values, ``unroll`` of them per iteration of the inner loop."""
         k = self.k
@@ -148,7 +165,7 @@ class MatrixTile:
             with k.loop(groups, "block") as outer:
                 for index in range(group if groups else 0):
                     at = outer * group + index
-                    self._block(operand, weights.advance(start + at * block), base, at, block, step, prefetch)
+                    self._block(operand, weights.advance(start + at * block), base, at, block, step, prefetch, stream)
             for at in range(groups * group, groups * group + rest):
                 self._block(operand, weights.advance(start + at * block), base, at, block, step, prefetch)
 
@@ -161,6 +178,7 @@ class MatrixTile:
         block: int,
         step: int,
         prefetch: Prefetch | None,
+        stream: Stream | None = None,
     ) -> None:
         """Walk the ``block`` contiguous values of one block of K, ``step`` of them per iteration."""
         k, steps, rest = self.k, *divmod(block, step)
@@ -170,6 +188,8 @@ class MatrixTile:
             here = Weights(here.buffer, k.bind(here.base, "weights"), here.columns)
             if prefetch is not None:
                 self._prefetch(here, step, prefetch)
+            if stream is not None:
+                self._fetch(stream, at * steps + inner)
             self.provider.multiply(k, self, operand, k.bind(first + inner * step, "first"), step, here)
         if rest:
             self.provider.multiply(k, self, operand, first + steps * step, rest, weights.advance(steps * step))
@@ -180,6 +200,11 @@ class MatrixTile:
         first = prefetch.part * lines // parts if isinstance(prefetch.part, int) else self._share(prefetch, lines)
         for number in range(-(-lines // parts)):
             self.k.prefetch(weights.buffer, weights.base + prefetch.distance + (first + number) * line)
+
+    def _fetch(self, stream: Stream, iteration: Index) -> None:
+        first = self.k.bind(stream.first + iteration * (stream.lines * self.provider.line), "line")
+        for number in range(stream.lines):
+            self.k.prefetch(stream.buffer, first + number * self.provider.line, nearest=2)
 
     def _share(self, prefetch: Prefetch, lines: int) -> Index:
         """The first line of a part that a loop counts."""

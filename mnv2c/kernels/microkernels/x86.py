@@ -14,7 +14,12 @@ from mnv2c.plan.chain import Activation
 
 @dataclass(frozen=True)
 class BroadcastProvider(Provider):
-    """Broadcast-multiply tiles: accumulators, one vector of weights per column, one register for the broadcast."""
+    """Broadcast-multiply tiles: accumulators, one vector of weights per column, one register for the broadcast.
+
+    One that ``embeds`` broadcasts within the product itself, if it is the value's only one.
+    """
+
+    embeds: bool = False
 
     def fits(self, pixels: int, vectors: int) -> bool:
         """Whether a tile of pixels x vectors leaves its accumulators in registers."""
@@ -22,8 +27,8 @@ class BroadcastProvider(Provider):
         return pixels * vectors + vectors + 1 <= (self.registers if self.registers < 32 else 30)
 
     def loads(self, pixels: int, vectors: int) -> float:
-        """Vector loads of one step of K: the weights, and one broadcast per pixel."""
-        return vectors + pixels
+        """Vector loads of one step of K: the weights, and one broadcast per pixel that is an instruction of its own."""
+        return vectors + (0 if self.embeds and vectors == 1 else pixels)
 
     def clamp(self, k: KernelBuilder, value: Value, lanes: int, activation: Activation | None) -> Value:
         """Clamp with max and min, one instruction each."""
@@ -73,4 +78,6 @@ AVX512_FLOAT32 = BroadcastProvider(
     depthwise_pixels=7,
     depthwise_group=4,
     strided_group=4,
+    together=14,
+    embeds=True,
 )

@@ -37,7 +37,7 @@ class CarriedDepthwise:
     @property
     def new_rows(self) -> int:
         """Input rows of a pass."""
-        return self.at.stage.window.kernel[0] if self.again else self.at.stage.window.stride[0]
+        return self.at.stage.window.reach + 1 if self.again else self.at.stage.window.stride[0]
 
     @property
     def unfinished(self) -> int:
@@ -47,7 +47,7 @@ class CarriedDepthwise:
     def emit_chunk(self, row: Index, chunk: Index) -> None:
         """Finish result row ``row``, and begin or continue those after it, for one chunk of channels."""
         k, lanes, window, source = self.at.k, self.packing.lanes, self.at.stage.window, self.at.sources[0]
-        newest = row * window.stride[0] - window.padding[0][0] + window.kernel[0] - self.new_rows
+        newest = row * window.stride[0] - window.padding[0][0] + window.reach + 1 - self.new_rows
         left = source.pixel(window.padding[1][0])
         rows = _Rows(
             [k.bind(source.row(k, newest + index) - left, "source") for index in range(self.new_rows)],
@@ -87,12 +87,15 @@ class CarriedDepthwise:
             return seen[row, column]
 
         for ahead in range(self.unfinished + 1):
-            oldest = window.kernel[0] - window.stride[0] * ahead - self.new_rows
+            # The place of the pass's first row in this output's window, of which every dilation-th row is read.
+            oldest = window.reach + 1 - window.stride[0] * ahead - self.new_rows
             begins = oldest <= 0
+            taps = self._taps(oldest)
+            if ahead and not begins and not taps:
+                continue
             sums = {pixel: vectors[0] if begins else self._sum(rows, ahead, first + pixel, channel) for pixel in pixels}
-            for row in range(self.new_rows):
-                tap = oldest + row
-                for column in range(window.kernel[1] if tap >= 0 else 0):
+            for row, tap in taps:
+                for column in range(window.kernel[1]):
                     weight = vectors[1 + tap * window.kernel[1] + column]
                     for pixel in pixels:
                         value = load(row, pixel * window.stride[1] + column * window.dilation[1])
@@ -100,6 +103,12 @@ class CarriedDepthwise:
                         sums[pixel] = k.bind(total, "sum")
             for pixel in pixels:
                 self._store(rows, ahead, first + pixel, channel, sums[pixel])
+
+    def _taps(self, oldest: int) -> list[tuple[int, int]]:
+        """Return the new rows that a window reads in which the first one has place ``oldest``, with their taps."""
+        dilation = self.at.stage.window.dilation[0]
+        places = ((row, oldest + row) for row in range(self.new_rows))
+        return [(row, place // dilation) for row, place in places if place >= 0 and place % dilation == 0]
 
     def _place(self, plane: Plane, row: Index, pixel: Index, channel: Index) -> Index:
         return row + plane.pixel(pixel) + plane.channel(channel)

@@ -11,6 +11,9 @@ from mnv2c.kernels.stages.base import Surroundings
 COPY_VECTORS = 4
 """Vectors copied per iteration; enough to hide the loop."""
 
+FETCHED_ROWS = 4
+"""Rows between the one that is copied and the one that is fetched from memory meanwhile."""
+
 MOST_INTERLEAVED = 4
 """Most planes that are interleaved in registers (AArch64 stores up to four at once, ST4); more are gathered singly."""
 
@@ -28,6 +31,8 @@ class LoadStage:
         with k.loop(rows, "row") as index:
             here = k.bind(row + index, "row")
             source, result = self.at.sources[0].row(k, here), ring.row(k, here)
+            if self.at.provider.prefetches:
+                self._fetch(source)
             if planar and ring.layout.block == channels <= MOST_INTERLEAVED:
                 self._interleave(source, result)
             elif planar:
@@ -36,6 +41,15 @@ class LoadStage:
                 self._copy_contiguous(source, result, self.at.stage.shape.columns * channels)
             else:
                 self._copy_blocks(source, result)
+
+    def _fetch(self, source: Index) -> None:
+        """Ask for a row that will be copied later: the image is large, and a copy does nothing but wait for it."""
+        k, plane, line = self.at.k, self.at.sources[0], self.at.provider.line
+        planes, elements = plane.layout.blocks, plane.layout.columns * plane.layout.block
+        start = k.bind(source + FETCHED_ROWS * elements, "fetched")
+        for number in range(planes if planes <= MOST_INTERLEAVED else 0):
+            with k.loop(-(-elements // line), "line") as index:
+                k.prefetch(plane.buffer, start + number * plane.layout.block_stride + index * line, nearest=2)
 
     def _vectors(self, elements: int, group: int) -> Iterator[tuple[Index, int]]:
         """Walk ``elements``, ``group`` full vectors per iteration of a loop: yields (element, lanes) inside it."""

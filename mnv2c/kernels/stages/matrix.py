@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from mnv2c.kernels.ir import INDEX, Index, Value
-from mnv2c.kernels.microkernels.base import MatrixTile, Operand, Prefetch, Weights, zero
+from mnv2c.kernels.ir import INDEX, Buffer, Index, Value, divided
+from mnv2c.kernels.microkernels.base import MatrixTile, Operand, Prefetch, Stream, Weights, zero
 from mnv2c.kernels.packing import MatrixPacking
 from mnv2c.kernels.planes import Plane, Rows
 from mnv2c.kernels.stages.base import Surroundings, spans
@@ -40,11 +40,20 @@ class ColumnTile:
 
 
 @dataclass(frozen=True)
+class Following:
+    """The chunked stage that reads this one's result next: its weights, fetched while this stage computes a chunk."""
+
+    weights: Buffer
+    packing: MatrixPacking
+
+
+@dataclass(frozen=True)
 class MatrixStage:
     """Emitter of one matrix stage.
 
     ``residual`` is added to the clamped result, and the sum clamped to ``ending``, before it is stored. ``pool``
     replaces the stored rows by their mean over the whole image. With chunks, the partial sums live in the result plane.
+    ``following`` is set where weights are read once, so that only time to read them, not to use them, is lost.
     """
 
     at: Surroundings
@@ -54,6 +63,7 @@ class MatrixStage:
     residual: Plane | None = None
     pool: bool = False
     ending: Activation | None = None
+    following: Following | None = None
 
     @property
     def _late(self) -> Plane | None:
@@ -127,13 +137,26 @@ class MatrixStage:
                 means.start()
             for first, size, part, parts in self._pixel_tiles(rows):
                 ahead = Prefetch(self._ahead(columns, parts), part, parts) if self.prefetch else None
-                tile = self._multiply(columns, sources, first, size, bases, chunk, ahead)
+                stream = self._stream(columns, part, parts, chunk)
+                tile = self._multiply(columns, sources, first, size, bases, chunk, ahead, stream)
                 if means is not None:
                     means.add(tile)
                 else:
                     self._store(tile, columns, first, bases)
             if means is not None:
                 means.finish()
+
+    def _stream(self, columns: ColumnTile, part: Index, parts: int, chunk: Index | None) -> Stream | None:
+        """What one register tile fetches for the stage that follows: an equal share of that one's chunk."""
+        if self.following is None or chunk is None:
+            return None
+        k, packing, line = self.at.k, self.following.packing, self.at.provider.line
+        iterations = max(1, self.packing.depth // self.tile.unroll)
+        tiles = parts * (self.at.results[0].layout.channels // sum(columns.widths))
+        lines = -(-packing.chunk_elements // (line * tiles * iterations))
+        number = divided(columns.channel, sum(columns.widths)) * parts + part
+        begin = packing.separate_bias + chunk * packing.chunk_elements
+        return Stream(self.following.weights, k.bind(begin + number * (iterations * lines * line), "stream"), lines)
 
     def _ahead(self, columns: ColumnTile, parts: int) -> int:
         """Distance to what is prefetched: the next column tile, or less where one tile streams through its weights."""
@@ -196,6 +219,7 @@ class MatrixStage:
         bases: dict[int, Index],
         chunk: Index | None,
         prefetch: Prefetch | None,
+        stream: Stream | None = None,
     ) -> MatrixTile:
         """Fill one register tile: the products of the whole window, and the bias before or after them.
 
@@ -225,7 +249,7 @@ class MatrixStage:
                     k.bind(source + shift + self._source_pixel(first, pixel), "left") for pixel in range(size)
                 )
                 operand = Operand(plane.buffer, lefts, plane.layout.block * run, plane.layout.block_stride)
-                tile.accumulate(operand, here, depth * run, self.tile.unroll, prefetch)
+                tile.accumulate(operand, here, depth * run, self.tile.unroll, prefetch, stream)
                 here = here.advance(depth * run)
         if (
             self.packing.chunks == self.packing.bias_rows == 1

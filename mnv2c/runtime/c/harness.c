@@ -10,6 +10,8 @@
  * Arena, inputs and outputs get exactly the bytes the header asks for, end at a page that must not be touched, and lie
  * behind bytes that are checked afterwards. The arena begins as NaN, so that a value read before it is written shows.
  *
+ * VARIANT, where it is defined, names the kernels to run, of a library that has several.
+ *
  * Exit: 0 done; 1 a file failed; 2 the library returned a status (printed); 3 bytes outside a buffer were written.
  */
 #include <stdint.h>
@@ -148,6 +150,11 @@ static int run(const char *mode, const char *folder, unsigned char *arena, void 
     if (failed(LIBRARY(init)(&context, arena, ARENA_BYTES, NULL, ABI))) {
         return 2;
     }
+#ifdef VARIANT
+    if (failed(LIBRARY(set_variant)(&context, VARIANT))) {
+        return 2;
+    }
+#endif
     if (strcmp(mode, "selftest") == 0) {
         return failed(LIBRARY(selftest)(&context, inputs, outputs)) ? 2 : 0;
     }

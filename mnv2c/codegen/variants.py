@@ -1,0 +1,97 @@
+"""The C of a library with kernels for several CPUs: which of them there are, and how one is chosen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mnv2c.data import fill
+
+if TYPE_CHECKING:
+    from mnv2c.targets import Target
+
+HERE = Path(__file__).parent
+
+ONE = {
+    "steps_member": "",
+    "at_variant": "",
+    "any_steps": "steps",
+    "at_steps": "steps",
+    "work_steps": "steps",
+    "run_steps": "steps",
+    "lacks_cpu": "!cpu_has_features()",
+    "more_slots": "",
+    "variants": "",
+    "set_variant": "",
+    "variant_error": "",
+}
+"""What fills the templates of a library with kernels for one CPU."""
+
+SEVERAL = {
+    "steps_member": "\n    const struct step *steps; /* those of the variant that runs */",
+    "at_variant": "\n    at.steps = variants[context->opaque[SLOT_VARIANT]].steps;",
+    "any_steps": "variants[0].steps",
+    "at_steps": "at->steps",
+    "work_steps": "mine->at->steps",
+    "run_steps": "at.steps",
+    "lacks_cpu": "(context->opaque[SLOT_VARIANT] = best_variant()) == VARIANTS",
+    "more_slots": ", SLOT_VARIANT",
+}
+
+READS_PART = frozenset({"Linux", "Android"})
+"""Systems that let 64-bit ARM programs read which core they are on."""
+
+
+def word(name: str) -> str:
+    """Return the name of a target as a part of C names."""
+    return re.sub(r"\W", "_", name)
+
+
+def variant_texts(targets: Sequence[Target], name: str) -> dict[str, str]:
+    """Return the parts of the templates that depend on how many CPUs the library has kernels for."""
+    if len(targets) == 1:
+        return ONE
+    upper = name.upper()
+    return SEVERAL | {
+        "variants": _table(targets),
+        "set_variant": fill(HERE / "set_variant.c.in", name=name, NAME=upper).rstrip(),
+        "variant_error": f'\n    case {upper}_E_VARIANT:\n        return "the library has no variant of that name";',
+    }
+
+
+def needs_auxiliary_vector(targets: Sequence[Target]) -> bool:
+    """Whether choosing among the variants asks the system which core a thread is on."""
+    first = targets[0]
+    by_part = first.arch == "aarch64" and first.platform.system.name in READS_PART
+    return by_part and len(targets) > 1 and any(target.cpu_parts for target in targets)
+
+
+def _table(targets: Sequence[Target]) -> str:
+    by_part = needs_auxiliary_vector(targets)
+    most = max(len(target.cpu_parts) for target in targets)
+    return fill(
+        HERE / "variants.c.in",
+        count=f"{len(targets)}, PARTS = {most}" if by_part else len(targets),
+        parts_member="\n    unsigned parts[PARTS]; /* of the cores they were made for; 0 for none */"
+        if by_part
+        else "",
+        rows="\n".join(_row(target, by_part) for target in targets),
+        cpu_part=(HERE / "cpu_part.c.in").read_text("utf-8").rstrip("\n") + "\n" if by_part else "",
+        by_part=BY_PART if by_part else "",
+    ).rstrip()
+
+
+BY_PART = """
+    const unsigned part = cpu_part();
+    for (variant = 0; variant < VARIANTS; ++variant) {
+        if (made_for(variant, part) && variants[variant].fits()) {
+            return variant;
+        }
+    }"""
+
+
+def _row(target: Target, by_part: bool) -> str:
+    parts = f", {{{', '.join(part + 'u' for part in target.cpu_parts) or '0'}}}" if by_part else ""
+    return f'    {{"{target.name}", fits_{word(target.name)}, steps_{word(target.name)}{parts}}},'

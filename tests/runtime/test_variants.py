@@ -1,0 +1,140 @@
+"""A library with kernels for several CPUs: which are chosen, how an application chooses others, what runs then."""
+
+import platform
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mnv2c import runtime
+from mnv2c.errors import LibraryError
+from mnv2c.link import select_linker
+from mnv2c.link.select import static_linker
+from mnv2c.runtime import emulator
+from mnv2c.runtime.description import read
+from mnv2c.targets.host import detect
+from tests.link import elf
+from tests.link.test_c_programs import STRICT
+from tests.runtime import fake, several
+
+X86, ARM = "x86-64-v3+x86-64-v4", "cortex-a53+cortex-a55+cortex-a72+cortex-a76"
+HERE = platform.machine() == "x86_64"
+
+CHOICES = """
+#include "system.h"
+#include "fake.h"
+static unsigned char arena[FAKE_ARENA_BYTES] __attribute__((aligned(64)));
+static const char *const wanted[] = {"cortex-a53", "cortex-a55", "cortex-a72", "cortex-a76", "cortex-a7", ""};
+static void put(long number)
+{
+    print_number(number);
+    print(" ");
+}
+int program(int argc, char **argv)
+{
+    fake_ctx context = {{0}};
+    unsigned i;
+    (void)argc;
+    (void)argv;
+    put(fake_set_variant(NULL, NULL) == FAKE_E_NULL_CONTEXT && fake_variant(NULL) == NULL
+        && fake_variant(&context) == NULL && fake_set_variant(&context, NULL) == FAKE_E_NOT_INITIALISED);
+    put((long)fake_init(&context, arena, sizeof arena, NULL, FAKE_ABI));
+    print(fake_variant(&context));
+    print(" ");
+    for (i = 0; i < sizeof wanted / sizeof *wanted; ++i) {
+        put((long)fake_set_variant(&context, wanted[i]));
+    }
+    put((long)fake_set_variant(&context, NULL));
+    print(fake_variant(&context));
+    return 0;
+}
+"""
+
+E_CPU, E_VARIANT = 2, 13
+
+
+@pytest.fixture(scope="module")
+def arm_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = several.build(tmp_path_factory.mktemp("arm"), ARM)
+    system = {name: (emulator.HERE / name).read_text() for name in ("system.c", "system.h")}
+    sources = {"main.c": CHOICES, "fake.h": (folder / "fake.h").read_text(), **system}
+    program = folder / "choices"
+    program.write_bytes(static_linker("aarch64").executable(sources, [folder / "libfake.a"], emulator.FLAGS))
+    program.chmod(0o755)
+    return program
+
+
+@pytest.mark.emulated
+@pytest.mark.parametrize(
+    ("cpu", "chosen", "newer"),
+    [
+        ("cortex-a53", "cortex-a53", E_CPU),
+        ("cortex-a72", "cortex-a72", E_CPU),
+        ("cortex-a57", "cortex-a72", E_CPU),  # known to none: of those for ARMv8.0 the biggest core's
+        ("cortex-a76", "cortex-a76", 0),
+        ("neoverse-n1", "cortex-a76", 0),
+        ("a64fx", "cortex-a72", E_CPU),  # ARMv8.2, but without the dot product
+    ],
+)
+def test_the_core_decides(arm_program: Path, cpu: str, chosen: str, newer: int) -> None:
+    command = [str(emulator.find_qemu("aarch64")), "-cpu", cpu, str(arm_program)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    forced = [0, newer, 0, newer, E_VARIANT, E_VARIANT]
+    assert done.stderr == f"1 0 {chosen} {' '.join(map(str, forced))} 0 {chosen}"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if not HERE:
+        pytest.skip("not an x86-64 machine: its choice was NOT tried")
+    return several.build(tmp_path_factory.mktemp("x86"), X86)
+
+
+def test_a_library_chooses_and_obeys(folder: Path) -> None:
+    library = runtime.load(folder)
+    wide = "x86-64-v4"
+    best = wide if set(read(folder).of(wide).requires) <= detect().features else "x86-64-v3"
+    assert read(folder).variants == (wide, "x86-64-v3")
+    assert library.description.variant == best
+    x = fake.random_input()
+    right = runtime.load(folder, variant="x86-64-v3")
+    np.testing.assert_allclose(right(x)[0], fake.reference(x)[0], rtol=1e-5)
+    right.selftest()
+    assert right.clone().description.variant == "x86-64-v3"
+    assert next(result.name for result in right.trace(x)) == "scale"
+    if best == wide:
+        assert not np.allclose(library(x)[0], fake.reference(x)[0], rtol=1e-5)  # its kernels add to every value
+        with pytest.raises(LibraryError, match="other values than the reference"):
+            library.selftest()
+
+
+def test_the_harness_runs_the_variant_that_is_named(folder: Path) -> None:
+    description, x = read(folder).of("x86-64-v3"), fake.random_input()
+    emulator.selftest(description)
+    np.testing.assert_allclose(emulator.run(description, [x]).outputs[0], fake.reference(x)[0], rtol=1e-5)
+
+
+def test_wrong_names_are_told(folder: Path) -> None:
+    with pytest.raises(
+        LibraryError, match=r'no variant "x86-64-v5" \(did you mean "x86-64-v4"\?\): it has kernels for'
+    ):
+        runtime.load(folder, variant="x86-64-v5")
+    with pytest.raises(LibraryError, match="has kernels for one CPU only"):
+        runtime.load(fake.build(folder / "one"), variant="x86-64-v4")
+
+
+def test_only_public_functions_show(folder: Path) -> None:
+    found = elf.parse((folder / "libfake.so.1").read_bytes())
+    public = "abi version arena_bytes arena_align init deinit run run_steps step_name selftest strerror metadata"
+    assert found.exports == {f"fake_{word}" for word in [*public.split(), "variant", "set_variant"]}
+
+
+@pytest.mark.parametrize("targets", [X86, ARM, "cortex-a78+cortex-x1"])
+def test_zig_finds_nothing_to_warn_about(targets: str, tmp_path: Path) -> None:
+    sources, _, variants = several.texts(targets)
+    for name in ("fake.c", "fake.h"):
+        (tmp_path / name).write_text(sources[name])
+    compiler = select_linker(variants[0]).compiler
+    done = subprocess.run([*compiler, *STRICT, "-c", "fake.c"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
