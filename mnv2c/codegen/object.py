@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mnv2c.codegen.inlined import definitions
 from mnv2c.errors import CompilerError
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ def build_object(functions: Mapping[str, Any], target: Target, *, text: bool = F
     from tvm import tirx
 
     llvm_target = tvm_target(target)
-    module = tirx.transform.BindTarget(llvm_target.with_host(llvm_target))(tvm.IRModule(dict(functions)))
+    complete = {name: _with_inlined(function, target.arch) for name, function in functions.items()}
+    module = tirx.transform.BindTarget(llvm_target.with_host(llvm_target))(tvm.IRModule(complete))
     passes = [
         tirx.transform.FlattenBuffer(),
         tirx.transform.StmtSimplify(),
@@ -41,6 +43,20 @@ def build_object(functions: Mapping[str, Any], target: Target, *, text: bool = F
         path = Path(folder) / "kernels.o"
         built.write_to_file(str(path), "o")
         return Object(path.read_bytes(), built.inspect_source("ll") if text else "")
+
+
+def _with_inlined(function: Any, arch: str) -> Any:
+    """Return the kernel together with the functions that it calls."""
+    from tvm import ir, tirx
+
+    from mnv2c.kernels.ir import CALLED
+
+    called = function.attrs.get(CALLED)
+    if not called:
+        return function
+    text = ir.StringImm(definitions(str(called).split(), arch))
+    body = tirx.AttrStmt(tirx.const(0, "int32"), "pragma_import_llvm", text, function.body)
+    return function.with_body(body)
 
 
 def tvm_target(target: Target) -> Any:

@@ -24,6 +24,10 @@ INDEX = "int32"
 """Dtype of element indices. 64-bit indices were no better on AArch64: LLVM widens the induction variables itself."""
 
 
+CALLED = "mnv2c.called"
+"""Attribute of a kernel: the names, separated by blanks, of the functions that it wants inlined."""
+
+
 def constant(value: int | float, dtype: str, lanes: int = 1) -> Value:
     """Return an immediate of ``dtype``, broadcast to ``lanes``."""
     scalar = tirx.const(value, dtype)
@@ -54,6 +58,11 @@ class Register:
         """Replace the current value."""
         self._builder.store(self._buffer, 0, value, self._lanes)
 
+    @property
+    def pointer(self) -> Value:
+        """Where the value lies, for functions that are inlined."""
+        return self._builder.pointer(self._buffer, 0)
+
 
 class KernelBuilder:
     """Collects statements; ``finish`` returns the PrimFunc."""
@@ -63,6 +72,7 @@ class KernelBuilder:
         self._blocks: list[list[Any]] = [[]]
         self._parameters: list[Any] = []
         self._counter = 0
+        self._called: set[str] = set()
 
     def _fresh(self, prefix: str) -> str:
         self._counter += 1
@@ -178,10 +188,33 @@ class KernelBuilder:
         read, locality, data_cache = (tirx.IntImm("int32", value) for value in (0, 4 - nearest, 1))
         self._emit(tirx.Evaluate(tirx.call_llvm_intrin("void", "llvm.prefetch", address, read, locality, data_cache)))
 
+    def pointer(self, buffer: Buffer, index: Index) -> Value:
+        """Return the address of an element."""
+        return tirx.address_of(self.load(buffer, index))
+
+    def reinterpreted(self, value: Value, dtype: str) -> Value:
+        """Return the same bits as ``dtype``."""
+        return tirx.reinterpret(dtype, value)
+
+    def call(self, dtype: str, name: str, *arguments: Value) -> Value:
+        """Call a function that code generation defines and inlines (`mnv2c.codegen.inlined`)."""
+        self._called.add(name)
+        return tirx.call_extern(dtype, name, *arguments)
+
+    def run(self, call: Value) -> None:
+        """Make a call whose result is not used."""
+        self._emit(tirx.Evaluate(call))
+
+    def part(self, vector: Value, first: int, lanes: int) -> Value:
+        """Return ``lanes`` neighbouring lanes of ``vector`` (free where they are a whole register)."""
+        return tirx.Shuffle([vector], [tirx.IntImm("int32", first + lane) for lane in range(lanes)])
+
     def finish(self) -> Any:
         """Return the kernel as a PrimFunc with raw pointer parameters that returns 0."""
         body = [*self._blocks[0], tirx.stmt.Return(tirx.const(0, "int32"))]
         function = tirx.PrimFunc(self._parameters, tirx.SeqStmt(body), ir.PrimType("int32"))
+        if self._called:
+            function = function.with_attr(CALLED, " ".join(sorted(self._called)))
         return function.with_attr("global_symbol", self.name).with_attr("tirx.noalias", True)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mnv2c.errors import TargetError
 from mnv2c.kernels.microkernels.base import Provider
-from mnv2c.kernels.microkernels.neon import NEON_FLOAT32
 from mnv2c.kernels.microkernels.neon32 import NEON32_FLOAT32
+from mnv2c.kernels.microkernels.neon64 import NEON_FLOAT32
 from mnv2c.kernels.microkernels.x86 import AVX2_FLOAT32, AVX512_FLOAT32
 
 PROVIDERS: dict[tuple[str, str], Provider] = {

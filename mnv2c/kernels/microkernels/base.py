@@ -6,7 +6,7 @@ It knows registers and lanes; it does not know rows, rings or networks. A new in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mnv2c.kernels.ir import Buffer, Index, KernelBuilder, Register, Value, constant, divided
@@ -17,13 +17,15 @@ from mnv2c.plan.chain import Activation
 class Operand:
     """The left side of a register tile: one element index per pixel, K values in contiguous blocks.
 
-    Value k of pixel i lies at ``bases[i] + (k // block) · block_stride + k % block``.
+    Value k of pixel i lies at ``bases[i] + (k // block) · block_stride + k % block``. ``distances`` are those of the
+    pixels from the first one.
     """
 
     buffer: Buffer
     bases: tuple[Index, ...]
     block: int
     block_stride: int
+    distances: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,28 @@ class Provider:
         """Accumulate ``count`` (static) consecutive values of K that start at element ``first`` of each pixel."""
         raise NotImplementedError
 
+    def stream(
+        self, k: KernelBuilder, tile: MatrixTile, operand: Operand, weights: Weights, depth: int, unroll: int
+    ) -> bool:
+        """Walk K = ``depth`` values in a way of one's own; False, with nothing done, if there is none for this tile."""
+        return False
+
+    def has_window(self, count: int, taps: int) -> bool:
+        """Whether `window` computes ``count`` neighbours with ``taps`` weights per channel in registers."""
+        return False
+
+    def window(
+        self,
+        k: KernelBuilder,
+        buffer: Buffer,
+        bases: Sequence[Index],
+        weights: Mapping[tuple[int, int], Value],
+        starts: Sequence[Value],
+        stride: int,
+    ) -> list[Value]:
+        """Add windows of vectors to ``starts``, one per neighbour: a row per base, ``weights`` by row and column."""
+        raise NotImplementedError
+
 
 @dataclass(frozen=True)
 class Weights:
@@ -147,6 +171,11 @@ class MatrixTile:
         for register, weight, lanes in zip(self._registers[pixel], weights, self.widths, strict=True):
             register.set(self.k.fma(factor(lanes), weight, register.get(), self.provider.dtype, lanes))
 
+    @property
+    def accumulators(self) -> list[Register]:
+        """All registers, pixel by pixel."""
+        return [register for row in self._registers for register in row]
+
     def accumulate(
         self,
         operand: Operand,
@@ -158,6 +187,8 @@ class MatrixTile:
     ) -> None:
         """Walk K = ``depth`` values, ``unroll`` of them per iteration of the inner loop."""
         k = self.k
+        if prefetch is None and self.provider.stream(k, self, operand, weights, depth, unroll):
+            return
         for start, blocks, block in _runs(operand, depth):
             step, group = min(unroll, block), max(1, unroll // block)
             groups, rest = divmod(blocks, group)

@@ -53,19 +53,3 @@ class ByElementProvider(Provider):
             for pixel, base in enumerate(operand.bases):
                 value = k.bind(k.load(operand.buffer, base + first + step), "pixel")
                 tile.add_product(pixel, lambda lanes, v=value: k.broadcast(v, lanes), row)  # type: ignore[misc]
-
-
-NEON_FLOAT32 = ByElementProvider(
-    "neon",
-    "float32",
-    lanes=4,
-    registers=32,
-    unroll=4,
-    ring_unroll=8,
-    gathers=True,
-    prefetches=False,
-    loads_bias=True,
-    depthwise_pixels=7,
-    depthwise_group=2,
-    strided_group=1,
-)

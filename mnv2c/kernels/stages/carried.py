@@ -67,7 +67,11 @@ class CarriedDepthwise:
             k.bind(k.load(self.at.weights, weights + index * lanes, lanes), "weight")
             for index in range(window.taps + 1)
         ]
+        blocked = lanes == self.at.sources[0].layout.block and window.dilation[1] == 1
         for first, count in columns_of(k, self.at.stage.shape.columns, self.pixels, "pixels"):
+            if blocked and self.at.provider.has_window(count, window.taps):
+                self._emit_windows(count, first, local, channel, vectors, rows)
+                continue
             for start in range(0, count, self.group):
                 pixels = range(start, min(count, start + self.group))
                 self._emit_pixels(pixels, first, local, channel, vectors, rows)
@@ -109,6 +113,28 @@ class CarriedDepthwise:
         dilation = self.at.stage.window.dilation[0]
         places = ((row, oldest + row) for row in range(self.new_rows))
         return [(row, place // dilation) for row, place in places if place >= 0 and place % dilation == 0]
+
+    def _emit_windows(
+        self, count: int, first: Index, local: Index, channel: Index, vectors: list[Value], rows: _Rows
+    ) -> None:
+        """Compute ``count`` neighbours with the provider's windows, once per row of sums."""
+        k, source, window = self.at.k, self.at.sources[0], self.at.stage.window
+        base = k.bind(source.pixel(first * window.stride[1]) + source.channel(local), "base")
+        for ahead in range(self.unfinished + 1):
+            oldest = window.reach + 1 - window.stride[0] * ahead - self.new_rows
+            taps = self._taps(oldest)
+            if ahead and oldest > 0 and not taps:
+                continue
+            weights = {
+                (number, column): vectors[1 + tap * window.kernel[1] + column]
+                for number, (_, tap) in enumerate(taps)
+                for column in range(window.kernel[1])
+            }
+            begun = [vectors[0] if oldest <= 0 else self._sum(rows, ahead, first + at, channel) for at in range(count)]
+            bases = [rows.sources[row] + base for row, _ in taps]
+            sums = self.at.provider.window(k, source.buffer, bases, weights, begun, window.stride[1])
+            for pixel, total in enumerate(sums):
+                self._store(rows, ahead, first + pixel, channel, total)
 
     def _place(self, plane: Plane, row: Index, pixel: Index, channel: Index) -> Index:
         return row + plane.pixel(pixel) + plane.channel(channel)

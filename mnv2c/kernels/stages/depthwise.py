@@ -83,6 +83,19 @@ class DepthwiseStage:
     ) -> None:
         k, plane, stride = self.at.k, self.at.sources[0], self.at.stage.window.stride[1]
         bases = [k.bind(source + plane.pixel(first * stride) + plane.channel(channel), "base") for source in sources]
+
+        def store(pixel: int, value: Value) -> None:
+            for result, base in zip(self.at.results, results, strict=True):
+                index = base + result.pixel(first + pixel) + result.channel(channel)
+                k.store(result.buffer, index, value, lanes)
+
+        blocked = lanes == plane.layout.block and self.at.stage.window.dilation[1] == 1
+        if blocked and self.at.provider.has_window(count, len(taps)):
+            weights = {(row, column): weight for row, column, weight in taps}
+            sums = self.at.provider.window(k, plane.buffer, bases, weights, [bias] * count, stride)
+            for pixel, total in enumerate(sums):
+                store(pixel, self.at.provider.clamp(k, total, lanes, self.at.stage.activation))
+            return
         seen: dict[tuple[int, int], Value] = {}
 
         def load(row: int, pixel: int, column: int) -> Value:
@@ -90,11 +103,6 @@ class DepthwiseStage:
             if place not in seen:
                 seen[place] = k.bind(k.load(plane.buffer, bases[row] + plane.pixel(place[1]), lanes), "pixel")
             return seen[place]
-
-        def store(pixel: int, value: Value) -> None:
-            for result, base in zip(self.at.results, results, strict=True):
-                index = base + result.pixel(first + pixel) + result.channel(channel)
-                k.store(result.buffer, index, value, lanes)
 
         row = DepthwiseRow(k, self.at.provider, lanes)
         for start in range(0, count, self.group):

@@ -248,7 +248,8 @@ class MatrixStage:
                 lefts = tuple(
                     k.bind(source + shift + self._source_pixel(first, pixel), "left") for pixel in range(size)
                 )
-                operand = Operand(plane.buffer, lefts, plane.layout.block * run, plane.layout.block_stride)
+                distances = self._distances(first, size)
+                operand = Operand(plane.buffer, lefts, plane.layout.block * run, plane.layout.block_stride, distances)
                 tile.accumulate(operand, here, depth * run, self.tile.unroll, prefetch, stream)
                 here = here.advance(depth * run)
         if (
@@ -267,6 +268,11 @@ class MatrixStage:
         if stride > 1:  # rows are not joined
             return self.at.sources[0].pixel((first.column + pixel) * stride)
         return self._pixel(self.at.sources[0], first, pixel)
+
+    def _distances(self, first: Pixel, size: int) -> tuple[int, ...]:
+        """Return how far the pixels of a tile lie from its first one, which is known even where that one is not."""
+        known = Pixel(0, first.column if isinstance(first.column, int) else 0)
+        return tuple(self._source_pixel(known, pixel) - self._source_pixel(known, 0) for pixel in range(size))
 
     def _pixel(self, plane: Plane, first: Pixel, pixel: int) -> Index:
         """Return the distance from the span's first pixel to one of a tile; a static one may lie in a later row."""
