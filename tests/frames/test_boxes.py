@@ -188,7 +188,8 @@ def onnx_suppression(boxes: Array, shares: Array, convention: BoxConvention) -> 
 )  # fmt: skip
 def test_a_thing_in_the_frame_is_found_where_it_is(seed: int, rotation: int, fit: str, width: int, height: int) -> None:
     """A box in the frame, seen by the network where the frame's pixels go, comes back within half a pixel."""
-    frames = detector("torchvision", clip_first=False)
+    # Torchvision's clamp would shorten things that reach far beyond a narrow crop.
+    frames = detector("torchvision", clip_first=False, clamp=80.0)
     assert isinstance(frames.answer, Boxes)
     frame = Frame.of(np.zeros((height, width, 3), np.uint8), rotation=rotation, fit=fit)
     rng = np.random.default_rng(seed)

@@ -25,6 +25,7 @@ from mnv2c.execution import Executor
 from mnv2c.link.select import static_linker
 from mnv2c.runtime import StepResult, emulator
 from mnv2c.runtime.description import Description
+from mnv2c.runtime.frames import FrameFunctions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -104,6 +105,10 @@ class Bochs(Executor):
         with self._instead_of_qemu():
             outputs = emulator.run(self._directory, inputs).outputs
         return outputs, (self.seconds - before) * 1e3
+
+    def frames(self) -> FrameFunctions:
+        """Not run here: this PC sees tensors only."""
+        raise LibraryError(f"{self.where}: runs tensors, not frames; use another machine for frames")
 
     def trace(self, inputs: Sequence[NDArray[Any]]) -> tuple[StepResult, ...]:
         """Run step by step; return what each step leaves behind."""
