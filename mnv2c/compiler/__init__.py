@@ -79,6 +79,7 @@ def compile_model(
     from mnv2c.compiler.dump import Dump
     from mnv2c.compiler.front import front
     from mnv2c.compiler.variants import load_variants, together
+    from mnv2c.labels import read_labels
     from mnv2c.link import select_linker
     from mnv2c.package import check_writable
 
@@ -90,7 +91,8 @@ def compile_model(
     if depfile is not None:
         check_writable(Path(depfile).parent)
     linker = select_linker(together(chosen), cc, ndk)
-    named, told = pictures.read_labels(labels), pictures.check_overrides(preprocessing or {})
+    named = read_labels(labels) if labels is not None else ()
+    told = pictures.check_overrides(preprocessing or {})
     dumped = Dump(dump)
 
     begun = front(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnv2c.evaluation.detection import Detections, overlaps
+from mnv2c.evaluation.logits import softmax
 from mnv2c.spec.priors import BoxConvention
 
 LOWEST = 1e-3  # boxes of lower scores change average precision by less than it is stated to
@@ -43,7 +44,7 @@ def detections(coded: Floats, scores: Floats, priors: Floats, convention: BoxCon
 
     Class i is slot i + 1 where slot 0 is the background, else slot i.
     """
-    shares = _sigmoid(scores) if convention.score == "sigmoid" else _softmax(scores)
+    shares = _sigmoid(scores) if convention.score == "sigmoid" else softmax(scores).astype(np.float32)
     boxes = decode(coded, priors, convention)
     if convention.clip_first:
         boxes = boxes.clip(0, 1)
@@ -72,9 +73,3 @@ def _suppress(
 
 def _sigmoid(values: Floats) -> Floats:
     return (1 / (1 + np.exp(-values))).astype(np.float32)
-
-
-def _softmax(values: Floats) -> Floats:
-    shares = np.exp(values - values.max(1, keepdims=True))
-    chances: Floats = (shares / shares.sum(1, keepdims=True)).astype(np.float32)
-    return chances

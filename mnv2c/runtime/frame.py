@@ -20,6 +20,9 @@ YUV = ("BT601", "BT601_FULL", "BT709", "BT709_FULL")
 FITS = ("trained", "stretch", "letterbox", "crop")
 """The enumerations of ``NAME.h``, in their order."""
 
+UNSEEN = 255
+"""What a mask says of pixels that the network did not see: ``NAME_UNSEEN``."""
+
 CHANNELS = {"RGB": 3, "RGBA": 4, "BGR": 3}
 """Bytes per pixel of the formats whose arrays are [height, width, channels]."""
 
