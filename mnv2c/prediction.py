@@ -93,6 +93,8 @@ def classify(
 
     if top < 1:
         raise UserError(f"top is {top}; give at least 1")
+    if not 0 <= score <= 1:
+        raise UserError(f"score is {score}; give the least score of detections, 0 to 1")
     if picture is not None and len(images) != 1:
         raise UserError(f"a picture is written from one image only, not from {len(images)}")
     description, machine = executor(directory, threads, variant)

@@ -69,6 +69,8 @@ def told(source: Source, labels: Sequence[str], overrides: Mapping[str, Any]) ->
     UserError where weights that describe themselves say otherwise than the user.
     """
     _check_insistence(source, overrides)
+    if source.spec is not None:
+        _check_labels(labels, source.spec.classes)
     known = {**source.preprocessing, **overrides}
     return replace(source, preprocessing=known, labels=tuple(labels) or source.labels)
 
@@ -158,9 +160,13 @@ def _labels(source: Source, answer: Classes | Boxes | Mask | None, program: Prog
     """The labels by class; UserError for more labels than classes."""
     count, offset = _classes(source, answer)
     count = count or max(port.shape[-1] for port in program.outputs)
-    if len(source.labels) > count:
-        raise UserError(f"--labels: has {len(source.labels)} lines, but the network has {count} classes")
+    _check_labels(source.labels, count)
     return by_class(source.labels, count, offset)
+
+
+def _check_labels(labels: Sequence[str], count: int) -> None:
+    if len(labels) > count:
+        raise UserError(f"--labels: has {len(labels)} lines, but the network has {count} classes")
 
 
 def _classes(source: Source, answer: Classes | Boxes | Mask | None) -> tuple[int, int]:
