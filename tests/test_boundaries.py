@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "tolerance": {"numpy"},
     "masks": {"numpy", "onnx"},
     "data": set(),
-    "spec": {"numpy"},
+    "spec": set(),
     "weights": {"mnv2c.spec", "numpy", "safetensors", "torch"},
     "reference": {"mnv2c.spec", "numpy", "torch"},
     "from_onnx": {"onnx", "numpy"},

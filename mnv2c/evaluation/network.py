@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnv2c.errors import LibraryError, UserError
-from mnv2c.evaluation.boxes import detections
+from mnv2c.evaluation.boxes import detections, prior_boxes
 from mnv2c.evaluation.detection import Detections
 from mnv2c.evaluation.geometry import Geometry
 from mnv2c.evaluation.logits import resized
@@ -139,7 +139,7 @@ def _boxes(
     """Decode, suppress, and put into the picture; classes become the network's numbers."""
     from mnv2c.spec import layers
     from mnv2c.spec.detector import feature_maps
-    from mnv2c.spec.priors import CONVENTIONS, prior_boxes
+    from mnv2c.spec.priors import CONVENTIONS
 
     how = CONVENTIONS[spec.boxes]
     priors = prior_boxes(how, feature_maps(layers(spec)), size)
