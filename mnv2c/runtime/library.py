@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mnv2c.errors import LibraryError
+from mnv2c.errors import CannotRunError, LibraryError
 from mnv2c.runtime.description import Description, Place, StepResult, read
 from mnv2c.runtime.frame import Answer, CClass, CDetection, Frame, to_c
 from mnv2c.runtime.frames import FrameFunctions, aligned
@@ -212,8 +212,9 @@ class Library:
         if status == OK:
             return
         reason = self._function("strerror", ctypes.c_char_p)(status).decode()
-        needs = f" ({', '.join(self.description.requires)})" if status == E_CPU else ""
-        raise LibraryError(f"{self.description.name}: {reason}{needs}")
+        if status == E_CPU:
+            raise CannotRunError(f"{self.description.name}: {reason} ({', '.join(self.description.requires)})")
+        raise LibraryError(f"{self.description.name}: {reason}")
 
 
 class _Threads(ctypes.Structure):
