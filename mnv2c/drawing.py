@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 LINE, SMALLEST = 14, 180
 DARK, LIGHT, BAR = (24, 24, 24), (235, 235, 235), (38, 88, 140)
-UNSEEN = 255
-"""What a mask says of pixels that the network did not see."""
 
 
 def colour(index: int) -> tuple[int, int, int]:
@@ -66,6 +64,8 @@ def with_mask(picture: Image, mask: np.ndarray[Any, Any]) -> Image:
     """The picture under the colours of its classes; class 0 and what was not seen stay as they are."""
     import numpy as np
     from PIL import Image
+
+    from mnv2c.runtime.frame import UNSEEN
 
     table = np.array([colour(index) for index in range(256)], np.uint8)
     pixels = np.asarray(picture)

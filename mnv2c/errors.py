@@ -54,6 +54,10 @@ class LibraryError(UserError):
     """A compiled library cannot be loaded or used as asked."""
 
 
+class CannotRunError(LibraryError):
+    """This machine lacks what a compiled library needs to run: a feature of the CPU, an emulator."""
+
+
 class VerificationError(Mnv2cError):
     """A compiled library disagrees with its reference."""
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mnv2c.errors import UserError
+from mnv2c.evaluation.logits import resized, softmax
 
 if TYPE_CHECKING:
     from mnv2c.execution import Executor
@@ -45,36 +46,10 @@ class Averaged:
             align = _aligned_corners(description)
             for seen in (frame, mirrored) if self._flip else (frame,):
                 (logits,), milliseconds = machine.run((functions.load(seen),))
-                shares = _softmax(resized(logits[0].astype(np.float64), height, width, align))
+                shares = softmax(resized(logits[0].astype(np.float64), height, width, align))
                 total += shares if seen is frame else shares[:, ::-1]
                 spent += milliseconds
         return frames.mask(total.argmax(-1).astype(np.uint8), frame), spent
-
-
-def resized(values: Array, height: int, width: int, align_corners: bool) -> Array:
-    """Bilinear resizing of [rows, columns, channels], pixel centres at a half or corners aligned."""
-    rows, columns = (
-        _tents(size, wanted, align_corners) for size, wanted in zip(values.shape[:2], (height, width), strict=True)
-    )
-    between: Array = np.tensordot(rows, values, (1, 0))
-    made: Array = np.tensordot(columns, between, (1, 1)).transpose(1, 0, 2)
-    return made
-
-
-def _tents(size: int, wanted: int, align_corners: bool) -> Array:
-    """The matrix [wanted, size] of a resize along one axis."""
-    if align_corners:
-        places = np.linspace(0, size - 1, wanted)
-    else:
-        places = ((np.arange(wanted) + 0.5) * size / wanted - 0.5).clip(0, size - 1)
-    made: Array = np.maximum(1 - np.abs(places[:, None] - np.arange(size)), 0)
-    return made
-
-
-def _softmax(logits: Array) -> Array:
-    powers = np.exp(logits - logits.max(-1, keepdims=True))
-    made: Array = powers / powers.sum(-1, keepdims=True)
-    return made
 
 
 def _aligned_corners(description: Description) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mnv2c import drawing, image
 from mnv2c.errors import LibraryError, UserError
+from mnv2c.labels import by_class, read_labels
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-MAX_LABELS_BYTES = 1 << 20
 SEEDED = "the weights are seeded random, so the classes mean nothing"
 VISIBLE = 0.3
 """Detections below this score are neither listed nor drawn, unless asked for."""
@@ -93,6 +93,8 @@ def classify(
 
     if top < 1:
         raise UserError(f"top is {top}; give at least 1")
+    if not 0 <= score <= 1:
+        raise UserError(f"score is {score}; give the least score of detections, 0 to 1")
     if picture is not None and len(images) != 1:
         raise UserError(f"a picture is written from one image only, not from {len(images)}")
     description, machine = executor(directory, threads, variant)
@@ -167,28 +169,18 @@ class _Runner:
     def _mask(self, path: str, picture: Image, mask: Array, spent: float) -> tuple[Prediction, Image]:
         import numpy as np
 
-        counts = np.bincount(mask.reshape(-1), minlength=256)[: drawing.UNSEEN]
+        from mnv2c.runtime.frame import UNSEEN
+
+        counts = np.bincount(mask.reshape(-1), minlength=256)[:UNSEEN]
         order = [int(index) for index in np.argsort(-counts, kind="stable") if counts[index]]
         areas = tuple(Area(index, self.frames.label(index), float(counts[index] / mask.size)) for index in order)
         made = Prediction(path, None, spent, self.machine.emulated, self.note, mask=areas)
         return made, drawing.with_mask(picture, mask)
 
 
-def _named(description: Description, path: str | Path | None) -> list[str]:
-    """The labels of a file, else the library's own; a file without names for the background gets one."""
+def _named(description: Description, path: str | Path | None) -> tuple[str, ...]:
+    """The labels of a file by class, else the library's own."""
     if path is None:
-        return list(description.metadata.get("labels") or ())
-    names = _read_labels(path)
-    offset = int(description.metadata.get("model", {}).get("class_offset", 0))
-    classes = description.outputs[0].shape[-1]
-    if (description.metadata.get("frames") or {}).get("answer") == "boxes":
-        offset, classes = 1, max(port.shape[-1] for port in description.outputs if port.name == "scores")
-    return ["background"] * offset + names if offset and len(names) == classes - offset else names
-
-
-def _read_labels(path: str | Path) -> list[str]:
-    try:
-        with open(path, encoding="utf-8") as file:
-            return file.read(MAX_LABELS_BYTES).splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot read the labels: {getattr(error, 'strerror', None) or error}") from None
+        return tuple(description.metadata.get("labels") or ())
+    frames = description.metadata.get("frames") or {}
+    return by_class(read_labels(path), frames.get("classes", 0), frames.get("class_offset", 0))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnv2c import masks, tolerance
-from mnv2c.errors import LibraryError, VerificationError
+from mnv2c.errors import CannotRunError, LibraryError, VerificationError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -111,7 +111,7 @@ def compare(
     for name in variants:
         try:
             reports.append(_compare(directory, seed, *executor(directory, threads, name)))
-        except LibraryError as error:
+        except CannotRunError as error:
             skipped[name] = str(error)
     if not reports:
         raise LibraryError(f"{directory}: no variant runs on this machine: {'; '.join(skipped.values())}")

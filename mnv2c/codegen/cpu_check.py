@@ -25,11 +25,6 @@ AUXILIARY = {1: "AT_HWCAP", 2: "26 /* AT_HWCAP2, which old headers lack */"}
 """The type of each capability word in Linux' auxiliary vector."""
 
 
-def cpu_check(target: Target) -> tuple[str, str]:
-    """``(includes, definitions)`` in C99 for the features in ``target.requires``: ``cpu_has_features``."""
-    return cpu_checks({"cpu_has_features": target})
-
-
 def cpu_checks(functions: Mapping[str, Target], auxiliary: bool = False) -> tuple[str, str]:
     """``(includes, definitions)`` in C99 of functions by name, each for what a target requires.
 

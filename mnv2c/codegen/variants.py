@@ -25,7 +25,6 @@ ONE = {
     "more_slots": "",
     "variants": "",
     "set_variant": "",
-    "variant_error": "",
 }
 """What fills the templates of a library with kernels for one CPU."""
 
@@ -53,11 +52,9 @@ def variant_texts(targets: Sequence[Target], name: str) -> dict[str, str]:
     """Return the parts of the templates that depend on how many CPUs the library has kernels for."""
     if len(targets) == 1:
         return ONE
-    upper = name.upper()
     return SEVERAL | {
         "variants": _table(targets),
-        "set_variant": fill(HERE / "set_variant.c.in", name=name, NAME=upper).rstrip(),
-        "variant_error": f'\n    case {upper}_E_VARIANT:\n        return "the library has no variant of that name";',
+        "set_variant": fill(HERE / "set_variant.c.in", name=name, NAME=name.upper()).rstrip(),
     }
 
 

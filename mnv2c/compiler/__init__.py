@@ -68,7 +68,8 @@ def compile_model(
     ``classes`` override the spec. Up to ``threads`` threads can share the work of a run. ``arena_limit`` is the most
     memory, in bytes, that a run may take beside inputs and outputs; without, the fastest plan is taken. Without
     ``join`` every bottleneck has a kernel and a result of its own. ``labels`` is a text file with the name of a class
-    per line. ``preprocessing`` says how pictures become inputs where the weights' source does not tell, or otherwise:
+    per line; one that lacks only the background gets it. ``preprocessing`` says how pictures become inputs where the
+    weights' source does not tell, or otherwise:
     ``mean`` and ``deviation`` (three numbers each, for pixel values of 0 to 1), ``fit`` ("stretch", "letterbox",
     "crop"), ``crop`` (the share that a crop keeps), ``channels`` ("rgb", "bgr"). ``dump`` is a folder for the artefact
     of every phase; ``depfile`` is a file for the names of all that was read, as make and ninja take them. Raises
@@ -79,6 +80,7 @@ def compile_model(
     from mnv2c.compiler.dump import Dump
     from mnv2c.compiler.front import front
     from mnv2c.compiler.variants import load_variants, together
+    from mnv2c.labels import read_labels
     from mnv2c.link import select_linker
     from mnv2c.package import check_writable
 
@@ -90,7 +92,8 @@ def compile_model(
     if depfile is not None:
         check_writable(Path(depfile).parent)
     linker = select_linker(together(chosen), cc, ndk)
-    named, told = pictures.read_labels(labels), pictures.check_overrides(preprocessing or {})
+    named = read_labels(labels) if labels is not None else ()
+    told = pictures.check_overrides(preprocessing or {})
     dumped = Dump(dump)
 
     begun = front(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from mnv2c.errors import UserError
 from mnv2c.frames import Boxes, Classes, Frames, Mask, Picture
 from mnv2c.frames.description import Fit
+from mnv2c.labels import by_class
 
 if TYPE_CHECKING:
     from mnv2c.compiler.source import Source
@@ -26,39 +26,23 @@ USUAL_FITS: dict[str, dict[str, Any]] = {
 }
 """And how frames of another shape get into the picture, by the spec's family."""
 
-MAX_LABELS_BYTES = 1 << 20
-BAR = 127.5
 
-
-def read_labels(path: str | Path | None) -> tuple[str, ...]:
-    """The lines of a text file; none without a file. UserError where it cannot be read."""
-    if path is None:
-        return ()
-    try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read(MAX_LABELS_BYTES + 1)
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot read the labels: {getattr(error, 'strerror', None) or error}") from None
-    if len(text) > MAX_LABELS_BYTES or "\0" in text:
-        raise UserError(f"{path}: not a file of labels, one per line of text, up to {MAX_LABELS_BYTES:,} characters")
-    return tuple(line.strip() for line in text.splitlines())
+OPTIONS = {"mean": "--mean", "deviation": "--std", "fit": "--fit", "crop": "crop", "channels": "--channels"}
+"""What a user can say of pictures, and the command line's names for it; a crop's share is for Python only."""
 
 
 def check_overrides(given: Mapping[str, Any]) -> dict[str, Any]:
     """What the user says of pictures, see ``compile_model``; UserError for what means nothing."""
-    known = {"mean", "deviation", "fit", "crop", "channels"}
-    if unknown := given.keys() - known:
-        raise UserError(f"preprocessing: {', '.join(sorted(unknown))}: not known; there are {', '.join(sorted(known))}")
+    if unknown := given.keys() - OPTIONS.keys():
+        raise UserError(f"preprocessing: {', '.join(sorted(unknown))}: not known; there are {', '.join(OPTIONS)}")
     found = dict(given)
     for name in ("mean", "deviation"):
         if name in found:
             found[name] = _three(name, found[name])
     if "fit" in found and found["fit"] not in get_args(Fit):
-        raise UserError(f"fit {found['fit']!r}: choose from {', '.join(get_args(Fit))}")
+        raise UserError(f"--fit {found['fit']!r}: choose from {', '.join(get_args(Fit))}")
     if "channels" in found and found["channels"] not in ("rgb", "bgr"):
-        raise UserError(f"channels {found['channels']!r}: choose rgb or bgr")
-    if found.get("fit") == "crop":
-        found.setdefault("crop", 1.0)
+        raise UserError(f"--channels {found['channels']!r}: choose rgb or bgr")
     if "crop" in found and not 0.01 <= float(found["crop"]) <= 1:
         raise UserError(f"crop {found['crop']}: give the share of the picture's tighter side, at most 1")
     return found
@@ -72,8 +56,10 @@ def _three(name: str, values: Any) -> tuple[float, float, float]:
         numbers = []
     numbers = numbers * 3 if len(numbers) == 1 else numbers
     least = 1e-6 if name == "deviation" else -1e6
-    if len(numbers) != 3 or not all(least <= abs(number) <= 1e6 for number in map(float, numbers)):
-        raise UserError(f"{name} {values!r}: give three numbers R,G,B for pixel values of 0 to 1, such as 0.5,0.5,0.5")
+    if len(numbers) != 3 or not all(least <= number <= 1e6 for number in numbers):
+        raise UserError(
+            f"{OPTIONS[name]} {values!r}: give three numbers R,G,B for pixel values of 0 to 1, such as 0.5,0.5,0.5"
+        )
     return numbers[0], numbers[1], numbers[2]
 
 
@@ -83,6 +69,8 @@ def told(source: Source, labels: Sequence[str], overrides: Mapping[str, Any]) ->
     UserError where weights that describe themselves say otherwise than the user.
     """
     _check_insistence(source, overrides)
+    if source.spec is not None:
+        _check_labels(labels, source.spec.classes)
     known = {**source.preprocessing, **overrides}
     return replace(source, preprocessing=known, labels=tuple(labels) or source.labels)
 
@@ -92,7 +80,8 @@ def _check_insistence(source: Source, overrides: Mapping[str, Any]) -> None:
         trained = source.preprocessing[name]
         same = list(value) == list(trained) if isinstance(value, tuple) else value == trained
         if not same:
-            raise UserError(f"--{name}: the weights were trained with {trained}, not {value}; leave --{name} out")
+            option = OPTIONS[name]
+            raise UserError(f"{option}: the weights were trained with {trained}, not {value}; leave {option} out")
 
 
 def frames_of(source: Source, program: Program) -> Frames:
@@ -109,6 +98,8 @@ def frames_metadata(frames: Frames, code: FramesCode, source: Source) -> dict[st
     if frames.picture is not None:
         kind |= {"fit": frames.picture.fit, "mean": list(frames.picture.mean)}
         kind |= {"deviation": list(frames.picture.deviation)}
+    if frames.answer is not None:
+        kind["classes"], kind["class_offset"] = _classes(source, frames.answer)
     match frames.answer:
         case Boxes() as boxes:
             convention = boxes.convention
@@ -137,8 +128,7 @@ def _picture(known: Mapping[str, Any], program: Program) -> Picture | None:
         deviation=tuple(known["deviation"]),
         blue_first=known.get("channels") == "bgr",
         fit=known["fit"],
-        share=float(known.get("crop", 1.0)),
-        bar=float(known.get("bar", BAR)),
+        share=float(known["crop"]),
     )
 
 
@@ -167,17 +157,25 @@ def _ends_in_softmax(source: Source) -> bool:
 
 
 def _labels(source: Source, answer: Classes | Boxes | Mask | None, program: Program) -> tuple[str, ...]:
-    """The labels by class; a file without a name for the background gets one."""
-    labels = source.labels
-    match answer:
-        case Classes(count=count):
-            offset = int(source.description.get("class_offset", 0))
-        case Boxes(slots=count, convention=convention):
-            offset = 1 if convention.background == 0 else 0
-        case Mask(classes=count):
-            offset = 0
-        case _:
-            count, offset = max(port.shape[-1] for port in program.outputs), 0
+    """The labels by class; UserError for more labels than classes."""
+    count, offset = _classes(source, answer)
+    count = count or max(port.shape[-1] for port in program.outputs)
+    _check_labels(source.labels, count)
+    return by_class(source.labels, count, offset)
+
+
+def _check_labels(labels: Sequence[str], count: int) -> None:
     if len(labels) > count:
         raise UserError(f"--labels: has {len(labels)} lines, but the network has {count} classes")
-    return ("background",) * offset + labels if offset and len(labels) == count - offset else labels
+
+
+def _classes(source: Source, answer: Classes | Boxes | Mask | None) -> tuple[int, int]:
+    """How many classes the answers have, 0 if unknown, and how many of them come before the first with a name."""
+    match answer:
+        case Classes(count=count):
+            return count, int(source.description.get("class_offset", 0))
+        case Boxes(slots=count, convention=convention):
+            return count, 1 if convention.background == 0 else 0
+        case Mask(classes=count):
+            return count, 1
+    return 0, 0

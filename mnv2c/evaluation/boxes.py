@@ -1,15 +1,18 @@
-"""From a detector's raw numbers to boxes: decoding and non-maximum suppression with NumPy.
+"""From a detector's raw numbers to boxes: prior boxes, decoding and non-maximum suppression with NumPy.
 
 A second opinion on what compiled libraries do themselves, and what measures the PyTorch modules.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from mnv2c.evaluation.detection import Detections, overlaps
-from mnv2c.spec.priors import BoxConvention
+from mnv2c.evaluation.logits import softmax
+from mnv2c.spec.priors import BoxConvention, prior_maps
 
 LOWEST = 1e-3  # boxes of lower scores change average precision by less than it is stated to
 MOST = 400  # candidates of a class where the convention has no limit, for the table of overlaps
@@ -25,6 +28,25 @@ def centre_form(boxes: Floats) -> Floats:
 def edge_form(boxes: Floats) -> Floats:
     """(cx, cy, w, h) to (left, top, right, bottom), both [N, 4]."""
     return np.concatenate([boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2], 1)
+
+
+def prior_boxes(convention: BoxConvention, feature_maps: Sequence[tuple[int, int]], image: tuple[int, int]) -> Floats:
+    """Prior boxes float32 [N, 4] as (cx, cy, w, h) relative to the image: by map, row, column, anchor.
+
+    ``feature_maps`` are (rows, columns) of the maps, ``image`` is (height, width) in pixels. SpecError where the number
+    of maps is not the convention's.
+    """
+    parts = []
+    for each in prior_maps(convention, feature_maps, image):
+        boxes = np.empty((each.rows, each.columns, len(each.sizes), 4))
+        boxes[..., 0] = (np.arange(each.columns)[None, :, None] + 0.5) * each.x_step
+        boxes[..., 1] = (np.arange(each.rows)[:, None, None] + 0.5) * each.y_step
+        boxes[..., 2:] = each.sizes
+        parts.append(boxes.reshape(-1, 4))
+    priors = np.concatenate(parts)
+    if convention.clip == "all":
+        priors = priors.clip(0, 1)
+    return priors.astype(np.float32)
 
 
 def decode(coded: Floats, priors: Floats, convention: BoxConvention) -> Floats:
@@ -43,7 +65,7 @@ def detections(coded: Floats, scores: Floats, priors: Floats, convention: BoxCon
 
     Class i is slot i + 1 where slot 0 is the background, else slot i.
     """
-    shares = _sigmoid(scores) if convention.score == "sigmoid" else _softmax(scores)
+    shares = _sigmoid(scores) if convention.score == "sigmoid" else softmax(scores).astype(np.float32)
     boxes = decode(coded, priors, convention)
     if convention.clip_first:
         boxes = boxes.clip(0, 1)
@@ -72,9 +94,3 @@ def _suppress(
 
 def _sigmoid(values: Floats) -> Floats:
     return (1 / (1 + np.exp(-values))).astype(np.float32)
-
-
-def _softmax(values: Floats) -> Floats:
-    shares = np.exp(values - values.max(1, keepdims=True))
-    chances: Floats = (shares / shares.sum(1, keepdims=True)).astype(np.float32)
-    return chances

@@ -13,6 +13,7 @@ from mnv2c.evaluation.data import Data, Sample, as_pixels
 from mnv2c.evaluation.detection import Objects
 from mnv2c.evaluation.listing import read_text
 
+LARGEST = 1e9  # a coordinate in pixels
 PREFERRED = ("val2017", "val2014", "minival2014", "val")
 
 
@@ -86,6 +87,10 @@ def _parsed(path: Path) -> dict[str, Any]:
         for item in items:
             if not isinstance(item, dict) or not all(isinstance(item.get(key), kind) for key, kind in entries.items()):
                 raise UserError(f"{path}: one of the {group} lacks {' or '.join(entries)}")
-            if "bbox" in entries and len(item["bbox"]) != 4:
+            if "bbox" in entries and (len(item["bbox"]) != 4 or not all(map(_is_number, item["bbox"]))):
                 raise UserError(f"{path}: the box of annotation {item.get('id')} is not four numbers")
     return dict(content)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and abs(value) < LARGEST

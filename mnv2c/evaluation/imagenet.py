@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from mnv2c.errors import UserError
@@ -50,7 +51,7 @@ def _listed(folder: Path, root: Path) -> list[tuple[Path, int]]:
     for name in LISTS:
         if (folder / name).is_file():
             lines = [line.split() for line in read_text(folder / name).splitlines() if line.strip()]
-            if any(len(line) != 2 or not line[1].isdigit() for line in lines):
-                raise UserError(f'{folder / name}: every line must be "PICTURE CLASS"')
+            if any(len(line) != 2 or not re.fullmatch("[0-9]{1,5}", line[1]) for line in lines):
+                raise UserError(f'{folder / name}: every line must be "PICTURE CLASS", a class below 100000')
             return [(root / picture, int(label)) for picture, label in lines]
     return []

@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnv2c.errors import LibraryError, UserError
-from mnv2c.evaluation.boxes import detections
+from mnv2c.evaluation.boxes import detections, prior_boxes
 from mnv2c.evaluation.detection import Detections
 from mnv2c.evaluation.geometry import Geometry
+from mnv2c.evaluation.logits import resized
 from mnv2c.image import Preprocessing, fit_picture, to_tensor
+from mnv2c.runtime.frame import UNSEEN
 
 if TYPE_CHECKING:
     from mnv2c.runtime import Description, Frame
@@ -29,8 +31,6 @@ BY = ("library", "pillow")
 
 Pillow resizes without aliasing, as the sources of most published classifiers do.
 """
-
-UNSEEN = 255  # in a library's mask: what a crop left out
 
 
 class Network:
@@ -54,7 +54,7 @@ class Network:
         self.offset = int(model.get("class_offset", 0))
         self.planar = port.get("layout") == "NCHW"
         self.size = _picture_size(self.description, self.planar)
-        self.classes = self.spec.classes if self.spec else self.description.outputs[0].shape[-1]
+        self.classes = self.spec.classes if self.spec else max(self.description.outputs[0].shape)
         self.preprocessing = Preprocessing.from_metadata(port)
         self.blue_first = (port.get("preprocessing") or {}).get("channels") == "bgr"
         known = (meta.get("frames") or {}).get("answer") in ("classes", "boxes", "mask")
@@ -100,7 +100,10 @@ class Network:
         named = {port.name: output for port, output in zip(self.description.outputs, outputs, strict=True)}
         if self.task == "detector":
             return _boxes(named, self.spec, self.size, geometry, picture)
-        mask = named["mask"] if "mask" in named else _upsampled(named["logits"], self.spec)
+        if "mask" in named:
+            mask = named["mask"]
+        else:
+            mask = resized(named["logits"][0], *self.size, self.spec.align_corners).argmax(-1).astype(np.uint8)
         return geometry.mask(mask.reshape(self.size), picture)
 
 
@@ -136,7 +139,7 @@ def _boxes(
     """Decode, suppress, and put into the picture; classes become the network's numbers."""
     from mnv2c.spec import layers
     from mnv2c.spec.detector import feature_maps
-    from mnv2c.spec.priors import CONVENTIONS, prior_boxes
+    from mnv2c.spec.priors import CONVENTIONS
 
     how = CONVENTIONS[spec.boxes]
     priors = prior_boxes(how, feature_maps(layers(spec)), size)
@@ -144,23 +147,3 @@ def _boxes(
     pixels = found.boxes * np.array([size[1], size[0]] * 2, np.float32)
     background = 0 if how.background is None else 1
     return replace(found, boxes=geometry.boxes(pixels, picture), classes=found.classes + background)
-
-
-def _upsampled(logits: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.uint8]:
-    """The class of every pixel of the network's picture: logits [1, h, w, classes] resized, then the largest."""
-    low: NDArray[np.float32] = logits.reshape(logits.shape[-3:])
-    down = _linear(logits.shape[-3], spec.height, spec.align_corners)
-    across = _linear(logits.shape[-2], spec.image_width, spec.align_corners)
-    best: NDArray[np.uint8] = np.einsum("Yy,yxc,Xx->YXc", down, low, across, optimize=True).argmax(-1).astype(np.uint8)
-    return best
-
-
-def _linear(small: int, large: int, align_corners: bool) -> NDArray[np.float32]:
-    """The matrix [large, small] of a linear resize."""
-    places = np.arange(large)
-    if align_corners:
-        where = places * ((small - 1) / max(1, large - 1))
-    else:
-        where = ((places + 0.5) * (small / large) - 0.5).clip(0, small - 1)
-    weights: NDArray[np.float32] = np.maximum(0, 1 - np.abs(where[:, None] - np.arange(small))).astype(np.float32)
-    return weights

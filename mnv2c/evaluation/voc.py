@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -11,6 +12,7 @@ from mnv2c.errors import UserError
 from mnv2c.evaluation.data import Data, Sample, as_pixels
 from mnv2c.evaluation.detection import Objects
 from mnv2c.evaluation.listing import LABELS_FILE, picture, read_text
+from mnv2c.evaluation.segmentation import UNLABELLED
 
 CLASSES = (
     *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog"),
@@ -53,7 +55,7 @@ class Voc(Data):
         name = self.names[index]
         pixels = as_pixels(picture(self.folder / "JPEGImages", name))
         if self.task == "segmenter":
-            return Sample(name, pixels, _mask(self.folder / "SegmentationClass" / f"{name}.png"))
+            return Sample(name, pixels, _mask(self.folder / "SegmentationClass" / f"{name}.png", len(self.labels)))
         return Sample(name, pixels, self._objects(self.folder / "Annotations" / f"{name}.xml"))
 
     def _objects(self, path: Path) -> Objects:
@@ -67,19 +69,25 @@ class Voc(Data):
             raise UserError(f"{path}: not an annotation of VOC: {error}") from None
         if strangers := sorted(set(names) - set(self.labels)):
             raise UserError(f'{path}: has the class "{strangers[0]}", which is not one of {len(self.labels)}')
+        if not all(isfinite(end) for edges in ends for end in edges):
+            raise UserError(f"{path}: not an annotation of VOC: an edge of a box is no number")
         boxes = np.array(ends, np.float32).reshape(-1, 4) - np.array([1, 1, 0, 0], np.float32)
         classes = np.array([self.labels.index(name) for name in names], np.int64)
         return Objects(boxes, classes, difficult, np.zeros(len(names), np.bool_))
 
 
-def _mask(path: Path) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
-    """A PNG with a palette, whose numbers are the classes; UserError for another one."""
+def _mask(path: Path, classes: int) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
+    """A PNG with a palette, whose numbers are the classes; UserError for another one, or for more ``classes``."""
     from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(path) as opened:
             if opened.mode not in ("P", "L"):
                 raise UserError(f"{path}: {opened.mode} pixels; a mask has the class's number per pixel")
-            return np.asarray(opened, np.uint8)
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
+            mask = np.asarray(opened, np.uint8)
+    except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UserError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    largest = int(mask[mask != UNLABELLED].max(initial=0))
+    if largest >= classes:
+        raise UserError(f"{path}: has class {largest}, but there are only {classes} classes")
+    return mask

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mnv2c.errors import OnnxError, nearest
 from mnv2c.from_onnx.external import tensor_bytes
 from mnv2c.from_onnx.naming import node_name, quoted
-from mnv2c.from_onnx.operators import DOMAINS, MAXIMUM_EXTENT, OPERATORS, SMALLEST, UNLIMITED_PADS
+from mnv2c.from_onnx.operators import DOMAINS, MAXIMUM_EXTENT, OPERATORS, SMALLEST, UNLIMITED_PADS, UNREAD
 
 if TYPE_CHECKING:
     import onnx
@@ -64,6 +64,9 @@ def _check_attributes(node: onnx.NodeProto) -> None:
     for attribute in node.attribute:
         if attribute.HasField("g") or attribute.graphs:
             raise OnnxError(f"{node_name(node)} holds a graph of its own, which is not supported")
+        only = UNREAD.get((node.op_type, attribute.name))
+        if only is not None and only != (attribute.i if isinstance(only, int) else attribute.s):
+            raise OnnxError(f"{node_name(node)}: its {attribute.name} is not supported; export the model without it")
         least = SMALLEST.get(attribute.name)
         if least is None or (attribute.name == "pads" and node.op_type in UNLIMITED_PADS):
             continue

@@ -20,6 +20,12 @@ ONLY_FOLDED = frozenset({"ConstantOfShape", "Range", "Size"})
 
 DOMAINS = frozenset({"", "ai.onnx"})
 
+UNREAD: dict[tuple[str, str], int | bytes] = {
+    ("Resize", "antialias"): 0,
+    ("Resize", "keep_aspect_ratio_policy"): b"stretch",
+}
+"""The only value of attributes that nothing behind `mnv2c.from_onnx` looks at: another would be ignored."""
+
 SMALLEST: dict[str, int] = {"strides": 1, "dilations": 1, "kernel_shape": 1, "pads": 0, "group": 1}
 """Least value of every element of these attributes."""
 

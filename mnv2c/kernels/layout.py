@@ -39,11 +39,6 @@ class Unit:
     ending: Activation | None = None
     argmax: Stage | None = None
 
-    @property
-    def leaves(self) -> Stage:
-        """The stage whose type of elements leaves the unit."""
-        return self.argmax or self.stage
-
 
 @dataclass(frozen=True)
 class Region:

@@ -65,7 +65,7 @@ def header_source(program: Program, name: str, meta: Mapping[str, object], frame
         + _macros(name.upper(), "OUTPUT", program.outputs),
         step_count=len(program.steps),
         frames=frames,
-        **_variants(name, [variant["target"]["name"] for variant in _list(meta.get("variants"))]),
+        variants=_variants(name, [variant["target"]["name"] for variant in _list(meta.get("variants"))]),
     )
 
 
@@ -73,14 +73,9 @@ def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _variants(name: str, names: list[str]) -> dict[str, str]:
-    """What the header says about kernels for several CPUs; the status continues the one before it."""
-    last = "/* the workspace is NULL, too small or not aligned */"
-    if not names:
-        return {"variants": "", "variant_status": f"       {last}"}
-    known = f",      {last}\n    {name.upper()}_E_VARIANT = 18         /* there are no kernels of that name */"
-    text = fill(VARIANTS, name=name, NAME=name.upper(), names=", ".join(names)).rstrip()
-    return {"variants": text, "variant_status": known}
+def _variants(name: str, names: list[str]) -> str:
+    """What the header says about kernels for several CPUs."""
+    return fill(VARIANTS, name=name, NAME=name.upper(), names=", ".join(names)).rstrip() if names else ""
 
 
 def example_source(program: Program, name: str) -> str:

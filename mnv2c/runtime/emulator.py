@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mnv2c.data import fill
-from mnv2c.errors import LibraryError
+from mnv2c.errors import CannotRunError, LibraryError
 from mnv2c.runtime.description import Description, Place, StepResult, Tensor, read
 
 if TYPE_CHECKING:
@@ -36,6 +36,9 @@ SOURCES = ("harness.c", "system.c", "system.h")
 
 FLAGS = ("-static", "-nostdlib", "-ffreestanding", "-fno-builtin", "-std=c99", "-fno-sanitize=undefined", "-s")
 """Without a libc: zig would first have to build one for every architecture, which takes a minute."""
+
+NO_SUCH_CPU = "status 2:"
+"""How the harness begins to say that the library refuses the CPU, NAME_E_CPU."""
 
 TIMEOUT = 600
 """Seconds after which an emulated run counts as hanging."""
@@ -95,7 +98,7 @@ def launcher(description: Description, cpu: str | None = None) -> tuple[str, ...
     """
     target = description.metadata["target"]
     if target["libc"] == FOREIGN_LIBC:
-        raise LibraryError(
+        raise CannotRunError(
             f"{description.name}: compiled for {target['triple']}, which runs on a Mac only; to check the same kernels "
             f"here, compile with --libc gnu"
         )
@@ -103,7 +106,7 @@ def launcher(description: Description, cpu: str | None = None) -> tuple[str, ...
         return ()
     qemu = find_qemu(description.arch)
     if qemu is None:
-        raise LibraryError(
+        raise CannotRunError(
             f"{description.name}: compiled for {description.arch}, but qemu-{description.arch} is missing; "
             f"install it (Debian, Ubuntu: apt-get install qemu-user), or run the library on its own device"
         )
@@ -155,7 +158,9 @@ def execute(
     except (OSError, subprocess.TimeoutExpired) as error:
         raise LibraryError(f"{description.name}: cannot be run: {error}") from error
     if done.returncode != 0:
-        raise LibraryError(f"{description.name}: {_failure(done.returncode, done.stderr)}")
+        failure = _failure(done.returncode, done.stderr)
+        kind = CannotRunError if failure.startswith(NO_SUCH_CPU) else LibraryError
+        raise kind(f"{description.name}: {failure}")
 
 
 def _execute(description: Description, mode: str, folder: Path, cpu: str | None) -> None:

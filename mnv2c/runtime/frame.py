@@ -20,6 +20,9 @@ YUV = ("BT601", "BT601_FULL", "BT709", "BT709_FULL")
 FITS = ("trained", "stretch", "letterbox", "crop")
 """The enumerations of ``NAME.h``, in their order."""
 
+UNSEEN = 255
+"""What a mask says of pixels that the network did not see: ``NAME_UNSEEN``."""
+
 CHANNELS = {"RGB": 3, "RGBA": 4, "BGR": 3}
 """Bytes per pixel of the formats whose arrays are [height, width, channels]."""
 
@@ -144,6 +147,8 @@ def rows_and_bytes(frame: Frame) -> tuple[tuple[int, int], ...]:
 def _check(frame: Frame) -> None:
     """C reads as far as width, height and format say: the arrays must hold it."""
     _number("format", frame.format, FORMATS)
+    if min(frame.width, frame.height, frame.rotation) < 0:
+        raise LibraryError(f"a frame of {frame.width}x{frame.height}, turned by {frame.rotation}: none may be negative")
     wanted = rows_and_bytes(frame)
     if len(frame.planes) != len(wanted):
         raise LibraryError(f"a frame in {frame.format} has {len(wanted)} plane(s), not {len(frame.planes)}")

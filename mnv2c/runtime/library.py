@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mnv2c.errors import LibraryError
+from mnv2c.errors import CannotRunError, LibraryError
 from mnv2c.runtime.description import Description, Place, StepResult, read
 from mnv2c.runtime.frame import Answer, CClass, CDetection, Frame, to_c
-from mnv2c.runtime.frames import FrameFunctions, aligned
+from mnv2c.runtime.frames import FrameFunctions, aligned, pointer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,6 +52,10 @@ def load(directory: str | Path, threads: int = 1, variant: str | None = None) ->
     return Library(description if variant is None else description.of(variant), threads)
 
 
+OPTIONS = {"classes": {"top"}, "boxes": {"score", "overlap"}, "mask": set[str]()}
+"""What can be asked of an answer, by its kind."""
+
+
 class Library:
     """A network with a context and an arena of its own: ``library(x)`` runs it.
 
@@ -75,7 +79,7 @@ class Library:
         self._check(
             self._function("init")(
                 self._context,
-                _address(self.arena),
+                pointer(self.arena),
                 ctypes.c_size_t(self.arena.nbytes),
                 ctypes.byref(_Threads(None, threads, None)),
                 description.abi,
@@ -103,12 +107,14 @@ class Library:
         frame = frame if isinstance(frame, Frame) else Frame.of(frame)
         kind = self.frames.kind
         run = self.frames.function("run_frame")
+        if unknown := how.keys() - OPTIONS[str(kind)]:
+            raise LibraryError(f"{self.description.name}: its answers are {kind}; leave {', '.join(unknown)} out")
         memory = aligned(int(self.description.metadata["frames"]["workspace_bytes"]), 64)
-        place = _address(memory), ctypes.c_size_t(memory.nbytes)
+        place = pointer(memory), ctypes.c_size_t(memory.nbytes)
         start, count = (self._context, ctypes.byref(to_c(frame))), ctypes.c_uint()
         if kind == "mask":
             mask = np.empty((frame.height, frame.width), np.uint8)
-            self._locked(run, *start, *place, _address(mask), ctypes.c_size_t(frame.width))
+            self._locked(run, *start, *place, pointer(mask), ctypes.c_size_t(frame.width))
             return mask
         if kind == "boxes":
             most = int(self.description.metadata["frames"]["detections"])
@@ -212,8 +218,9 @@ class Library:
         if status == OK:
             return
         reason = self._function("strerror", ctypes.c_char_p)(status).decode()
-        needs = f" ({', '.join(self.description.requires)})" if status == E_CPU else ""
-        raise LibraryError(f"{self.description.name}: {reason}{needs}")
+        if status == E_CPU:
+            raise CannotRunError(f"{self.description.name}: {reason} ({', '.join(self.description.requires)})")
+        raise LibraryError(f"{self.description.name}: {reason}")
 
 
 class _Threads(ctypes.Structure):
@@ -251,10 +258,6 @@ def _function(functions: ctypes.CDLL, description: Description, name: str, resul
     function = getattr(functions, f"{description.name}_{name}")  # unlike an item, looked up only once
     function.restype = result
     return function
-
-
-def _address(array: NDArray[Any]) -> ctypes.c_void_p:
-    return ctypes.c_void_p(array.ctypes.data)
 
 
 def _pointers(arrays: Sequence[NDArray[Any]]) -> ctypes.Array[ctypes.c_void_p]:

@@ -30,6 +30,8 @@ def write_folder(folder: Path, layout: str, seed: int, count: int, report: Repor
     """Draw ``count`` scenes into a new folder; UserError for an unknown layout, OutputError where it cannot be made."""
     if layout not in LAYOUTS:
         raise UserError(f'layout "{layout}": choose from {", ".join(LAYOUTS)}')
+    if count == 0:
+        raise UserError("count is 0; give at least 1")
     if folder.exists():
         raise OutputError(f"{folder}: is there already; remove it or name another folder")
     scenes = Scenes.pictures(LAYOUTS[layout], seed, count)

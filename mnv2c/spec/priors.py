@@ -10,13 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import inf, log, sqrt
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from mnv2c.errors import SpecError
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -193,29 +189,6 @@ def prior_maps(
         )
         for index, (rows, columns) in enumerate(feature_maps)
     )
-
-
-def prior_boxes(
-    convention: BoxConvention, feature_maps: Sequence[tuple[int, int]], image: tuple[int, int]
-) -> NDArray[np.float32]:
-    """Prior boxes float32 [N, 4] as (cx, cy, w, h) relative to the image: by map, row, column, anchor.
-
-    ``feature_maps`` are (rows, columns) of the maps, ``image`` is (height, width) in pixels. SpecError where the number
-    of maps is not the convention's.
-    """
-    import numpy as np
-
-    parts = []
-    for each in prior_maps(convention, feature_maps, image):
-        boxes = np.empty((each.rows, each.columns, len(each.sizes), 4))
-        boxes[..., 0] = (np.arange(each.columns)[None, :, None] + 0.5) * each.x_step
-        boxes[..., 1] = (np.arange(each.rows)[:, None, None] + 0.5) * each.y_step
-        boxes[..., 2:] = each.sizes
-        parts.append(boxes.reshape(-1, 4))
-    priors = np.concatenate(parts)
-    if convention.clip == "all":
-        priors = priors.clip(0, 1)
-    return priors.astype(np.float32)
 
 
 def _step(pixels: int | None, cells: int, extent: int) -> float:

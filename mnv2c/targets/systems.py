@@ -77,7 +77,6 @@ PLATFORMS: dict[tuple[str, str], Platform] = {
 }
 """Every platform by architecture and C library: ``bionic`` is Android's, ``libsystem`` that of macOS."""
 
-LIBCS = tuple(dict.fromkeys(libc for _, libc in PLATFORMS))
 ARCHITECTURES = tuple(dict.fromkeys(arch for arch, _ in PLATFORMS))
 
 

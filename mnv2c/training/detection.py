@@ -12,11 +12,11 @@ from torch.nn import functional
 
 from mnv2c import reference
 from mnv2c.evaluation import Objects, mean_precision
-from mnv2c.evaluation.boxes import detections
+from mnv2c.evaluation.boxes import detections, prior_boxes
 from mnv2c.scenes import Scene, Scenes
 from mnv2c.spec import ModelSpec, layers
 from mnv2c.spec.detector import feature_maps
-from mnv2c.spec.priors import CONVENTIONS, BoxConvention, prior_boxes
+from mnv2c.spec.priors import CONVENTIONS, BoxConvention
 from mnv2c.training.batches import Targets
 from mnv2c.training.boxes import UNDECIDED, match
 from mnv2c.training.task import Batch, Task, answers

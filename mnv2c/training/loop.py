@@ -16,7 +16,6 @@ from mnv2c.errors import OutputError, UserError
 from mnv2c.training.task import Task, to_input
 
 CLIP = 5.0  # largest norm of a gradient
-STALE = 0.1  # momentum of batch normalisation's statistics while training
 Report = Callable[[str, float], None]
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from math import isfinite
 from typing import Any
+from unicodedata import category
 
 from mnv2c.errors import SpecError, WeightsError
 from mnv2c.spec import ModelSpec, from_toml
@@ -22,6 +22,8 @@ INTERPOLATIONS = ("bilinear", "bicubic")
 CHANNELS = ("rgb", "bgr")
 FREE = ("name", "height", "image_width")  # fields of the spec that the weights do not depend on
 MOST_LABELS = 100_000
+NO_TEXT = ("Cc", "Cs")  # Unicode's control characters and halves of characters
+LARGEST = 1e6  # of a mean or deviation
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,8 @@ def _check(card: Card, path: str) -> None:
         raise WeightsError(f"{path}: says that it is a {card.task}, but its network is a {model.family}")
     if len(card.labels) != model.classes or len(card.labels) > MOST_LABELS:
         raise WeightsError(f"{path}: has {len(card.labels)} labels, but its network has {model.classes} classes")
+    if any(category(sign) in NO_TEXT for label in card.labels for sign in label):
+        raise WeightsError(f"{path}: one of its labels is no line of text: export it again")
     how = card.preprocessing
     for name, choices in (("channels", CHANNELS), ("fit", FITS), ("interpolation", INTERPOLATIONS)):
         if how.get(name) not in choices:
@@ -102,7 +106,7 @@ def _check(card: Card, path: str) -> None:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
 
 
 def contradiction(card: Card, spec: ModelSpec, stated: frozenset[str]) -> str:

@@ -110,9 +110,10 @@ def test_what_is_right_scores_one_and_what_is_not_less(task: str) -> None:
 
 def test_raw_outputs_become_answers() -> None:
     """Without a library: a network's raw numbers, put into a picture of another size."""
+    from mnv2c.evaluation.boxes import prior_boxes
     from mnv2c.spec import layers, load
     from mnv2c.spec.detector import feature_maps
-    from mnv2c.spec.priors import CONVENTIONS, prior_boxes
+    from mnv2c.spec.priors import CONVENTIONS
 
     network = Network.__new__(Network)
     network.frames = None

@@ -81,6 +81,10 @@ def test_imagenet_with_a_list(tmp_path: Path) -> None:
     (tmp_path / "labels.txt").write_text("x\ny\n")
     with pytest.raises(UserError, match="names 2 classes, but there are 3"):
         open_data(str(tmp_path), "classifier")
+    for number in ("99999999999", "-1", "²", "1.0"):
+        (tmp_path / "val.txt").write_text(f"b.JPEG {number}\n")
+        with pytest.raises(UserError, match='must be "PICTURE CLASS", a class below 100000'):
+            open_data(str(tmp_path), "classifier")
 
 
 @pytest.mark.parametrize(
@@ -90,6 +94,9 @@ def test_imagenet_with_a_list(tmp_path: Path) -> None:
         ({"images": [{"id": "x", "file_name": "a"}]}, "one of the images lacks id or file_name"),
         ({"annotations": [{"image_id": 8, "category_id": 1, "bbox": [0, 0, 1, 1]}]}, "that is not there"),
         ({"annotations": [{"image_id": 7, "category_id": 1, "bbox": [0, 0, 1]}]}, "is not four numbers"),
+        ({"annotations": [{"image_id": 7, "category_id": 1, "bbox": [0, 0, 1, "1"]}]}, "is not four numbers"),
+        ({"annotations": [{"image_id": 7, "category_id": 1, "bbox": [0, None, 1, 1]}]}, "is not four numbers"),
+        ({"annotations": [{"image_id": 7, "category_id": 1, "bbox": [0, 10**400, 1, 1]}]}, "is not four numbers"),
     ],
 )
 def test_damaged_annotations(tmp_path: Path, changes: dict[str, object], message: str) -> None:
@@ -108,7 +115,10 @@ def test_annotations_that_are_no_json(tmp_path: Path) -> None:
         open_data(str(tmp_path), "detector")
 
 
-@pytest.mark.parametrize("boxes", ["", "<bndbox><xmin>x</xmin></bndbox>", "<", "<bndbox><xmin>1</xmin></bndbox>"])
+NAN = "<bndbox><xmin>nan</xmin><ymin>1</ymin><xmax>8</xmax><ymax>6</ymax></bndbox>"
+
+
+@pytest.mark.parametrize("boxes", ["", NAN, "<bndbox><xmin>x</xmin></bndbox>", "<", "<bndbox><xmin>1</xmin></bndbox>"])
 def test_damaged_xml(tmp_path: Path, boxes: str) -> None:
     voc(tmp_path, boxes)
     with pytest.raises(UserError, match=r"a\.xml: not an annotation of VOC"):
@@ -132,6 +142,9 @@ def test_other_mistakes(tmp_path: Path) -> None:
     root = tmp_path / "VOCdevkit" / "VOC2012"
     picture(root / "SegmentationClass" / "a.png")
     with pytest.raises(UserError, match="RGB pixels; a mask has the class's number per pixel"):
+        open_data(str(tmp_path), "segmenter")[0]
+    Image.new("L", (8, 6), 77).save(root / "SegmentationClass" / "a.png")
+    with pytest.raises(UserError, match=r"a\.png: has class 77, but there are only 21 classes"):
         open_data(str(tmp_path), "segmenter")[0]
     (root / "JPEGImages" / "a.jpg").unlink()
     with pytest.raises(UserError, match="no such picture"):

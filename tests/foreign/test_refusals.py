@@ -46,6 +46,19 @@ def test_an_operator_of_another_domain_is_refused() -> None:
     assert 'node "/Conv_0" (Conv) is of the domain "com.microsoft"' in refusal(made)
 
 
+@pytest.mark.parametrize(("attribute", "value"), [("antialias", 1), ("keep_aspect_ratio_policy", "not_larger")])
+def test_a_resize_whose_attribute_would_be_ignored_is_refused(attribute: str, value: int | str) -> None:
+    sizes = {"sizes": np.array([1, 3, 4, 4], np.int64)}
+
+    def resize(**attributes: Any) -> onnx.ModelProto:
+        node = helper.make_node("Resize", ["x", "", "", "sizes"], ["y"], name="up", mode="linear", **attributes)
+        return model([node], {"x": (1, 3, 8, 8)}, {"y": (1, 3, 4, 4)}, sizes, opset=18)
+
+    parse_onnx(resize(antialias=0, keep_aspect_ratio_policy="stretch").SerializeToString(), Path("."))
+    message = f'node "up" (Resize): its {attribute} is not supported; export the model without it'
+    assert refusal(resize(**{attribute: value})) == message
+
+
 def test_a_cycle_is_refused() -> None:
     nodes = [helper.make_node("Add", ["x", "b"], ["a"], name="first"), helper.make_node("Relu", ["a"], ["b"])]
     cyclic = model(nodes, {"x": (1, 4)}, {"b": (1, 4)}, check=False)

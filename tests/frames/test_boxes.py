@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from mnv2c.evaluation.boxes import prior_boxes
 from mnv2c.frames import Boxes, Frames, Picture
 from mnv2c.runtime.frame import Frame, to_c
-from mnv2c.spec.priors import CONVENTIONS, BoxConvention, prior_boxes
+from mnv2c.spec.priors import CONVENTIONS, BoxConvention
 from tests.frames import reference
 from tests.frames.native import E_WORKSPACE, aligned, native, pointer
 
@@ -182,14 +183,15 @@ def onnx_suppression(boxes: Array, shares: Array, convention: BoxConvention) -> 
 
 
 @settings(max_examples=60)
+@example(0, 0, "crop", 8, 153)
 @given(
     st.integers(0, 10**6), st.sampled_from((0, 90, 180, 270)), st.sampled_from(("stretch", "letterbox", "crop")),
     st.integers(8, 500), st.integers(8, 500),
 )  # fmt: skip
 def test_a_thing_in_the_frame_is_found_where_it_is(seed: int, rotation: int, fit: str, width: int, height: int) -> None:
     """A box in the frame, seen by the network where the frame's pixels go, comes back within half a pixel."""
-    # Torchvision's clamp would shorten things that reach far beyond a narrow crop.
-    frames = detector("torchvision", clip_first=False, clamp=80.0)
+    # Of a narrow frame a centre crop shows so little that a thing may be larger than the convention's clamp lets be.
+    frames = detector("torchvision", clip_first=False, clamp=None)
     assert isinstance(frames.answer, Boxes)
     frame = Frame.of(np.zeros((height, width, 3), np.uint8), rotation=rotation, fit=fit)
     rng = np.random.default_rng(seed)

@@ -103,9 +103,12 @@ def test_frames_that_are_refused(compiled: Compiled) -> None:
         (Frame((pixels,), 9, 8, "XYZ"), "format 'XYZ'"),
         (Frame((pixels[:, ::2],), 4, 8), "contiguous"),
         (Frame((pixels,), 3, 2, "NV12"), "2 plane"),
+        (Frame((pixels,), 9, -8), "none may be negative"),
     ):
         with pytest.raises(LibraryError, match=message):
             library.run_frame(bad)
+    with pytest.raises(LibraryError, match="its answers are classes; leave score out"):
+        library.run_frame(pixels, score=0.5)
     for wrong in (pixels.astype(np.float32), pixels[..., 0], pixels[..., :2]):
         with pytest.raises(LibraryError, match="must be a uint8 array"):
             library.run_frame(wrong)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from mnv2c import __version__, package, targets
-from mnv2c.codegen.cpu_check import cpu_check
+from mnv2c.codegen.cpu_check import cpu_checks
 from mnv2c.codegen.entry import entry_source
 from mnv2c.codegen.selftest import Expected
 from mnv2c.errors import CompilerError
@@ -29,9 +29,9 @@ def test_the_texts_are_as_agreed(golden: Golden) -> None:
         "fake.x86-64-v4.c": fake.parts(targets.load("x86-64-v4")).entry,
         **package.build_files("fake", A76, "three steps to test with"),
         "macos.cmake": package.build_files("fake", targets.load("apple-m1"), "")["fakeConfig.cmake"],
-        "check.cortex-a7.c": "".join(cpu_check(targets.load("cortex-a7"))) + "\n",
-        "check.android-arm64.c": "".join(cpu_check(targets.load("android-arm64"))) + "\n",
-        "check.apple-m1.c": "".join(cpu_check(targets.load("apple-m1"))) + "\n",
+        "check.cortex-a7.c": "".join(cpu_checks({"cpu_has_features": targets.load("cortex-a7")})) + "\n",
+        "check.android-arm64.c": "".join(cpu_checks({"cpu_has_features": targets.load("android-arm64")})) + "\n",
+        "check.apple-m1.c": "".join(cpu_checks({"cpu_has_features": targets.load("apple-m1")})) + "\n",
     }
     for name, text in texts.items():
         golden(name, text.replace(__version__, "VERSION"))

@@ -56,7 +56,7 @@ def build(folder: Path, targets: str) -> Path:
         sources=sources,
         objects={},
         blobs={"fake_weights": fake.program().weights, "fake_json": metadata.encode() + b"\0"},
-        exports=package.exports("fake", len(variants)),
+        exports=package.exports("fake", variants=len(variants)),
         abi=package.ABI,
     )
     files = package.shared_files(target.platform.system, "fake", linked.shared)

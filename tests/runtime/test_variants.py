@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnv2c import runtime
-from mnv2c.errors import LibraryError
+from mnv2c import execution, runtime, verification
+from mnv2c.errors import CannotRunError, LibraryError
 from mnv2c.link import select_linker
 from mnv2c.link.select import static_linker
 from mnv2c.runtime import emulator
-from mnv2c.runtime.description import read
+from mnv2c.runtime.description import Description, read
 from mnv2c.targets.host import detect
 from tests.link import elf
 from tests.link.test_c_programs import STRICT
@@ -51,7 +51,7 @@ int program(int argc, char **argv)
 }
 """
 
-E_CPU, E_VARIANT = 2, 13
+E_CPU, E_VARIANT = 2, 18
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +122,22 @@ def test_wrong_names_are_told(folder: Path) -> None:
         runtime.load(folder, variant="x86-64-v5")
     with pytest.raises(LibraryError, match="has kernels for one CPU only"):
         runtime.load(fake.build(folder / "one"), variant="x86-64-v4")
+
+
+def test_only_variants_that_cannot_run_are_left_out(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def compare(directory: Path, seed: int, description: Description, machine: object) -> verification.Report:
+        if description.variant == "x86-64-v4":
+            raise fault("no")
+        return verification.Report(directory, "here", (verification.Comparison("all", "y", 0.0),))
+
+    monkeypatch.setattr(verification, "_compare", compare)
+    monkeypatch.setattr(execution, "executor", lambda where, threads, name: (read(where).of(name), None))
+    fault: type[LibraryError] = CannotRunError
+    report = verification.compare(folder)
+    assert report.passed and report.skipped == {"x86-64-v4": "no"}
+    fault = LibraryError  # a crash
+    with pytest.raises(LibraryError, match="no"):
+        verification.compare(folder)
 
 
 def test_only_public_functions_show(folder: Path) -> None:

@@ -125,3 +125,5 @@ def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"{tmp_path / 'new'}\n"
     assert len(list((tmp_path / "new" / "val").glob("*/*.png"))) == 2
     assert main(["scenes", "imagenet", "-o", str(tmp_path / "new"), "--count", "2"]) == 2
+    assert main(["scenes", "imagenet", "-o", str(tmp_path / "none"), "--count", "0"]) == 2
+    assert not (tmp_path / "none").exists()

@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 
 from mnv2c.errors import SpecError
+from mnv2c.evaluation.boxes import prior_boxes
 from mnv2c.spec import Layer, ModelSpec, layers, load
 from mnv2c.spec.cost import cost
 from mnv2c.spec.detector import feature_maps
 from mnv2c.spec.heads import FLIPS, detector_head_cost, multi_scale, padded_madds
-from mnv2c.spec.priors import CONVENTIONS, prior_boxes
+from mnv2c.spec.priors import CONVENTIONS
 from mnv2c.spec.segmenter import rates
 from mnv2c.spec.table2 import Row
 

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnv2c.errors import SpecError
-from mnv2c.spec.priors import CONVENTIONS, convention, prior_boxes
+from mnv2c.evaluation.boxes import prior_boxes
+from mnv2c.spec.priors import CONVENTIONS, convention
 from tests.weights.foreign import package
 
 MAPS_300 = [(19, 19), (10, 10), (5, 5), (3, 3), (2, 2), (1, 1)]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mnv2c.cli.main import main
-from mnv2c.compiler.pictures import told
+from mnv2c.compiler.pictures import check_overrides, told
 from mnv2c.compiler.source import read_source
 from mnv2c.errors import UserError, WeightsError
 from mnv2c.spec import describe, load, to_toml
@@ -81,6 +81,7 @@ def test_it_reaches_the_library(path: Path, tmp_path: Path) -> None:
             {"mean": (0.5, 0.5, 0.5)},
             r"--mean: the weights were trained with \[0\.5, 0\.4, 0\.3\], not \(0\.5, 0\.5, 0\.5\)",
         ),
+        ({"deviation": (1.0, 1.0, 1.0)}, r"--std: the weights were trained with .*; leave --std out"),
         ({"channels": "bgr"}, "--channels: the weights were trained with rgb, not bgr; leave --channels out"),
         ({"fit": "crop", "crop": 1.0}, "--fit: the weights were trained with stretch, not crop"),
     ],
@@ -93,6 +94,13 @@ def test_pictures_prepared_otherwise(given: dict[str, Any], message: str, path: 
     same = told(source, (), {"mean": (0.5, 0.4, 0.3), "fit": "stretch"})
     assert same.labels == ("a", "b", "ü")
     assert told(source, ("x", "y", "z"), {}).labels == ("x", "y", "z")
+
+
+def test_a_crop_keeps_the_share_that_is_known() -> None:
+    """The command line has no option for it: it is the source's, or what the family usually has."""
+    assert check_overrides({"fit": "crop"}) == {"fit": "crop"}
+    with pytest.raises(UserError, match=r"--std .*: give three numbers"):
+        check_overrides({"deviation": (-1.0, 1.0, 1.0)})
 
 
 def test_the_resolution_may_differ(path: Path, tmp_path: Path) -> None:
@@ -149,6 +157,9 @@ DAMAGED = {
     "of tomorrow": (changed({"format": 2}), "of another format than 1"),
     "no task": (changed({"task": None}), "has no proper task"),
     "labels": (changed({"labels": [1, 2, 3]}), "has no proper labels"),
+    "half a character": (changed({"labels": ["a", "\ud800", "c"]}), "one of its labels is no line of text"),
+    "end of a string": (changed({"labels": ["a", "b\0", "c"]}), "one of its labels is no line of text"),
+    "beyond float": (prepared(mean=[10**400, 0, 0]), "it must be three usable numbers"),
     "too few labels": (changed({"labels": ["a"]}), "has 1 labels, but its network has 3 classes"),
     "another task": (changed({"task": "detector"}), "says that it is a detector, but its network is a classifier"),
     "no network": (changed({"spec": "width = -1"}), "in the weights' own description: width is -1"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 from mnv2c.kernels.ir import Buffer, Index, KernelBuilder
 from mnv2c.kernels.microkernels.base import Provider
@@ -28,13 +27,6 @@ class Surroundings:
     weights: Buffer
     shape: Shape
     share: Share = WHOLE
-
-
-class StageEmitter(Protocol):
-    """Emits rows of one stage."""
-
-    def emit_rows(self, row: Index, rows: int, chunk: Index | None) -> None:
-        """Emit code for result rows [row, row + rows); ``chunk`` selects the channels in flight, if chunked."""
 
 
 def spans(extent: int, size: int) -> list[tuple[int, int, int]]:

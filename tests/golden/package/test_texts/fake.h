@@ -70,7 +70,8 @@ typedef enum fake_status {
     FAKE_E_FRAME_FORMAT = 14,   /* a frame's format, yuv, rotation or fit is none of those that exist */
     FAKE_E_FRAME_SIZE = 15,     /* a frame has no pixels, or too many to a side */
     FAKE_E_FRAME_STRIDE = 16,   /* rows of a frame or mask are longer than their stride, or beyond all memory */
-    FAKE_E_WORKSPACE = 17       /* the workspace is NULL, too small or not aligned */
+    FAKE_E_WORKSPACE = 17,      /* the workspace is NULL, too small or not aligned */
+    FAKE_E_VARIANT = 18         /* the library has no kernels of that name */
 } fake_status;
 
 /* State of one user of the library, allocated by the caller, who does not look inside. */

@@ -298,6 +298,8 @@ const char *fake_strerror(fake_status status)
         return "the stride of a frame or mask is too small, or too large for memory";
     case FAKE_E_WORKSPACE:
         return "the workspace is NULL, too small or not aligned";
+    case FAKE_E_VARIANT:
+        return "the library has no kernels of that name";
     }
     return "unknown status";
 }

@@ -318,6 +318,8 @@ const char *crew_strerror(crew_status status)
         return "the stride of a frame or mask is too small, or too large for memory";
     case CREW_E_WORKSPACE:
         return "the workspace is NULL, too small or not aligned";
+    case CREW_E_VARIANT:
+        return "the library has no kernels of that name";
     }
     return "unknown status";
 }

@@ -69,7 +69,8 @@ typedef enum crew_status {
     CREW_E_FRAME_FORMAT = 14,   /* a frame's format, yuv, rotation or fit is none of those that exist */
     CREW_E_FRAME_SIZE = 15,     /* a frame has no pixels, or too many to a side */
     CREW_E_FRAME_STRIDE = 16,   /* rows of a frame or mask are longer than their stride, or beyond all memory */
-    CREW_E_WORKSPACE = 17       /* the workspace is NULL, too small or not aligned */
+    CREW_E_WORKSPACE = 17,      /* the workspace is NULL, too small or not aligned */
+    CREW_E_VARIANT = 18         /* the library has no kernels of that name */
 } crew_status;
 
 /* State of one user of the library, allocated by the caller, who does not look inside. */
