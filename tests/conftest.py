@@ -1,4 +1,4 @@
-"""Fixtures for every test: golden files, one compiled model, and hypothesis without its clock."""
+"""Fixtures for every test: golden files, two compiled models, and hypothesis without its clock."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+from tests.sharing import once
 
 if TYPE_CHECKING:
     from mnv2c.compiler import Compiled
@@ -48,8 +50,21 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
     """
     import mnv2c
 
-    folder = tmp_path_factory.mktemp("compiled")
-    return mnv2c.compile("mobilenet_v2", output=folder, width=0.35, resolution=32, seed=1, dump=folder / "dump")
+    def make(folder: Path) -> Compiled:
+        return mnv2c.compile("mobilenet_v2", output=folder, width=0.35, resolution=32, seed=1, dump=folder / "dump")
+
+    return once(tmp_path_factory, "compiled", make)
+
+
+@pytest.fixture(scope="session")
+def compiled_for_arm(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
+    """The same network for cortex-a76. Tests must not change the folder."""
+    import mnv2c
+
+    def make(folder: Path) -> Compiled:
+        return mnv2c.compile("mobilenet_v2", "cortex-a76", output=folder, width=0.35, resolution=32, seed=1)
+
+    return once(tmp_path_factory, "compiled_for_arm", make)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

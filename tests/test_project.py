@@ -1,5 +1,6 @@
 """The repository as a whole: set-up, README, version, packaging, start-up time."""
 
+import argparse
 import re
 import statistics
 import subprocess
@@ -102,6 +103,17 @@ def test_the_commands_of_the_readme_parse() -> None:
 def test_the_readme_names_every_verb_and_target() -> None:
     assert all(f"`mnv2c {verb}" in README for verb in VERBS)
     assert all(f"`{path.stem}`" in README for path in (ROOT / "targets").glob("*.toml"))
+
+
+def test_the_readme_names_every_option() -> None:
+    table = README.split("| option | of | says |")[1].split("\n## ")[0]
+    named = set(re.findall(r"`(--[\w-]+)", table))
+    for verb, parser in build_parser().verbs().items():
+        options = {
+            word for action in parser._actions if action.help != argparse.SUPPRESS for word in action.option_strings
+        }
+        missing = {word for word in options if word.startswith("--")} - named - {"--help"}
+        assert not missing, f"{verb} has {missing}"
 
 
 def test_paths_in_the_documents_exist() -> None:

@@ -13,7 +13,7 @@ from tvm import relax
 from mnv2c.passes.base import bindings, is_call, is_float32, shape_of
 from mnv2c.passes.convolutions import use_counts
 from mnv2c.passes.outline import Group, outline
-from mnv2c.plan.resampling import Coordinates
+from mnv2c.plan.resampling import coordinates
 
 LABELS = ("uint8", "int32", "int64")
 
@@ -50,8 +50,9 @@ def is_linear(value: Any) -> bool:
     if not is_call(value, "relax.image.resize2d") or not is_float32(value.args[0]) or shape_of(value.args[0])[0] != 1:
         return False
     attributes = value.attrs
-    known = str(attributes.coordinate_transformation_mode) in tuple(Coordinates)
-    return str(attributes.method) == "linear" and str(attributes.layout) == "NHWC" and known
+    if str(attributes.method) != "linear" or str(attributes.layout) != "NHWC":
+        return False
+    return coordinates(str(attributes.coordinate_transformation_mode), shape_of(value)[1:3]) is not None
 
 
 def _image_before(call: Any, uses: Any, values: Any) -> list[Any] | None:

@@ -6,6 +6,7 @@ inputs without any rounding; only the weight of the second one is rounded, once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -16,6 +17,16 @@ class Coordinates(StrEnum):
     ALIGN_CORNERS = "align_corners"
     HALF_PIXEL = "half_pixel"
     ASYMMETRIC = "asymmetric"
+
+
+def coordinates(name: str, outputs: Sequence[int]) -> Coordinates | None:
+    """What ONNX calls ``name`` for so many output rows and columns; None for what no kernel computes.
+
+    ``pytorch_half_pixel``, which PyTorch exports, differs from ``half_pixel`` for a single output only: that lies at 0.
+    """
+    if name == "pytorch_half_pixel":
+        return Coordinates.HALF_PIXEL if min(outputs) > 1 else None
+    return Coordinates(name) if name in tuple(Coordinates) else None
 
 
 @dataclass(frozen=True)

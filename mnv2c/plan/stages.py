@@ -11,7 +11,7 @@ from mnv2c.errors import CompilerError
 from mnv2c.passes.base import bindings, constant_value, is_call, shape_of
 from mnv2c.plan.chain import Activation, Chain, Order, Shape, Stage, StageKind, Window, input_name
 from mnv2c.plan.network import Array
-from mnv2c.plan.resampling import Coordinates
+from mnv2c.plan.resampling import coordinates
 
 WeightedStages = dict[str, tuple[Array, Array]]
 
@@ -65,7 +65,8 @@ class _Reader:
             self._replace(name, activation=Activation(low, self._scalar(value)))
         elif is_call(value, "relax.image.resize2d"):
             name = self._add_stage(variable, StageKind.RESIZE, (self.owner[value.args[0]],), Window())
-            self._replace(name, coordinates=Coordinates(str(value.attrs.coordinate_transformation_mode)))
+            how = str(value.attrs.coordinate_transformation_mode)
+            self._replace(name, coordinates=coordinates(how, shape_of(value)[1:3]))
         elif is_call(value, "relax.argmax"):
             self._add_argmax(variable, value)
         elif is_call(value, "relax.astype"):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+if TYPE_CHECKING:
+    from mnv2c.compiler import Compiled
+
 
 @pytest.fixture(scope="session")
-def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def network(compiled_for_arm: Compiled) -> Path:
     """The smallest network for an ARM CPU. Tests must not change the folder."""
-    import mnv2c
-
-    folder = tmp_path_factory.mktemp("counted")
-    mnv2c.compile("mobilenet_v2", "cortex-a76", output=folder, width=0.35, resolution=32, seed=1)
-    return folder
+    return compiled_for_arm.directory

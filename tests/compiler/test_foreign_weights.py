@@ -16,6 +16,7 @@ from mnv2c.errors import UserError
 from mnv2c.spec import describe, from_toml, load
 from mnv2c.weights import SOURCES, random_weights, write
 from mnv2c.weights.source import names
+from tests.sharing import once
 
 SMALLEST = {"width": 0.35, "resolution": 32}
 OPTIONS = ["--width", "0.35", "--resolution", "32"]
@@ -30,9 +31,11 @@ def checkpoint(path: Path, source: str, classes: int) -> Path:
 
 @pytest.fixture(scope="module")
 def from_hf(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
-    folder = tmp_path_factory.mktemp("from_hf")
-    weights = checkpoint(folder / "w.safetensors", "hf", 1001)
-    return mnv2c.compile("mobilenet_v2", output=folder / "out", weights=weights, **SMALLEST)
+    def make(folder: Path) -> Compiled:
+        weights = checkpoint(folder / "w.safetensors", "hf", 1001)
+        return mnv2c.compile("mobilenet_v2", output=folder / "out", weights=weights, **SMALLEST)
+
+    return once(tmp_path_factory, "from_hf", make)
 
 
 def test_the_metadata_says_what_the_weights_need(from_hf: Compiled) -> None:

@@ -18,6 +18,7 @@ from mnv2c.compiler import Compiled
 from mnv2c.errors import LibraryError, UserError
 from mnv2c.runtime import ClassScore, Detection, Frame
 from tests.frames import reference
+from tests.sharing import once
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURE = ROOT / "examples" / "picture.png"
@@ -26,27 +27,34 @@ GCC = shutil.which("gcc")
 
 @pytest.fixture(scope="session")
 def detector(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
-    folder = tmp_path_factory.mktemp("detector")
-    labels = folder.parent / "labels.txt"
-    labels.write_text("".join(f"thing {index}\n" for index in range(1, 7)))
-    return mnv2c.compile(
-        "ssdlite_mobilenet_v2", output=folder, width=0.35, resolution="64x96", classes=7, labels=labels
-    )
+    def make(folder: Path) -> Compiled:
+        labels = folder.with_suffix(".labels")
+        labels.write_text("".join(f"thing {index}\n" for index in range(1, 7)))
+        return mnv2c.compile(
+            "ssdlite_mobilenet_v2", output=folder, width=0.35, resolution="64x96", classes=7, labels=labels
+        )
+
+    return once(tmp_path_factory, "detector", make)
 
 
 @pytest.fixture(scope="session")
 def segmenter(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
-    return mnv2c.compile(
-        "deeplabv3_mobilenet_v2", output=tmp_path_factory.mktemp("mask"), width=0.35, resolution="33x49", classes=5
-    )
+    def make(folder: Path) -> Compiled:
+        return mnv2c.compile("deeplabv3_mobilenet_v2", output=folder, width=0.35, resolution="33x49", classes=5)
+
+    return once(tmp_path_factory, "segmenter", make)
 
 
 @pytest.fixture(scope="session")
 def logits(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
-    folder = tmp_path_factory.mktemp("logits")
-    model = folder.parent / "logits.toml"
-    model.write_text('name="deep"\nfamily="segmenter"\nwidth=0.35\nresolution="33x49"\nclasses=5\noutput="logits"\n')
-    return mnv2c.compile(model, output=folder)
+    def make(folder: Path) -> Compiled:
+        model = folder.with_suffix(".toml")
+        model.write_text(
+            'name="deep"\nfamily="segmenter"\nwidth=0.35\nresolution="33x49"\nclasses=5\noutput="logits"\n'
+        )
+        return mnv2c.compile(model, output=folder)
+
+    return once(tmp_path_factory, "logits", make)
 
 
 def frame(rotation: int = 0) -> Frame:
@@ -205,7 +213,6 @@ def test_labels_and_preprocessing_that_cannot_be(tmp_path: Path) -> None:
 
 
 @pytest.mark.emulated
-def test_a_library_for_another_cpu_answers_through_the_same_c(tmp_path: Path) -> None:
-    folder = mnv2c.compile("mobilenet_v2", "cortex-a76", output=tmp_path, width=0.35, resolution=32, seed=1).directory
-    (answer,) = mnv2c.run(folder, [PICTURE])
+def test_a_library_for_another_cpu_answers_through_the_same_c(compiled_for_arm: Compiled) -> None:
+    (answer,) = mnv2c.run(compiled_for_arm.directory, [PICTURE])
     assert answer.emulated and answer.best and len(answer.best) == 5

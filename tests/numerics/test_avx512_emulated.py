@@ -13,6 +13,7 @@ from mnv2c.verification import compare
 from tests.numerics import bochs
 from tests.numerics.building import AVX512
 from tests.numerics.matrix import Case, pairwise
+from tests.sharing import once
 
 SMALL = Case(AVX512, 0.35, (96, 96), "symmetric", 32, "linear", "bottleneck")
 ODD = Case(AVX512, 1.0, (97, 131), "tf_same", 32, "linear", "bottleneck")
@@ -21,7 +22,7 @@ CASES = list(dict.fromkeys((ODD, *(case for case in pairwise() if case.target ==
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(SMALL, tmp_path_factory.mktemp("avx512"))
+    return once(tmp_path_factory, "avx512", lambda folder: build(SMALL, folder))
 
 
 @pytest.fixture(autouse=True)
@@ -36,9 +37,7 @@ def build(case: Case, folder: Path) -> Path:
     return compile_model(spec, AVX512, output=folder / "library", name="net").directory
 
 
-@pytest.mark.parametrize("case", [SMALL, *(pytest.param(case, marks=pytest.mark.slow) for case in CASES)], ids=str)
-def test_every_step_equals_the_reference(case: Case, tmp_path: Path) -> None:
-    library = build(case, tmp_path)
+def check(case: Case, library: Path) -> None:
     machine = bochs.Bochs(library)
     report = compare(library, machine=machine)
     print(f"\n{case} on {report.where}: {machine.seconds:.1f} s, largest error {report.max_rel_error:.1e}")
@@ -50,6 +49,16 @@ def test_every_step_equals_the_reference(case: Case, tmp_path: Path) -> None:
     steps = [entry["name"] for entry in (*meta["chains"], *meta["fallbacks"])]
     assert {item.step for item in report.comparisons} == {*steps, "whole run"}
     machine.selftest()
+
+
+def test_every_step_equals_the_reference(small: Path) -> None:
+    check(SMALL, small)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_every_step_of_more_cases_equals_the_reference(case: Case, tmp_path: Path) -> None:
+    check(case, build(case, tmp_path))
 
 
 @pytest.mark.parametrize(

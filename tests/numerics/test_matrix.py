@@ -13,6 +13,11 @@ from tests.numerics import building
 from tests.numerics.matrix import CHOICES, Case, everything, pairwise
 
 SUBSET = pairwise()
+CHEAPEST = [
+    min((case for case in SUBSET if case.target == target), key=lambda case: case.effort)
+    for target in CHOICES["target"]
+]
+"""One case per target, for which joins are also left out: then the result of every bottleneck is seen by itself."""
 
 
 def parameters(cases: list[Case]) -> list[Any]:
@@ -20,15 +25,11 @@ def parameters(cases: list[Case]) -> list[Any]:
     return [pytest.param(case, marks=marks[case.emulated], id=str(case)) for case in cases]
 
 
-def check(case: Case, folder: Path) -> None:
+def check(case: Case, folder: Path, *, separate: bool) -> None:
+    """Every result against the reference; with ``separate`` kernels that is every bottleneck's."""
     if not case.emulated and building.platform.machine() != "x86_64" and emulator.find_qemu("x86_64") is None:
         pytest.skip(f"neither an x86-64 machine nor qemu-x86_64: NOT run: {case}")
-    check_library(building.build(case, folder, join=False), case, separate=True)
-    check_library(building.build(case, folder), case, separate=False)
-
-
-def check_library(library: Path, case: Case, separate: bool) -> None:
-    """Every result against the reference; with ``separate`` kernels that is every bottleneck's."""
+    library = building.build(case, folder, join=not separate)
     report = compare(library)
     report.raise_if_failed()
     assert report.max_rel_error <= 1e-4 == tolerance.FLOAT32
@@ -45,13 +46,25 @@ def check_library(library: Path, case: Case, separate: bool) -> None:
 
 @pytest.mark.parametrize("case", parameters(SUBSET))
 def test_every_step_equals_the_reference(case: Case, tmp_path: Path) -> None:
-    check(case, tmp_path)
+    check(case, tmp_path, separate=False)
+
+
+@pytest.mark.parametrize("case", parameters(CHEAPEST))
+def test_every_bottleneck_equals_the_reference(case: Case, tmp_path: Path) -> None:
+    check(case, tmp_path, separate=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", parameters([case for case in SUBSET if case not in CHEAPEST]))
+def test_every_bottleneck_of_more_cases_equals_the_reference(case: Case, tmp_path: Path) -> None:
+    check(case, tmp_path, separate=True)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", parameters([case for case in everything() if case not in SUBSET]))
 def test_every_step_of_the_full_product_equals_the_reference(case: Case, tmp_path: Path) -> None:
-    check(case, tmp_path)
+    check(case, tmp_path, separate=True)
+    check(case, tmp_path, separate=False)
 
 
 def test_avx512_code_runs_on_a_cpu_that_has_it() -> None:

@@ -13,6 +13,7 @@ from mnv2c.compiler import compile_model
 from mnv2c.errors import UserError
 from mnv2c.runtime.description import read
 from mnv2c.verification import compare, random_inputs
+from tests.sharing import once
 
 
 def build(folder: Path, threads: int, target: str = "host") -> Path:
@@ -39,7 +40,7 @@ def check(folder: Path, threads: int) -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(tmp_path_factory.mktemp("four"), 4)
+    return once(tmp_path_factory, "four_threads", lambda folder: build(folder, 4))
 
 
 def test_four_threads(folder: Path) -> None:

@@ -28,7 +28,7 @@ def check(folder: Path, target: str, width: float, resolution: int) -> None:
     shutil.rmtree(folder)  # thirty libraries with their references are a gigabyte
 
 
-@pytest.mark.parametrize(("width", "resolution"), product(WIDTHS, RESOLUTIONS))
+@pytest.mark.parametrize(("width", "resolution"), list(product(WIDTHS, RESOLUTIONS)))
 def test_here(tmp_path: Path, width: float, resolution: int) -> None:
     check(tmp_path / "net", "host", width, resolution)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mnv2c.plan.chain import Shape, Stage, StageKind, Window
 from mnv2c.plan.clipping import column_ranges, inside_share
-from mnv2c.plan.resampling import Axis, Coordinates
+from mnv2c.plan.resampling import Axis, Coordinates, coordinates
 
 extents = st.integers(1, 140)
 axes = st.builds(Axis, extents, extents, st.sampled_from(list(Coordinates)))
@@ -27,6 +27,13 @@ def place(axis: Axis, output: int) -> Fraction:
         case Coordinates.ASYMMETRIC:
             at = output / scale
     return min(max(at, Fraction(0)), Fraction(axis.inputs - 1))
+
+
+def test_the_names_that_onnx_has() -> None:
+    assert [coordinates(str(how), (1, 1)) for how in Coordinates] == list(Coordinates)
+    assert coordinates("pytorch_half_pixel", (2, 65)) is Coordinates.HALF_PIXEL
+    assert coordinates("pytorch_half_pixel", (1, 65)) is None
+    assert coordinates("tf_crop_and_resize", (2, 2)) is None
 
 
 @given(axes)

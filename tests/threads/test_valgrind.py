@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from mnv2c.compiler import compile_model
+from tests.sharing import once
 
 VALGRIND, GCC = shutil.which("valgrind"), shutil.which("gcc")
 TARGET = {"x86_64": "x86-64-v3", "aarch64": "aarch64"}.get(platform.machine(), "")
@@ -56,7 +57,7 @@ def look(folder: Path, tool: str, mode: str) -> tuple[int, str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(tmp_path_factory.mktemp("checked"), width=0.35, resolution=32)
+    return once(tmp_path_factory, "valgrind", lambda folder: build(folder, width=0.35, resolution=32))
 
 
 @pytest.mark.parametrize(
