@@ -143,8 +143,7 @@ def _chunk(chain: Chain, unit: VectorUnit, budget: int) -> tuple[int, Tile]:
         pixels = expand.shape.pixels if expand.shape.pixels <= WHOLE_PIXELS else expand.shape.columns
         depth = chain.inputs[0].channels
         _, tile = fastest_tile(unit, pixels, chunk, depth, chunk // unit.lanes)
-        close = unit.gathers and expand.shape.pixels <= WHOLE_PIXELS  # blocks near enough for one pair of loads
-        return chunk, replace(tile, unroll=_unroll(depth, unit.ring_unroll if close else unit.unroll))
+        return chunk, replace(tile, unroll=_unroll(depth, unit.ring_unroll if unit.gathers else unit.unroll))
     return 0, _best_tile(chain, expand, 0, unit)
 
 

@@ -76,12 +76,24 @@ class MatrixStage:
 
     def emit_rows(self, row: Index, rows: int, chunk: Index | None) -> None:
         """Emit result rows [row, row + rows), joined into one span of pixels where that fills the tiles better."""
-        joined = rows == 1 or self.pool or self._joins()
+        joined = rows == 1 or self.pool or (self._joins() and not self._keeps_weights(rows))
         if joined:
             self._emit_span(row, rows, chunk)
             return
         with self.at.k.loop(rows, "row") as index:
             self._emit_span(self.at.k.bind(row + index, "row"), 1, chunk)
+
+    def _keeps_weights(self, rows: int) -> bool:
+        """Whether all weights serve a row before the next: of weights and pixels the fewer are read again and again.
+
+        They stay in the first-level cache, which both together might not. Weights that are prefetched come from
+        further away, and smaller images, or those without gaps, are cut into tiles across the ends of rows.
+        """
+        columns = self.at.stage.shape.columns
+        if self.prefetch or self._linear() or rows * columns <= STATIC_PIXELS:
+            return False
+        made = min(result.layout.channels for result in self.at.results)
+        return made < rows * columns  # both have as many values of K
 
     def _planes(self) -> tuple[Plane, ...]:
         extra = (self.residual,) if self.residual else ()
