@@ -77,11 +77,13 @@ def analytic_schedule(
 
 
 def chunked(chain: Chain, unit: VectorUnit, budget: int, element_bytes: int = 4) -> Iterator[ChainSchedule]:
-    """Yield the schedule whose channels in flight fit ``budget`` bytes, if whole tiles cut the expanded channels."""
-    chunk, tile = _chunk(chain, unit, budget // element_bytes)
-    if chunk:
-        rows = _rows(chain)
-        others = (_best_tile(chain, stage, rows, unit) for stage in matrix_stages(chain)[1:])
+    """Yield schedules whose channels in flight fit ``budget`` bytes, if whole tiles cut the expanded channels.
+
+    The largest chunk comes first, then smaller ones whose tiles are faster.
+    """
+    rows = _rows(chain)
+    others = [_best_tile(chain, stage, rows, unit) for stage in matrix_stages(chain)[1:]]
+    for chunk, tile in _chunks(chain, unit, budget // element_bytes):
         yield ChainSchedule(0, chunk, (tile, *others), _depthwise_tiles(chain, unit), unit.prefetches)
 
 
@@ -128,24 +130,27 @@ def may_chunk(chain: Chain) -> bool:
     return kinds == [StageKind.EXPAND, StageKind.DEPTHWISE, StageKind.PROJECT] and len(chain.outputs) == 1
 
 
-def _chunk(chain: Chain, unit: VectorUnit, budget: int) -> tuple[int, Tile]:
-    """Return the largest chunk whose expanded and depthwise rows fit ``budget`` elements, and a tile that divides it.
+def _chunks(chain: Chain, unit: VectorUnit, budget: int) -> Iterator[tuple[int, Tile]]:
+    """Yield chunks whose expanded and depthwise rows fit ``budget`` elements, each with a tile that divides it.
 
-    (0, tile) when no chunk of whole tiles divides the channels.
+    The largest one comes first, then those whose tiles are faster than those of all larger ones, which pays where a
+    tile has few vectors: with by-element products 5x4 instead of 5x3.
     """
     expand, depthwise = chain.stage("expand"), chain.stage("depthwise")
     padded = -(-expand.shape.channels // unit.lanes) * unit.lanes
     (top, bottom), (left, right) = depthwise.window.padding
     ring = (expand.shape.rows + top + bottom) * (expand.shape.columns + left + right) + depthwise.shape.pixels
-    for chunk in range(padded // unit.lanes * unit.lanes, 0, -unit.lanes):
+    pixels, depth = span(chain, expand, 0), chain.inputs[0].channels
+    least = inf
+    for chunk in range(padded, 0, -unit.lanes):
         if padded % chunk or (chunk * ring > budget and chunk > 4 * unit.lanes):
             continue
-        pixels = expand.shape.pixels if expand.shape.pixels <= WHOLE_PIXELS else expand.shape.columns
-        depth = chain.inputs[0].channels
-        _, tile = fastest_tile(unit, pixels, chunk, depth, chunk // unit.lanes)
-        close = unit.gathers and expand.shape.pixels <= WHOLE_PIXELS  # blocks near enough for one pair of loads
-        return chunk, replace(tile, unroll=_unroll(depth, unit.ring_unroll if close else unit.unroll))
-    return 0, _best_tile(chain, expand, 0, unit)
+        cycles, tile = fastest_tile(unit, pixels, chunk, depth, chunk // unit.lanes)
+        if cycles / chunk < least:
+            least = cycles / chunk
+            yield chunk, replace(tile, unroll=_unroll(depth, unit.ring_unroll if unit.gathers else unit.unroll))
+        if least < inf and not unit.gathers:
+            return
 
 
 def _best_tile(chain: Chain, stage: Stage, rows: int, unit: VectorUnit) -> Tile:

@@ -118,7 +118,10 @@ class Provider:
         starts: Sequence[Value],
         stride: int,
     ) -> list[Value]:
-        """Add windows of vectors to ``starts``, one per neighbour: a row per base, ``weights`` by row and column."""
+        """Add windows of vectors to ``starts``, one per neighbour: a row per base, ``weights`` by row and column.
+
+        With dilation the columns have gaps.
+        """
         raise NotImplementedError
 
 

@@ -62,7 +62,7 @@ class StreamedProvider(ByElementProvider):
         stride: int,
     ) -> list[Value]:
         """Walk the rows by pointers; a load is asked for while the pixels of the one before are used."""
-        columns = len(weights) // len(bases)
+        columns = 1 + max(column for _, column in weights)
         cursors = [Cursor(k, buffer, base) for base in bases]
         sums = [k.register(self.dtype, self.lanes) for _ in starts]
         for register, start in zip(sums, starts, strict=True):

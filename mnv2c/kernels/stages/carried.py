@@ -67,9 +67,10 @@ class CarriedDepthwise:
             k.bind(k.load(self.at.weights, weights + index * lanes, lanes), "weight")
             for index in range(window.taps + 1)
         ]
-        blocked = lanes == self.at.sources[0].layout.block and window.dilation[1] == 1
+        blocked = lanes == self.at.sources[0].layout.block
         for first, count in columns_of(k, self.at.stage.shape.columns, self.pixels, "pixels"):
-            if blocked and self.at.provider.has_window(count, window.taps):
+            dense = window.dilation[1] <= count  # else pixels between those of the windows lie unused
+            if blocked and dense and self.at.provider.has_window(count, window.taps):
                 self._emit_windows(count, first, local, channel, vectors, rows)
                 continue
             for start in range(0, count, self.group):
@@ -126,7 +127,7 @@ class CarriedDepthwise:
             if ahead and oldest > 0 and not taps:
                 continue
             weights = {
-                (number, column): vectors[1 + tap * window.kernel[1] + column]
+                (number, column * window.dilation[1]): vectors[1 + tap * window.kernel[1] + column]
                 for number, (_, tap) in enumerate(taps)
                 for column in range(window.kernel[1])
             }

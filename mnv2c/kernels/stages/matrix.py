@@ -76,12 +76,23 @@ class MatrixStage:
 
     def emit_rows(self, row: Index, rows: int, chunk: Index | None) -> None:
         """Emit result rows [row, row + rows), joined into one span of pixels where that fills the tiles better."""
-        joined = rows == 1 or self.pool or self._joins()
+        joined = rows == 1 or self.pool or (self._joins() and (self._linear() or not self._keeps_weights(rows)))
         if joined:
             self._emit_span(row, rows, chunk)
             return
         with self.at.k.loop(rows, "row") as index:
             self._emit_span(self.at.k.bind(row + index, "row"), 1, chunk)
+
+    def _keeps_weights(self, rows: int) -> bool:
+        """Whether all weights serve some pixels before the next ones: the fewer of both are read again and again.
+
+        They stay in the first-level cache, which both together might not. Weights that are prefetched come from
+        further away, and the tiles of a small image are written out one by one.
+        """
+        pixels = rows * self.at.stage.shape.columns
+        if self.prefetch or self.pool or rows == 1 or pixels <= STATIC_PIXELS:
+            return False
+        return min(result.layout.channels for result in self.at.results) < pixels  # both have as many values of K
 
     def _planes(self) -> tuple[Plane, ...]:
         extra = (self.residual,) if self.residual else ()
@@ -131,6 +142,11 @@ class MatrixStage:
         k = self.at.k
         sources = self._source_rows(row)
         bases = {id(plane): plane.row(k, row) for plane in self._planes()[1:]}
+        if self._linear() and self._keeps_weights(rows):
+            for first, size, _, _ in self._pixel_tiles(rows):
+                for columns in self._column_tiles(chunk):
+                    self._store(self._multiply(columns, sources, first, size, bases, chunk), columns, first, bases)
+            return
         for columns in self._column_tiles(chunk):
             means = Means(self.at, columns.channel, columns.widths, self.ending) if self.pool else None
             if means is not None:
@@ -218,7 +234,7 @@ class MatrixStage:
         size: int,
         bases: dict[int, Index],
         chunk: Index | None,
-        prefetch: Prefetch | None,
+        prefetch: Prefetch | None = None,
         stream: Stream | None = None,
     ) -> MatrixTile:
         """Fill one register tile: the products of the whole window, and the bias before or after them.
