@@ -54,7 +54,7 @@ def test_torch_runs_the_reference_module(model: str, tmp_path: Path) -> None:
 
 
 def test_ncnn_says_why_it_has_no_masks(tmp_path: Path) -> None:
-    with pytest.raises(UnavailableError, match='no argmax over the channels.*output = "logits"'):
+    with pytest.raises(UnavailableError, match=r'no argmax over the channels.*output = "logits"'):
         ncnn.convert(job(tmp_path, "deeplabv3_mobilenet_v2"))
 
 
