@@ -12,35 +12,57 @@ import argparse
 import json
 import platform
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import mnv2c
-from mnv2c import api
+from mnv2c import api, spec
 from mnv2c.benchmark.peers import PEERS, chosen
 from mnv2c.progress import progress
+
+TASKS = {"ssdlite_mobilenet_v2": "SSDLite", "deeplabv3_mobilenet_v2": "DeepLabv3"}
 
 
 @dataclass(frozen=True)
 class Network:
-    """A width and a resolution of MobileNetV2."""
+    """A model of the zoo with a width and a resolution; ``output`` is a segmenter's, "mask" or "logits"."""
 
     width: float
     resolution: int
+    model: str = "mobilenet_v2"
+    output: str = ""
 
     @property
     def title(self) -> str:
-        """As the paper writes it."""
-        return f"{self.width}, {self.resolution}"
+        """As the paper writes it: width and resolution of a classifier, which need no name; name and resolution."""
+        if self.model not in TASKS:
+            return f"{self.width}, {self.resolution}"
+        return ", ".join(filter(None, (TASKS[self.model], str(self.resolution), self.output)))
+
+    @property
+    def folder(self) -> str:
+        """Where it is compiled."""
+        return "-".join(filter(None, (self.model, f"{self.width:g}", str(self.resolution), self.output)))
 
 
 LARGE = Network(1.0, 224)
-HOST = (LARGE, Network(0.35, 224), Network(1.0, 96))
-ARM = ((LARGE, "cortex-a76"), (LARGE, "cortex-a72"), (LARGE, "cortex-a53"), *((net, "cortex-a76") for net in HOST[1:]))
-SIZES = (*HOST, Network(1.4, 224))
+CLASSIFIERS = (LARGE, Network(0.5, 224), Network(0.35, 224), Network(1.0, 96))
+TASK_NETWORKS = (
+    Network(1.0, 320, "ssdlite_mobilenet_v2"),
+    Network(1.0, 513, "deeplabv3_mobilenet_v2", "logits"),
+    Network(1.0, 513, "deeplabv3_mobilenet_v2", "mask"),
+)
+HOST = (*CLASSIFIERS, *TASK_NETWORKS)
+ARM = (
+    (LARGE, "cortex-a76"),
+    (LARGE, "cortex-a72"),
+    (LARGE, "cortex-a53"),
+    *((network, "cortex-a76") for network in (*CLASSIFIERS[2:], *TASK_NETWORKS)),
+)
+SIZES = (LARGE, Network(0.35, 224), Network(1.0, 96), Network(1.4, 224), *TASK_NETWORKS)
 ARM_PEERS = ((LARGE, "cortex-a76"),)
 """Where the peers are counted too, which takes two minutes each."""
 
@@ -50,16 +72,15 @@ COUNTS = ("instructions", "loads", "stores", "l1_misses", "l2_misses")
 @cache
 def compiled(network: Network, target: str, output: Path) -> Path:
     """Compile a network, once per run: a library left by an earlier one may be of older code."""
-    folder = output / f"{network.width:g}-{network.resolution}-{target}"
+    folder = output / f"{network.folder}-{target}"
+    described = spec.load(network.model, width=network.width, resolution=network.resolution)
+    if network.output:
+        described = replace(described, output=network.output)
+    description = output / f"{network.folder}.toml"
+    output.mkdir(parents=True, exist_ok=True)
+    description.write_text(spec.to_toml(described), encoding="utf-8")
     with progress() as report:
-        mnv2c.compile(
-            "mobilenet_v2",
-            target,
-            output=folder,
-            width=network.width,
-            resolution=network.resolution,
-            progress=report,
-        )
+        mnv2c.compile(description, target, output=folder, progress=report)
     return folder
 
 
@@ -84,6 +105,11 @@ def host(output: Path, against: str, repeat: int, figures: dict[str, Any]) -> st
         with progress() as report:
             results[network] = [mnv2c.bench(folder, against=against, progress=report).as_dict() for _ in range(repeat)]
     figures["host"] = {network.title: found for network, found in results.items()}
+    return host_table(results, repeat)
+
+
+def host_table(results: dict[Network, list[dict[str, Any]]], repeat: int) -> str:
+    """The table of what ``mnv2c bench`` found in ``repeat`` runs for every network, and what to know about it."""
     peers = list(dict.fromkeys(name for found in results.values() for run in found for name in run["peers"]))
     rows = []
     for network, found in results.items():
@@ -96,16 +122,25 @@ def host(output: Path, against: str, repeat: int, figures: dict[str, Any]) -> st
                 *(ranged(values) for values in ratios),
             ]
         )
-    first = next(iter(results.values()))[0]
-    versions = ", ".join(peer["version"] for peer in first["peers"].values())
-    missing = "".join(f"{name}: {reason}\n" for name, reason in first["missing"].items())
-    machine, spread = first["machine"], max(run["spread"] for found in results.values() for run in found)
+    runs = [run for found in results.values() for run in found]
+    first = runs[0]
+    versions = ", ".join({name: peer["version"] for run in runs for name, peer in run["peers"].items()}.values())
+    machine, spread = first["machine"], max(run["spread"] for run in runs)
     return (
         table(["network", "median", "of FMA peak", *(f"/ {name}" for name in peers)], rows)
         + f"\n{machine['cpu']}, {machine['cores']} cores usable, {first['target']}, {first['threads']} thread; "
         + f"{repeat} runs of {first['rounds']} rounds; slowest round up to {spread:.0%} over the fastest.\n{versions}\n"
-        + missing
+        + missing_peers(results)
     )
+
+
+def missing_peers(results: dict[Network, list[dict[str, Any]]]) -> str:
+    """A line for every peer that did not take part, and for which networks."""
+    networks: dict[tuple[str, str], list[str]] = {}
+    for network, found in results.items():
+        for name, reason in dict.fromkeys(item for run in found for item in run["missing"].items()):
+            networks.setdefault((name, reason), []).append(network.title)
+    return "".join(f"{name} ({'; '.join(titles)}): {reason}\n" for (name, reason), titles in networks.items())
 
 
 def arm(output: Path, against: str, figures: dict[str, Any]) -> str:

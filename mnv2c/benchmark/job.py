@@ -56,10 +56,6 @@ class Job:
         """The weights by mnv2c's names; UnavailableError where the network is no model of mnv2c's own."""
         if not self.spec:
             raise UnavailableError("runs mnv2c's own models only, and this library was made from an ONNX file")
-        from mnv2c.spec import from_toml
-
-        if (family := from_toml(self.spec).family) != "classifier":
-            raise UnavailableError(f"runs mnv2c's own classifiers only, and this library is a {family}")
         with np.load(self.folder / "weights.npz") as file:
             return dict(file)
 

@@ -14,8 +14,8 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {"relu6": nn.ReLU6, "relu": nn.ReLU, "
 class Convolution(nn.Module):
     """Convolution without bias, batch normalisation, and an activation: "relu6", "relu" or "linear".
 
-    Under "symmetric" padding PyTorch's own padding is used; under "tf_same" the padding follows from the size of the
-    input at hand.
+    Under "symmetric" padding PyTorch's own padding is used; under "tf_same" the padding of a stride follows from the
+    size of the input at hand. Without a stride the two are the same.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class Convolution(nn.Module):
         epsilon: float | None = None,
     ) -> None:
         super().__init__()
-        self.same = spec.padding == "tf_same" and kernel > 1
+        self.same = spec.padding == "tf_same" and kernel > 1 and stride > 1
         self.conv = nn.Conv2d(
             inputs,
             outputs,

@@ -49,11 +49,12 @@ class Segmenter(Body):
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Map an image of the module's layout to the mask or the logits."""
         x, _ = self.features(image)
-        whole = self.head_image(x.mean((2, 3), keepdim=True)).expand(-1, -1, *x.shape[2:])
+        whole = self.head_image(x.mean((2, 3), keepdim=True))
+        whole = functional.interpolate(whole, x.shape[2:], mode="bilinear")  # of one pixel, as in TensorFlow's DeepLab
         branches = [whole, *(self.get_submodule(name)(x) for name in self.branches)]
         logits: torch.Tensor = self.head_classes(self.head_project(torch.cat(branches, 1)))
         if self.spec.output == "logits":
             return logits.permute(0, 2, 3, 1)
         size = (self.spec.height, self.spec.image_width)
         large = functional.interpolate(logits, size, mode="bilinear", align_corners=self.spec.align_corners)
-        return large.argmax(1).to(torch.uint8)
+        return large.permute(0, 2, 3, 1).argmax(3).to(torch.uint8)  # the scores of a pixel lie side by side

@@ -6,7 +6,7 @@ import contextlib
 import sys
 
 from mnv2c.benchmark.job import Job
-from mnv2c.benchmark.peers.base import Prepared, version
+from mnv2c.benchmark.peers.base import Prepared, together, version
 
 
 def convert(job: Job) -> None:
@@ -15,10 +15,10 @@ def convert(job: Job) -> None:
     import litert_torch
     import torch
 
-    from mnv2c.reference import Classifier, load_weights
+    from mnv2c.reference import build, load_weights
     from mnv2c.spec import from_toml
 
-    network = load_weights(Classifier(from_toml(job.spec), "nhwc"), weights)
+    network = load_weights(build(from_toml(job.spec), "nhwc"), weights)
     with contextlib.redirect_stdout(sys.stderr):
         converted = litert_torch.convert(network, (torch.from_numpy(job.library_inputs()[0]),))
         converted.export(str(job.model.with_suffix(".tflite")))
@@ -32,10 +32,10 @@ def load(job: Job) -> Prepared:
     interpreter = Interpreter(model_path=str(job.model.with_suffix(".tflite")), num_threads=job.threads)
     interpreter.allocate_tensors()
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], picture)
-    result = interpreter.get_output_details()[0]["index"]
+    results = [tensor["index"] for tensor in interpreter.get_output_details()]
     return Prepared(
         run=interpreter.invoke,
-        output=lambda: interpreter.get_tensor(result),
+        output=lambda: together([interpreter.get_tensor(result) for result in results]),
         version=version("ai-edge-litert"),
         keep=picture,
     )

@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 
 def convert(job: Job) -> None:
     """Write MODEL.ncnn.param and MODEL.ncnn.bin; pnnx itself is not imported, for that would need torch."""
+    import onnx
+
+    if any(node.op_type == "ArgMax" for node in onnx.load(job.model).graph.node):
+        raise UnavailableError(
+            "has no argmax over the channels of a pixel (its ArgMax takes the largest values of a whole tensor); "
+            'compile the segmenter with output = "logits" to compare what comes before'
+        )
     package = find_spec("pnnx")
     if package is None or not package.submodule_search_locations:
         raise UnavailableError("not installed: pnnx; pip install pnnx")

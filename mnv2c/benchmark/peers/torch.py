@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mnv2c.benchmark.job import Job
-from mnv2c.benchmark.peers.base import Prepared, version
+from mnv2c.benchmark.peers.base import Prepared, together, version
 
 
 def load(job: Job) -> Prepared:
@@ -11,18 +11,18 @@ def load(job: Job) -> Prepared:
     weights = job.weights()
     import torch
 
-    from mnv2c.reference import Classifier, load_weights
+    from mnv2c.reference import build, load_weights
     from mnv2c.spec import from_toml
 
     torch.set_num_threads(job.threads)
-    network = load_weights(Classifier(from_toml(job.spec)), weights).to(memory_format=torch.channels_last)
+    network = load_weights(build(from_toml(job.spec)), weights).to(memory_format=torch.channels_last)
     picture = torch.from_numpy(job.picture()).to(memory_format=torch.channels_last)
     with torch.inference_mode():
         traced = torch.jit.optimize_for_inference(torch.jit.freeze(torch.jit.trace(network, picture)))
 
-    def run() -> torch.Tensor:
+    def run() -> list[torch.Tensor]:
         with torch.inference_mode():
-            result: torch.Tensor = traced(picture)
-            return result
+            results = traced(picture)
+            return [results] if isinstance(results, torch.Tensor) else list(results)
 
-    return Prepared(run, lambda: run().numpy(), version("torch"))
+    return Prepared(run, lambda: together(run()), version("torch"))
