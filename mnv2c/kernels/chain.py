@@ -13,7 +13,7 @@ from mnv2c.errors import CompilerError
 from mnv2c.kernels.columns import Placed, placed_units
 from mnv2c.kernels.ir import Buffer, Index, KernelBuilder, both, divided, equal, maximum, negated, outside
 from mnv2c.kernels.layout import KernelLayout, Unit
-from mnv2c.kernels.margins import clear_margins, store_zeros
+from mnv2c.kernels.microkernels.base import zero
 from mnv2c.kernels.packing import DepthwisePacking, MatrixPacking
 from mnv2c.kernels.planes import Layout, Plane, Rows
 from mnv2c.kernels.share import Share
@@ -306,14 +306,39 @@ class _ChainEmitter:
             start = k.bind(plane.row(k, k.bind(first + index, "row")) - layout.left * layout.block, "start")
             with k.loop(layout.blocks, "block") as block, k.loop(layout.width, "pixel") as pixel:
                 at = start + block * layout.block_stride + pixel * layout.block
-                store_zeros(k, self.layout.provider, plane, at, layout.block, lanes)
+                self._zero(plane, at, layout.block, lanes)
 
     def _readers(self, unit: Unit) -> tuple[Any, ...]:
         return self.layout.chain.consumers(unit.result)
 
+    def _zero(self, plane: Plane, start: Index, elements: int, lanes: int) -> None:
+        done = 0
+        for width in (lanes,) * (elements // lanes) + self.layout.provider.widths(elements % lanes):
+            self.k.store(plane.buffer, start + done, zero(self.layout.provider, width), width)
+            done += width
+
     def _clear_margins(self, plane: Plane, blocks: tuple[Index, Index] | None = None) -> None:
-        """Zero the padding columns, once; rows outside the image too when every row has its own slot."""
-        clear_margins(self.k, self.layout.provider, plane, self._image_rows(plane), blocks)
+        """Zero the padding columns, once; rows outside the image too when every row has its own slot.
+
+        ``blocks`` are the first of the plane's blocks of channels and how many, if not all.
+        """
+        k, layout = self.k, plane.layout
+        own_rows = [slot for slot in range(layout.slots) if not self._is_image_row(plane, slot)]
+        if not own_rows and not layout.left and not layout.right:
+            return
+        lanes = min(layout.block, self.layout.provider.lanes)
+        row = layout.width * layout.block
+        first, count = blocks or (0, layout.blocks)
+        with k.loop(count, "block") as index:
+            block = index + first
+            for slot in own_rows:
+                with k.loop(layout.width, "pixel") as pixel:
+                    at = block * layout.block_stride + slot * row + pixel * layout.block
+                    self._zero(plane, at, layout.block, lanes)
+            with k.loop(layout.slots, "slot") as slot:
+                for column in (*range(layout.left), *range(layout.left + layout.columns, layout.width)):
+                    at = block * layout.block_stride + slot * row + column * layout.block
+                    self._zero(plane, at, layout.block, lanes)
 
     def _clear_channels(self, unit: Unit) -> None:
         """Zero the padding channels of the last block, once, where the stage does not write them itself."""
@@ -324,11 +349,10 @@ class _ChainEmitter:
         used = channels % layout.block
         with k.loop(layout.slots * layout.width, "pixel") as pixel:
             start = (layout.blocks - 1) * layout.block_stride + pixel * layout.block + used
-            store_zeros(k, self.layout.provider, self._planes[unit.result][0], start, layout.block - used)
+            self._zero(self._planes[unit.result][0], start, layout.block - used, self.layout.provider.lanes)
 
-    def _image_rows(self, plane: Plane) -> range:
-        """The slots of a plane that hold rows of the image."""
+    def _is_image_row(self, plane: Plane, slot: int) -> bool:
         if not self.layout.flow.whole:
-            return range(plane.layout.slots)
+            return True
         height = next(unit.stage.shape.rows for unit in self.layout.units if self._planes[unit.result][0] is plane)
-        return range(plane.layout.top, plane.layout.top + height)
+        return plane.layout.top <= slot < plane.layout.top + height
