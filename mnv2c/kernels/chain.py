@@ -13,7 +13,6 @@ from mnv2c.errors import CompilerError
 from mnv2c.kernels.columns import Placed, placed_units
 from mnv2c.kernels.ir import Buffer, Index, KernelBuilder, both, divided, equal, maximum, negated, outside
 from mnv2c.kernels.layout import KernelLayout, Unit
-from mnv2c.kernels.microkernels.base import zero
 from mnv2c.kernels.packing import DepthwisePacking, MatrixPacking
 from mnv2c.kernels.planes import Layout, Plane, Rows
 from mnv2c.kernels.share import Share
@@ -26,6 +25,7 @@ from mnv2c.kernels.stages.load import LoadStage
 from mnv2c.kernels.stages.matrix import Following, MatrixStage
 from mnv2c.kernels.stages.pool import PoolStage
 from mnv2c.kernels.stages.resize import ResizeStage
+from mnv2c.kernels.zeros import Zeros
 from mnv2c.plan.chain import MATRIX_KINDS, Shape, StageKind, clips, input_name, is_added_pixel
 from mnv2c.plan.parts import Cut, Parts, first_rows, warm_up
 from mnv2c.plan.rows import Nest, nest
@@ -53,6 +53,7 @@ class _ChainEmitter:
         self._planes: dict[str, list[Plane]] = {}
         self._sums: dict[str, Plane] = {}
         self._work: dict[str, Buffer] = {}
+        self._zeros = Zeros(self.k, layout, self._planes)
         self._declare_tensors()
         # A pointer per stage: as one block, LLVM folds each stage's offset into its loads, too far for LDP to reach.
         self._weights = {
@@ -164,8 +165,8 @@ class _ChainEmitter:
             return self.k.finish()
         for unit in self.layout.units:
             if unit.result in self.layout.rings and unit.result not in self._carried:
-                self._clear_margins(self._planes[unit.result][0])
-                self._clear_channels(unit)
+                self._zeros.margins(self._planes[unit.result][0])
+                self._zeros.channels(unit)
         for emitter in self._emitters.values():
             if isinstance(emitter, ResizeStage):
                 emitter.start()
@@ -209,12 +210,12 @@ class _ChainEmitter:
         if unit.result in self.layout.rings:
             plane = self._planes[unit.result][0]
             if plane.layout.blocks > 1:
-                self._clear_margins(plane, share.of_vectors(k, plane.layout.blocks))
+                self._zeros.margins(plane, share.of_vectors(k, plane.layout.blocks))
             else:
                 with k.when(share.is_last):
-                    self._clear_margins(plane)
+                    self._zeros.margins(plane)
             with k.when(share.is_last):
-                self._clear_channels(unit)
+                self._zeros.channels(unit)
         rows = unit.stage.shape.rows
         if unit.stage.kind is StageKind.LOAD:
             emitter.emit_rows(*replace(share, tiles=rows).of_tiles(k, rows), None)
@@ -260,7 +261,7 @@ class _ChainEmitter:
         chunks = -(-unit.stage.shape.channels // plane.layout.channels)
         begun = row >= self._low[stage.name] - reader.unfinished
         with k.when(both(begun, row < stage.shape.rows)), k.loop(chunks, "chunk") as chunk:
-            self._clear_margins(plane)  # other planes use this memory in between
+            self._zeros.margins(plane)  # other planes use this memory in between
             self._emit_pass(unit, number, chunk)
             reader.emit_chunk(row, chunk)
 
@@ -274,13 +275,13 @@ class _ChainEmitter:
                 inside = number * rows.rows + rows.rows > low  # how far a window reaches up may be no multiple
             with k.when(inside):
                 self._emit_rows(unit, k.bind(number * rows.rows, "row"), rows.rows, chunk)
-            self._clear_rows(unit, number * rows.rows, rows.rows, True if inside is True else number < 0)
+            self._zeros.rows(unit, number * rows.rows, rows.rows, True if inside is True else number < 0)
             return
         with k.loop(rows.rows, "row") as index:
             row = k.bind(number * rows.advance + rows.lead + index, "row")
             with k.when(both(row >= low, row < height)):
                 self._emit_rows(unit, row, 1, chunk)
-            self._clear_rows(unit, row, 1, outside(row, height))
+            self._zeros.rows(unit, row, 1, outside(row, height))
 
     def _emit_rows(self, unit: Unit, row: Index, rows: int, chunk: Index | None) -> None:
         """Emit rows of one stage; those of another strip stay in the ring, where the result leaves the chain too."""
@@ -295,64 +296,3 @@ class _ChainEmitter:
             emitter.emit_rows(row, rows, chunk)
         with k.when(negated(own)):
             replace(emitter, at=replace(emitter.at, results=emitter.at.results[:1])).emit_rows(row, rows, chunk)
-
-    def _clear_rows(self, unit: Unit, first: Index, rows: int, condition: Any) -> None:
-        """Fill the slots of rows outside the image with zeros, for readers whose windows reach there."""
-        if condition is True or not any(reader.window.needs_margin for reader in self._readers(unit)):
-            return
-        k, plane = self.k, self._planes[unit.result][0]
-        layout, lanes = plane.layout, min(plane.layout.block, self.layout.provider.lanes)
-        with k.when(condition), k.loop(rows, "row") as index:
-            start = k.bind(plane.row(k, k.bind(first + index, "row")) - layout.left * layout.block, "start")
-            with k.loop(layout.blocks, "block") as block, k.loop(layout.width, "pixel") as pixel:
-                at = start + block * layout.block_stride + pixel * layout.block
-                self._zero(plane, at, layout.block, lanes)
-
-    def _readers(self, unit: Unit) -> tuple[Any, ...]:
-        return self.layout.chain.consumers(unit.result)
-
-    def _zero(self, plane: Plane, start: Index, elements: int, lanes: int) -> None:
-        done = 0
-        for width in (lanes,) * (elements // lanes) + self.layout.provider.widths(elements % lanes):
-            self.k.store(plane.buffer, start + done, zero(self.layout.provider, width), width)
-            done += width
-
-    def _clear_margins(self, plane: Plane, blocks: tuple[Index, Index] | None = None) -> None:
-        """Zero the padding columns, once; rows outside the image too when every row has its own slot.
-
-        ``blocks`` are the first of the plane's blocks of channels and how many, if not all.
-        """
-        k, layout = self.k, plane.layout
-        own_rows = [slot for slot in range(layout.slots) if not self._is_image_row(plane, slot)]
-        if not own_rows and not layout.left and not layout.right:
-            return
-        lanes = min(layout.block, self.layout.provider.lanes)
-        row = layout.width * layout.block
-        first, count = blocks or (0, layout.blocks)
-        with k.loop(count, "block") as index:
-            block = index + first
-            for slot in own_rows:
-                with k.loop(layout.width, "pixel") as pixel:
-                    at = block * layout.block_stride + slot * row + pixel * layout.block
-                    self._zero(plane, at, layout.block, lanes)
-            with k.loop(layout.slots, "slot") as slot:
-                for column in (*range(layout.left), *range(layout.left + layout.columns, layout.width)):
-                    at = block * layout.block_stride + slot * row + column * layout.block
-                    self._zero(plane, at, layout.block, lanes)
-
-    def _clear_channels(self, unit: Unit) -> None:
-        """Zero the padding channels of the last block, once, where the stage does not write them itself."""
-        k, layout, channels = self.k, self._planes[unit.result][0].layout, unit.stage.shape.channels
-        exact = unit.stage.kind in (StageKind.LOAD, StageKind.RESIZE) or unit.result in self.layout.chain.outputs
-        if not exact or layout.blocks == 1 or channels == layout.channels:
-            return
-        used = channels % layout.block
-        with k.loop(layout.slots * layout.width, "pixel") as pixel:
-            start = (layout.blocks - 1) * layout.block_stride + pixel * layout.block + used
-            self._zero(self._planes[unit.result][0], start, layout.block - used, self.layout.provider.lanes)
-
-    def _is_image_row(self, plane: Plane, slot: int) -> bool:
-        if not self.layout.flow.whole:
-            return True
-        height = next(unit.stage.shape.rows for unit in self.layout.units if self._planes[unit.result][0] is plane)
-        return plane.layout.top <= slot < plane.layout.top + height
