@@ -33,20 +33,29 @@ class StreamedProvider(ByElementProvider):
         return True
 
     def _block(self, k: KernelBuilder, tile: MatrixTile, rows: Cursor, runs: list[_Run]) -> None:
-        """Accumulate one block of K: a row of weights at a time, loaded when the products of the one before are done.
+        """Accumulate one block of K: weights are loaded when the products of those before are done.
 
-        The registers would not hold two of them. CPUs that run out of order overlap them all the same.
+        The registers would not hold both. CPUs that run out of order overlap them all the same.
         """
         pixels = [value for run in runs for value in run.take()]
-        for lane in range(self.lanes):
-            row: list[Value] = []
-            while len(row) < len(tile.widths):
-                row += rows.take(min(MOST, len(tile.widths) - len(row)))
-            for pixel, value in enumerate(pixels):
-                tile.add_product(pixel, lambda lanes, v=value, e=lane: k.lane(v, e, lanes), row)  # type: ignore[misc]
+        vectors, together = len(tile.widths), self._rows_together(tile)
+        for first in range(0, self.lanes, together):
+            loaded: list[Value] = []
+            while len(loaded) < together * vectors:
+                loaded += rows.take(min(MOST, together * vectors - len(loaded)))
+            for lane in range(first, first + together):
+                row = loaded[(lane - first) * vectors :][:vectors]
+                for pixel, value in enumerate(pixels):
+                    tile.add_product(pixel, lambda lanes, v=value, e=lane: k.lane(v, e, lanes), row)  # type: ignore[misc]
             rows.wait(tile.accumulators)
         for run in runs:
             run.cursor.wait(tile.accumulators)
+
+    def _rows_together(self, tile: MatrixTile) -> int:
+        """Rows of weights that one load brings, where the tile is narrow enough and leaves the registers."""
+        vectors = len(tile.widths)
+        free = self.registers - 1 - tile.pixels * (vectors + 1)
+        return max(rows for rows in (1, 2, self.lanes) if rows == 1 or rows * vectors <= min(MOST, free))
 
     def has_window(self, count: int, taps: int) -> bool:
         """Sums, weights, the bias, and the pixels of two loads."""
