@@ -123,7 +123,7 @@ def test_a_process_that_dies_says_why(tmp_path: Path) -> None:
 def test_our_own_failure_is_an_error(tmp_path: Path) -> None:
     folder = fake.build(tmp_path)
     (folder / "libfake.so.2").unlink()
-    with pytest.raises(LibraryError, match=r"libfake\.so\.1: missing"):
+    with pytest.raises(LibraryError, match=r"libfake\.so\.2: missing"):
         mnv2c.bench(folder, rounds=1, runs=3)
 
 
