@@ -27,7 +27,7 @@ from mnv2c.schedule.record import ChainSchedule, DepthwiseTile, Tile
 from tests.kernels import chains, native
 
 STAGES = (MatrixStage, ClippedStage, DepthwiseStage, LoadStage, PoolStage, ResizeStage, ArgmaxStage)
-MOST_ROWS, MOST_CHUNKS = 64, 32
+MOST_ROWS, MOST_CHUNKS = 128, 32
 EACH = MOST_ROWS * MOST_CHUNKS
 
 
