@@ -41,8 +41,8 @@ class Linker:
     """A C compiler driver for one target: its command, its archiver, and what it calls itself.
 
     ``libraries`` ends the command that links a shared library, together with ``stubs``, which are made for it, and
-    ``thread_libraries`` where it uses threads; ``environment`` is added to that of this process; ``system`` is what the
-    libraries are for.
+    ``thread_libraries`` where it uses threads; ``run_time`` ends the one that links a program without them;
+    ``environment`` is added to that of this process; ``system`` is what the libraries are for.
     """
 
     compiler: tuple[str, ...]
@@ -53,6 +53,7 @@ class Linker:
     system: System = LINUX
     stubs: tuple[Stub, ...] = ()
     thread_libraries: tuple[str, ...] = ()
+    run_time: tuple[str, ...] = ()
 
     def link(
         self,
@@ -109,7 +110,7 @@ class Linker:
                 (folder / file).write_text(text, encoding="utf-8")
             inputs = [file for file in sources if file.endswith(".c")]
             inputs += [str(archive.resolve()) for archive in archives]
-            self._run(folder, "program", (*self.compiler, "-O2", *flags, *inputs, "-o", "program"))
+            self._run(folder, "program", (*self.compiler, "-O2", *flags, *inputs, *self.run_time, "-o", "program"))
             return (folder / "program").read_bytes()
 
     def _compile(self, folder: Path, source: str) -> str:

@@ -46,7 +46,8 @@ MACOS_SYSTEM = System("macOS", "Mach-O", "lib{name}.{abi}.dylib", "lib{name}.dyl
 class Platform:
     """An architecture with a C library: ``triple`` as target files have it, and as zig and LLVM want it.
 
-    ``zig`` may name the lowest ``{glibc}``; ``zig_flags`` keep zig's C to the baseline of the architecture.
+    ``zig`` may name the lowest ``{glibc}``; ``zig_flags`` keep zig's C to the baseline of the architecture, and
+    ``run_time`` is the compiler's own library where that baseline needs functions of it.
     """
 
     system: System
@@ -54,10 +55,14 @@ class Platform:
     zig: str
     llvm: str
     zig_flags: tuple[str, ...] = ()
+    run_time: tuple[str, ...] = ()
 
 
 NO_NEON = ("-mcpu=baseline-neon",)
 """zig's baseline of 32-bit ARM has NEON, which a library must not use before it has looked for it."""
+
+DIVISION = ("-lgcc",)
+"""The baseline of 32-bit ARM divides integers by a function; zig takes this name for its own library, too."""
 
 PLATFORMS: dict[tuple[str, str], Platform] = {
     ("x86_64", "gnu"): Platform(LINUX, "x86_64-linux-gnu", "x86_64-linux-gnu.{glibc}", "x86_64-linux-gnu"),
@@ -71,9 +76,11 @@ PLATFORMS: dict[tuple[str, str], Platform] = {
         MACOS_SYSTEM, "aarch64-macos", f"aarch64-macos.{MACOS}", f"arm64-apple-macosx{MACOS}.0"
     ),
     ("arm", "gnu"): Platform(
-        LINUX, "arm-linux-gnueabihf", "arm-linux-gnueabihf.{glibc}", "arm-linux-gnueabihf", NO_NEON
+        LINUX, "arm-linux-gnueabihf", "arm-linux-gnueabihf.{glibc}", "arm-linux-gnueabihf", NO_NEON, DIVISION
     ),
-    ("arm", "musl"): Platform(LINUX, "arm-linux-musleabihf", "arm-linux-musleabihf", "arm-linux-musleabihf", NO_NEON),
+    ("arm", "musl"): Platform(
+        LINUX, "arm-linux-musleabihf", "arm-linux-musleabihf", "arm-linux-musleabihf", NO_NEON, DIVISION
+    ),
 }
 """Every platform by architecture and C library: ``bionic`` is Android's, ``libsystem`` that of macOS."""
 
