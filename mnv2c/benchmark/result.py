@@ -56,10 +56,17 @@ class PeerResult:
         """Plain data for JSON."""
         return {
             **self.timing.as_dict(),
-            "ratio": round(self.ratio, 4),
-            "version": self.version,
-            "difference": float(f"{self.difference:.2e}"),
+            **_comparison(self),
         }
+
+
+def _comparison(peer: PeerResult | PeerCounts) -> dict[str, Any]:
+    """What a peer is compared by, however it was measured, as plain data."""
+    return {
+        "ratio": round(peer.ratio, 4),
+        "version": peer.version,
+        "difference": float(f"{peer.difference:.2e}"),
+    }
 
 
 @dataclass(frozen=True)
@@ -124,9 +131,7 @@ class PeerCounts:
         """Plain data for JSON."""
         return {
             **self.counts.as_dict(),
-            "ratio": round(self.ratio, 4),
-            "version": self.version,
-            "difference": float(f"{self.difference:.2e}"),
+            **_comparison(self),
             "marking": self.marking.as_dict(),
         }
 

@@ -8,6 +8,7 @@ from mnv2c import api
 from mnv2c.cli.options import (
     MODEL,
     add_json,
+    add_limits,
     add_model,
     add_preprocessing,
     add_weights,
@@ -36,8 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ndk", metavar="DIR", help="Android NDK to link with (default: $ANDROID_NDK_HOME, else none)")
     parser.add_argument("--dtype", default="float32", help="data type; only float32 so far")
     parser.add_argument("--batch", type=int, default=1, metavar="N", help="images per run; only 1 so far")
-    parser.add_argument("--arena-limit", type=int, metavar="BYTES", help="most memory for a run (default: the fastest)")
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="most threads to share a run (default: 1)")
+    add_limits(parser)
     parser.add_argument(
         "--no-join", action="store_true", help="a kernel per bottleneck, so that `mnv2c verify` sees each result"
     )

@@ -50,6 +50,13 @@ def preprocessing(options: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not None}
 
 
+def add_limits(parser: argparse.ArgumentParser) -> None:
+    """Add what a plan may use: memory, and threads to be compiled for."""
+    limit = "most memory for a run (default: the smallest plan that is as fast as the fastest within half a percent)"
+    parser.add_argument("--arena-limit", type=int, metavar="BYTES", help=limit)
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="most threads to share a run (default: 1)")
+
+
 def add_threads(parser: argparse.ArgumentParser) -> None:
     """Add ``--threads`` of a compiled library."""
     text = "threads that share the work of a run, at most those it was compiled for (default: those)"

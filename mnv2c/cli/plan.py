@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from mnv2c import api
-from mnv2c.cli.options import MODEL, add_json, add_model, model_options
+from mnv2c.cli.options import MODEL, add_json, add_limits, add_model, model_options
 from mnv2c.cli.output import print_json, print_table, size
 from mnv2c.progress import progress
 
@@ -18,8 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the verb."""
     add_model(parser, MODEL + ", or a FILE.onnx")
     parser.add_argument("--target", default="host", metavar="T", help="a target (`mnv2c targets`) or an own T.toml")
-    parser.add_argument("--arena-limit", type=int, metavar="BYTES", help="most memory for a run (default: the fastest)")
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="most threads to share a run (default: 1)")
+    add_limits(parser)
     parser.add_argument("--pareto", action="store_true", help="show all plans that are the fastest for their memory")
     parser.add_argument("--html", metavar="FILE", help="also write a page with the frontier and the chains")
     parser.add_argument("-q", "--quiet", action="store_true", help="show no progress")

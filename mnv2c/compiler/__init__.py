@@ -66,10 +66,10 @@ def compile_model(
     Without ``weights`` the weights are random, from ``seed``; ``weights_source`` names their source (one of
     ``mnv2c.weights.SOURCES``) where the tensor names do not tell. ``width``, ``resolution`` (height x width) and
     ``classes`` override the spec. Up to ``threads`` threads can share the work of a run. ``arena_limit`` is the most
-    memory, in bytes, that a run may take beside inputs and outputs; without, the fastest plan is taken. Without
-    ``join`` every bottleneck has a kernel and a result of its own. ``labels`` is a text file with the name of a class
-    per line; one that lacks only the background gets it. ``preprocessing`` says how pictures become inputs where the
-    weights' source does not tell, or otherwise:
+    memory, in bytes, that a run may take beside inputs and outputs; without, the smallest plan is taken that is
+    predicted to be as fast as the fastest within half a percent. Without ``join`` every bottleneck has a kernel and a
+    result of its own. ``labels`` is a text file with the name of a class per line; one that lacks only the background
+    gets it. ``preprocessing`` says how pictures become inputs where the weights' source does not tell, or otherwise:
     ``mean`` and ``deviation`` (three numbers each, for pixel values of 0 to 1), ``fit`` ("stretch", "letterbox",
     "crop"), ``crop`` (the share that a crop keeps), ``channels`` ("rgb", "bgr"). ``dump`` is a folder for the artefact
     of every phase; ``depfile`` is a file for the names of all that was read, as make and ninja take them. Raises
