@@ -58,6 +58,10 @@ class CannotRunError(LibraryError):
     """This machine lacks what a compiled library needs to run: a feature of the CPU, an emulator."""
 
 
+class DeviceError(Mnv2cError):
+    """A device to measure on cannot be reached, or does not do what it is asked."""
+
+
 class VerificationError(Mnv2cError):
     """A compiled library disagrees with its reference."""
 
