@@ -28,13 +28,20 @@ def divisions(layout: KernelLayout, threads: int, caches: Caches) -> Iterator[tu
         # Joined whole images would all lie in scratch memory at once.
         safe = not layout.chain.in_place or overwrites_late(layout)
         if windows <= 1 and layout.chunks == 1 and safe and cuts_columns(layout):
-            placed = placed_units(layout)
-            parts = Parts(Cut.COLUMNS, threads, 1 + max(entry.phase for entry in placed))
-            cycles = prices.columns(placed, threads) + _exchanged(layout, placed, threads) + parts.phases * BARRIER
-            yield parts, cycles
+            parts = Parts(Cut.COLUMNS, threads, 1 + max(entry.phase for entry in placed_units(layout)))
+            yield parts, shared_cycles(layout, parts, caches)
     elif not layout.chain.in_place and layout.flow.last_step > 1:
         ranges, cycles = prices.balanced(threads)
         yield Parts(Cut.STRIPS, len(ranges), ranges=ranges), cycles + BARRIER
+
+
+def shared_cycles(layout: KernelLayout, parts: Parts, caches: Caches) -> float:
+    """Return the predicted cycles until the last of ``parts`` is done, for any cut like those that `divisions` yields."""
+    prices = _Prices(layout, unit_cycles(layout), memory_cycles(layout, caches), first_rows(layout.chain, layout.flow))
+    if parts.cut is Cut.STRIPS:
+        return prices.slowest(parts.ranges) + BARRIER
+    placed = placed_units(layout)
+    return prices.columns(placed, parts.count) + _exchanged(layout, placed, parts.count) + parts.phases * BARRIER
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,14 +78,15 @@ class _Prices:
     def balanced(self, threads: int) -> tuple[Ranges, float]:
         """Cut the steps into strips of about equal time, and return the longest: the first one makes nothing again."""
         best = strip_ranges(self.layout.flow, threads)
-        cycles = self._slowest(best)
+        cycles = self.slowest(best)
         while True:
-            found = [(self._slowest(ranges), ranges) for ranges in _neighbours(best)]
+            found = [(self.slowest(ranges), ranges) for ranges in _neighbours(best)]
             if not found or min(found)[0] >= cycles:
                 return best, cycles
             cycles, best = min(found)
 
-    def _slowest(self, ranges: Ranges) -> float:
+    def slowest(self, ranges: Ranges) -> float:
+        """Cycles of the longest strip."""
         return max(self._strip(begin, end) for begin, end in ranges)
 
 

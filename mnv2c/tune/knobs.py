@@ -80,6 +80,12 @@ class Knobs:
         vectors = self._vectors(self.depthwise[index])
         return (0, *(count * self.unit.lanes for count in range(1, vectors + 1) if vectors % count == 0))
 
+    @cached_property
+    def may_be_exact(self) -> tuple[bool, ...]:
+        """Whether the last vectors of a depthwise stage and of its input are only partly used, by stage."""
+        rests = [stage.shape.channels % self.unit.lanes for stage in self.depthwise]
+        return tuple(bool(rest) and not self.unit.gathers for rest in rests)
+
     def _vectors(self, stage: Stage) -> int:
         return -(-stage.shape.channels // self.unit.lanes)
 
@@ -128,7 +134,8 @@ class Knobs:
         columns = self.depthwise[index].shape.columns
         pixels = rng.randint(1, min(DEPTHWISE_PIXELS, columns))
         groups = [group for group in range(1, pixels + 1) if pixels % group == 0 or group in self._usual_groups]
-        return DepthwiseTile(pixels, rng.choice(groups))
+        exact = self.may_be_exact[index] and rng.random() < 0.5
+        return DepthwiseTile(pixels, rng.choice(groups), by_channel=rng.random() < 0.6, exact=exact)
 
     @property
     def _usual_groups(self) -> frozenset[int]:
@@ -159,7 +166,7 @@ class Knobs:
         moves += [(2, self._change_chunk)] if len(self.chunks) > 1 else []
         moves += [(1, self._change_place)] if self.may_be_in_place else []
         if self.depthwise:
-            moves += [(2 * len(self.depthwise), self._change_row)]
+            moves += [(2 * len(self.depthwise), self._change_row), (1, self._change_all_rows)]
             moves += [(len(self.depthwise), self._change_carry)] if any(self._may_carry) else []
         move = rng.choices([move for _, move in moves], [weight for weight, _ in moves])[0]
         return self.repaired(move(choice, rng))
@@ -183,7 +190,24 @@ class Knobs:
     def _change_row(self, choice: Choice, rng: Random) -> Choice:
         index = rng.randrange(len(self.depthwise))
         row, old = self._row(index, rng), choice.schedule.depthwise[index]
-        return _with(choice, depthwise=_put(choice.schedule.depthwise, index, replace(old, pixels=row.pixels, group=row.group)))
+        kept = (old.carry, old.again) if rng.random() < 0.8 else (0, False)
+        row = replace(row, carry=kept[0], again=kept[1])
+        return _with(choice, depthwise=_put(choice.schedule.depthwise, index, row))
+
+    def _change_all_rows(self, choice: Choice, rng: Random) -> Choice:
+        """Turn the same switch of all depthwise stages that have it: what pays for one mostly pays for its like."""
+        by_channel = rng.random() < 0.7
+        rows = choice.schedule.depthwise
+        if rng.random() < 0.5:
+            return _with(choice, depthwise=tuple(replace(row, by_channel=by_channel) for row in rows))
+        strided = [stage.window.stride[0] > 1 for stage in self.depthwise]
+        widths = [min(self.carries(index)[1:], default=0) for index in range(len(rows))]
+        carried = [
+            replace(row, carry=(row.carry or width) if only else 0, again=False)
+            for row, width, only in zip(rows, widths, strided, strict=True)
+        ]
+        changed = _with(choice, depthwise=tuple(carried))
+        return changed if choice.schedule.rows else _with(changed, rows=1, chunk=0)
 
     def _change_carry(self, choice: Choice, rng: Random) -> Choice:
         index = rng.choice([index for index, may in enumerate(self._may_carry) if may])
@@ -200,13 +224,14 @@ class Knobs:
     def repaired(self, choice: Choice) -> Choice:
         """Let the knobs that depend on others follow them: chunks and carried channels are cut by whole tiles."""
         schedule, lanes = choice.schedule, self.unit.lanes
-        depthwise = list(schedule.depthwise)
-        if schedule.rows == 0:
+        depthwise = [replace(row, by_channel=False, exact=False) if row.carry else row for row in schedule.depthwise]
+        if schedule.rows != 1:  # sums are carried from row to row
             depthwise = [replace(row, carry=0, again=False) for row in depthwise]
         if choice.in_place:
             depthwise = [replace(row, again=False) for row in depthwise]
         tiles = list(schedule.tiles)
         if schedule.chunk:
+            depthwise = [replace(row, exact=False) for row in depthwise]
             tiles[0] = _cut_by(tiles[0], schedule.chunk // lanes)
         names = [stage.name for stage in self.matrices]
         for stage, row in zip(self.depthwise, depthwise, strict=True):

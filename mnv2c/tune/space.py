@@ -22,7 +22,7 @@ from mnv2c.kernels.microkernels.base import Provider
 from mnv2c.plan.chain import with_loads
 from mnv2c.plan.parts import Cut, Parts
 from mnv2c.schedule.choice import Choice
-from mnv2c.schedule.record import ChainSchedule
+from mnv2c.schedule.record import ChainSchedule, DepthwiseTile
 from mnv2c.schedule.variants import even_schedules, variants
 from mnv2c.tune.codesize import instructions
 from mnv2c.tune.knobs import Knobs
@@ -36,6 +36,8 @@ MORE_CODE = 1.5
 """How many times the default's instructions a choice may have where that is more."""
 MORE_SCRATCH = 2
 """How many times the default's scratch memory a choice may take where that is more than the second-level cache."""
+KEPT = 4096
+"""Layouts that are remembered: more than a search ranks for one batch."""
 ATTEMPTS = 200
 """Draws before the space is taken to be too sparse to hit; nearly all of the first few fit."""
 
@@ -62,8 +64,13 @@ class Space:
         return Knobs(self.task.chain, self.unit, self.task.may_be_in_place)
 
     @cached_property
+    def default_instructions(self) -> float:
+        """Those of the task's default."""
+        return instructions(self._unbounded(self.task.default))
+
+    @cached_property
     def _most_instructions(self) -> float:
-        return max(MOST_INSTRUCTIONS, MORE_CODE * instructions(self._unbounded(self.task.default)))
+        return max(MOST_INSTRUCTIONS, MORE_CODE * self.default_instructions)
 
     @cached_property
     def _most_scratch(self) -> int:
@@ -73,14 +80,37 @@ class Space:
     def _unbounded(self, choice: Choice) -> KernelLayout:
         return kernel_layout(replace(self.task.chain, in_place=choice.in_place), choice.schedule, self.unit)
 
+    @cached_property
+    def _laid_out(self) -> dict[Choice, KernelLayout]:
+        return {}
+
+    @cached_property
+    def _counted(self) -> dict[Choice, float]:
+        return {}
+
+    def instructions(self, choice: Choice) -> float:
+        """Return how many instructions the kernel of a choice of this space has, about."""
+        if choice not in self._counted:
+            self.layout(choice)
+        return self._counted[choice]
+
     def layout(self, choice: Choice) -> KernelLayout:
         """Return the kernel's layout; raises ScheduleError where the choice is not in the space."""
+        if choice not in self._laid_out:
+            layout, found = self._checked(choice)
+            if len(self._laid_out) >= KEPT:
+                self._laid_out.clear()
+                self._counted.clear()
+            self._laid_out[choice], self._counted[choice] = layout, found
+        return self._laid_out[choice]
+
+    def _checked(self, choice: Choice) -> tuple[KernelLayout, float]:
         if choice.in_place and not self.task.may_be_in_place:
             raise ScheduleError("the chain's input is read again, so that it may not be overwritten")
         _check_numbers(choice.schedule)
         layout = self._unbounded(choice)
+        found, most = instructions(layout), self._most_instructions
         if choice != self.task.default:
-            found, most = instructions(layout), self._most_instructions
             if found > most:
                 raise ScheduleError(f"about {found:.0f} instructions, more than {most:.0f}, do not pay")
             scratch = layout.scratch_elements * FLOAT_BYTES
@@ -88,7 +118,7 @@ class Space:
                 raise ScheduleError(f"{scratch} bytes of scratch memory, more than {self._most_scratch}, do not pay")
         if choice.parts is not None:
             self._check_parts(layout, choice.parts)
-        return layout
+        return layout, found
 
     def contains(self, choice: Choice) -> bool:
         """Whether the choice is legal for the task; its default always is."""
@@ -114,7 +144,7 @@ class Space:
     def starts(self) -> list[Choice]:
         """Return the ways that the analytic rules know, the default first: what a planner chooses between."""
         found = [self.task.default]
-        for schedule in self._analytic():
+        for schedule in dict.fromkeys(kin for known in self._analytic() for kin in self._kin(known)):
             for in_place in (True, False) if self.task.may_be_in_place else (False,):
                 plain = Choice(schedule, None, in_place)
                 found += [choice for choice in self._divided(plain) if self.contains(choice)]
@@ -130,6 +160,20 @@ class Space:
             yield from variants(chain, self.unit, self.task.target.l2_bytes, names, again if names is carries else ())
         if self.task.threads > 1:
             yield from even_schedules(chain, self.unit, self.task.target.l2_bytes, self.task.threads)
+
+    def _kin(self, schedule: ChainSchedule) -> Iterator[ChainSchedule]:
+        """The schedule, and what no rule asks for though it often pays: depthwise stages by channel, or exact."""
+        yield schedule
+        if any(not row.carry for row in schedule.depthwise):
+            rows = tuple(row if row.carry else replace(row, by_channel=True) for row in schedule.depthwise)
+            yield replace(schedule, depthwise=rows)
+        if any(self.knobs.may_be_exact) and not schedule.chunk:
+            yield replace(schedule, depthwise=tuple(self._exact(row, index) for index, row in enumerate(schedule.depthwise)))
+
+    def _exact(self, row: DepthwiseTile, index: int) -> DepthwiseTile:
+        if not self.knobs.may_be_exact[index]:
+            return row
+        return replace(row, exact=True, carry=0, again=False)
 
     def _divided(self, choice: Choice) -> list[Choice]:
         """The choice for one thread, and shared by all where that is possible."""
