@@ -11,6 +11,8 @@ from mnv2c.schedule.analytic import span
 
 EPILOGUE = 4
 """Instructions per accumulator beside the products: start, clamp twice, store."""
+ADDRESS = 2
+"""Instructions per pixel of a tile to find where it lies."""
 PASS = 60
 """Instructions of loops and addresses around a stage."""
 
@@ -32,10 +34,7 @@ def _matrix(layout: KernelLayout, unit: Unit) -> float:
     """Every width of column tile times every size of pixel tile is written out, with its rest of K."""
     stage, packing, tile = unit.stage, layout.packings[unit.stage.name], layout.tiles[unit.stage.name]
     assert isinstance(packing, MatrixPacking)  # what `layout` packs for a matrix stage
-    pixels = span(layout.chain, stage, layout.schedule.rows)
-    pieces = spans(pixels, tile.pixels)
-    if layout.schedule.rows == 0 and pixels <= STATIC_PIXELS and pixels > stage.shape.columns:
-        pieces = [(start, size, 1) for start, size, count in pieces for _ in range(count)]
+    pieces = _pieces(layout, unit, span(layout.chain, stage, layout.schedule.rows), tile.pixels)
     widths = [len(packing.columns)] * (packing.tiles > 0) + [len(packing.tail)] * bool(packing.tail)
     ring = layout.rings.get(stage.sources[0])
     block = ring.block if ring is not None else packing.padded
@@ -47,8 +46,24 @@ def _matrix(layout: KernelLayout, unit: Unit) -> float:
     for _, size, _ in pieces:
         for wide in widths:
             loads = layout.provider.loads(size, wide)
-            total += runs * products * (size * wide + loads) + size * wide * EPILOGUE
+            total += runs * products * (size * wide + loads) + size * (wide * EPILOGUE + ADDRESS)
     return total
+
+
+def _pieces(layout: KernelLayout, unit: Unit, pixels: int, size: int) -> list[tuple[int, int, int]]:
+    """Return the tiles of a span that are written out: one of each size in a loop, all of them across row ends."""
+    columns, pieces = unit.stage.shape.columns, spans(pixels, size)
+    joined = pixels > columns and not _linear(layout, unit)
+    aligned = len(spans(columns, size)) == 1
+    if joined and aligned:
+        return spans(columns, size)
+    return [piece for piece in pieces for _ in range(piece[2])] if joined and pixels <= STATIC_PIXELS else pieces
+
+
+def _linear(layout: KernelLayout, unit: Unit) -> bool:
+    """Whether neither what a stage reads nor what it makes has margins."""
+    rings = (layout.rings.get(name) for name in (unit.stage.sources[0], unit.result))
+    return all(ring is None or ring.width == ring.columns for ring in rings)
 
 
 def _depthwise(layout: KernelLayout, unit: Unit) -> float:

@@ -21,7 +21,8 @@ from mnv2c.tune.space import FLOAT_BYTES, Space
 
 SLOTS = 4
 """Stages of each sort whose knobs are features of their own: the costliest ones; all others count in the averages."""
-INSTRUCTION_BYTES = 7
+INSTRUCTION_BYTES = 35
+"""Bytes of object file per counted instruction (AVX-512; addresses, which are not all counted, included)."""
 
 
 class Features:

@@ -29,6 +29,8 @@ RANDOM_SHARE = 0.2
 """Of a batch."""
 ALIKE = 0.5
 """The share of a batch that may come from one parent: more would measure one idea many times."""
+HOPELESS = 1.3
+"""Times the default's predicted cycles from which on no analytic variant is tried."""
 PATIENCE = 48
 """Trials without a gain after which a search is done."""
 GAIN = 0.002
@@ -48,6 +50,7 @@ class Search:
     def __init__(self, task: Task, seed: int = 0, known: Sequence[Known] = ()) -> None:
         self.task, self.space = task, Space(task)
         self._features = Features(self.space)
+        self._total = self._features.names.index("total / default")
         self._model = Model(seed)
         self._rng = Random(f"{seed} {task.label} {task.threads}")
         self._ratios: dict[Choice, float] = {task.default: 1.0}
@@ -60,8 +63,14 @@ class Search:
         for choice, ratio in (trial for entry in own for trial in entry.trials):
             if self.space.contains(choice):
                 self._tell(choice, ratio)
-        self._waiting = [choice for choice in self.space.starts() if choice not in self._asked]
+        self._waiting = [choice for choice in self.space.starts() if self._promising(choice)]
         self._stale = True
+
+    def _promising(self, choice: Choice) -> bool:
+        """Whether an analytic variant is worth a trial: it may trade more time for memory than that."""
+        if choice in self._asked:
+            return False
+        return self._vector(choice)[self._total] <= HOPELESS * self._vector(self.task.default)[self._total]
 
     @property
     def best(self) -> tuple[Choice, float]:
@@ -144,10 +153,8 @@ class Search:
         parents = self._pool()
         candidates = [choice for choice in parents if choice not in self._asked]
         predicted = self._model.predict([self._vector(choice) for choice in candidates])
-        total = "total / default"
         if not self._model.ready:
-            place = self._features.names.index(total)
-            predicted = [self._vector(choice)[place] for choice in candidates]
+            predicted = [self._vector(choice)[self._total] for choice in candidates]
         taken: dict[int, int] = {}
         wanted = len(chosen) + count
         for _, index in sorted((value, index) for index, value in enumerate(predicted)):

@@ -30,8 +30,8 @@ from mnv2c.tune.task import Task
 
 DTYPE = "float32"
 FLOAT_BYTES = 4
-MOST_INSTRUCTIONS = 12_000
-"""Vector instructions of a kernel, about 70 kB and two seconds of LLVM; a long chain may have more, see `MORE_CODE`."""
+MOST_INSTRUCTIONS = 4_000
+"""Of a kernel: about 140 kB of objects and a second of LLVM. A long chain may have more, see `MORE_CODE`."""
 MORE_CODE = 1.5
 """How many times the default's instructions a choice may have where that is more."""
 MORE_SCRATCH = 2
@@ -164,6 +164,10 @@ class Space:
     def _kin(self, schedule: ChainSchedule) -> Iterator[ChainSchedule]:
         """The schedule, and what no rule asks for though it often pays: depthwise stages by channel, or exact."""
         yield schedule
+        aligned = self.knobs.aligned(Choice(schedule)).schedule
+        if aligned != schedule:
+            yield aligned
+            yield replace(aligned, depthwise=tuple(replace(row, by_channel=True) for row in aligned.depthwise))
         if any(not row.carry for row in schedule.depthwise):
             rows = tuple(row if row.carry else replace(row, by_channel=True) for row in schedule.depthwise)
             yield replace(schedule, depthwise=rows)
