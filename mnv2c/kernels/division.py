@@ -36,7 +36,7 @@ def divisions(layout: KernelLayout, threads: int, caches: Caches) -> Iterator[tu
 
 
 def shared_cycles(layout: KernelLayout, parts: Parts, caches: Caches) -> float:
-    """Return the predicted cycles until the last of ``parts`` is done, for any cut like those that `divisions` yields."""
+    """Return the predicted cycles until the last of ``parts`` is done, for any cut that `divisions` could yield."""
     prices = _Prices(layout, unit_cycles(layout), memory_cycles(layout, caches), first_rows(layout.chain, layout.flow))
     if parts.cut is Cut.STRIPS:
         return prices.slowest(parts.ranges) + BARRIER

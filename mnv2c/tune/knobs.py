@@ -20,6 +20,7 @@ from mnv2c.schedule.analytic import matrix_stages, may_chunk, span, tile_cycles,
 from mnv2c.schedule.choice import Choice
 from mnv2c.schedule.record import ChainSchedule, DepthwiseTile, Tile
 
+T = TypeVar("T")
 UNROLLS = (1, 2, 3, 4, 6, 8, 9, 12, 16, 24, 32)
 MOST_PRODUCTS = 256
 """Most products in a straight line: more of them only fill the instruction cache, and take LLVM long."""
@@ -173,9 +174,7 @@ class Knobs:
         rows = rng.choice(self.rows)
         chunk = rng.choice(self.chunks) if rows == 0 and rng.random() < 0.7 else 0
         matrices = tuple(self._tile(index, rows, rng) for index in range(len(self.matrices)))
-        depthwise = tuple(
-            self._with_carry(index, self._row(index, rng), rng) for index in range(len(self.depthwise))
-        )
+        depthwise = tuple(self._with_carry(index, self._row(index, rng), rng) for index in range(len(self.depthwise)))
         schedule = ChainSchedule(rows, chunk, matrices, depthwise, rng.random() < 0.5)
         in_place = self.may_be_in_place and rng.random() < 0.5
         return self.repaired(Choice(schedule, None, in_place))

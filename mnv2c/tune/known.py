@@ -25,7 +25,7 @@ class Known:
 
 
 def known(records: Iterable[ChainRecord], target: Target) -> list[Known]:
-    """Group the valid records that were made for ``target``'s entry and its chains; what is no longer legal is left out.
+    """Group the valid records made for ``target``'s entry by chain; what is no longer legal is left out.
 
     Ratios are to the default of their time, which a record says; where none does it is the analytic one.
     """

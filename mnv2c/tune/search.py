@@ -11,12 +11,12 @@ from math import ceil
 from random import Random
 
 from mnv2c.errors import ScheduleError
+from mnv2c.schedule.choice import Choice
 from mnv2c.tune.features import Features
 from mnv2c.tune.known import Known, of_task
 from mnv2c.tune.model import Model, Trials
 from mnv2c.tune.space import Space
 from mnv2c.tune.task import Measured, Status, Task
-from mnv2c.schedule.choice import Choice
 
 POOL, STAGES = (300, 1000), 5000
 """Candidates that are ranked for a batch, at least and at most: as many as have ``STAGES`` stages to lay out.
@@ -93,7 +93,9 @@ class Search:
         """The share of the task's time that the next trials may save, for spreading trials over tasks; 0 when done."""
         if self.done:
             return 0.0
-        return HOPE * 0.5 ** (self._since / HALF_LIFE) + max(0.0, 1.0 - self.best[1]) * 0.5 ** (self._trials / HALF_LIFE)
+        return HOPE * 0.5 ** (self._since / HALF_LIFE) + max(0.0, 1.0 - self.best[1]) * 0.5 ** (
+            self._trials / HALF_LIFE
+        )
 
     def propose(self, count: int) -> list[Choice]:
         """Return up to ``count`` choices to measure, none of which was returned, told or known before."""

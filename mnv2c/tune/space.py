@@ -1,6 +1,6 @@
 """Every way to run a chain that a search may try: legal by rule, so that no build fails for what was asked of it.
 
-A kernel's layout decides what is legal; two bounds come on top: on machine code, so that no candidate takes LLVM minutes
+A kernel's layout decides what is legal; two bounds come on top: on machine code, so that none takes LLVM minutes
 or empties the instruction cache, and on scratch memory, which an arena must hold.
 """
 
@@ -172,7 +172,9 @@ class Space:
             rows = tuple(row if row.carry else replace(row, by_channel=True) for row in schedule.depthwise)
             yield replace(schedule, depthwise=rows)
         if any(self.knobs.may_be_exact) and not schedule.chunk:
-            yield replace(schedule, depthwise=tuple(self._exact(row, index) for index, row in enumerate(schedule.depthwise)))
+            yield replace(
+                schedule, depthwise=tuple(self._exact(row, index) for index, row in enumerate(schedule.depthwise))
+            )
 
     def _exact(self, row: DepthwiseTile, index: int) -> DepthwiseTile:
         if not self.knobs.may_be_exact[index]:
