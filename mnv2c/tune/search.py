@@ -7,7 +7,7 @@ candidates, and a share drawn at random, so that what the model has not seen is 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil
+from math import ceil, exp2
 from random import Random
 
 from mnv2c.errors import ScheduleError
@@ -93,9 +93,8 @@ class Search:
         """The share of the task's time that the next trials may save, for spreading trials over tasks; 0 when done."""
         if self.done:
             return 0.0
-        return HOPE * 0.5 ** (self._since / HALF_LIFE) + max(0.0, 1.0 - self.best[1]) * 0.5 ** (
-            self._trials / HALF_LIFE
-        )
+        hope = HOPE * exp2(-self._since / HALF_LIFE)
+        return hope + max(0.0, 1.0 - self.best[1]) * exp2(-self._trials / HALF_LIFE)
 
     def propose(self, count: int) -> list[Choice]:
         """Return up to ``count`` choices to measure, none of which was returned, told or known before."""
