@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,14 +91,12 @@ def load_best(
     if folders.own_folder(schedules) is None:
         return NOTHING
     entry = target.entry or target.name
-    names = folders.shipped_names(entry)
     own, shipped = folders.own_files(entry, schedules), folders.shipped_files(entry)
-    files = [path for path in dict.fromkeys([*own, *shipped]) if path.is_file()]
     sources = [(OWN, store.read(own, warn))]
-    # What the target shares with others comes last, so that its own records decide.
-    shared = store.read(shipped, warn)
-    sources += [(SHIPPED, [record for record in shared if record.target == name]) for name in names]
-    return best_of(sources, names, threads, tuple(files))
+    for name in folders.names(entry):  # what the target shares with others comes last
+        paths = [path for folder, path in shipped if folder == name]
+        sources.append((SHIPPED, [replace(record, target=entry) for record in store.read(paths, warn)]))
+    return best_of(sources, folders.names(entry), threads, tuple(own) + tuple(path for _, path in shipped))
 
 
 def best_of(

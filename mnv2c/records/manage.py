@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +56,11 @@ def list_schedules(target: str | None = None, schedules: str | Path | None = Non
     """Return what own and shipped records know: by CPU, own first; with ``target`` for that entry only. UserError."""
     found = []
     for source, path in _files(target, schedules):
-        records = store.read([path], warn_user)
+        records = store.read_file(path, warn_user)
+        if source == SHIPPED:
+            records = [replace(record, target=path.parent.name) for record in records]
         for (entry, threads), group in _groups(records).items():
-            if target is None or entry in folders.shipped_names(target):
+            if target is None or entry in folders.names(target):
                 found += _summaries(group, entry, threads, source, path)
     return sorted(found, key=lambda entry: (entry.target, entry.source != OWN, entry.threads, entry.kind, entry.label))
 
@@ -66,8 +68,8 @@ def list_schedules(target: str | None = None, schedules: str | Path | None = Non
 def _files(target: str | None, schedules: str | Path | None) -> list[tuple[str, Path]]:
     """The files of a target, or of all, each with its source."""
     if target is not None:
-        own, shipped = folders.own_files(target, schedules), folders.shipped_files(target)
-        return [(OWN, path) for path in own] + [(SHIPPED, path) for path in shipped]
+        own = folders.own_files(target, schedules)
+        return [(OWN, path) for path in own] + [(SHIPPED, path) for _, path in folders.shipped_files(target)]
     folder = folders.own_folder(schedules)
     own = [] if folder is None else _inside(folder)
     return [(OWN, path) for path in own] + [(SHIPPED, path) for path in _inside(data.folder("schedules"))]

@@ -14,6 +14,7 @@ from mnv2c.records import folders, store
 from mnv2c.records.best import NOTHING, OWN, SHIPPED, Best, best_of, decide, load_best
 from mnv2c.records.record import Record
 from mnv2c.schedule.identity import chain_id
+from mnv2c.targets import registry
 from tests.records.samples import CHAIN, choice, cuts, dated, record
 
 
@@ -132,12 +133,31 @@ def test_without_xdg_the_place_is_in_the_home(shipped: Path, monkeypatch: pytest
 
 def test_targets_may_share_a_set_and_differ(shipped: Path) -> None:
     (shipped / "shared.toml").write_text('cortex = ["cortex-a53", "cortex-a76"]\n')
-    store.replace(shipped / "cortex" / "set.json", [record(rows=1, target="cortex", ratio=0.8)])
+    store.replace(shipped / "cortex" / "set.json", [record(rows=1, target="cortex-a72", ratio=0.8)])
     assert (rows(load()), rows(load(name="cortex-a53")), rows(load(name="cortex-a72"))) == (1, 1, None)
     store.replace(shipped / "cortex-a76" / "own.json", [record(rows=2)])
     assert (rows(load()), rows(load(name="cortex-a53"))) == (2, 1)
     store.replace(shipped / "cortex-a76" / "own.json", [record(default=True, confirmed=True, ratio=1.0)])
     assert (rows(load()), rows(load(name="cortex-a53"))) == (None, 1)
+
+
+def test_the_shipped_sets_are_of_targets() -> None:
+    folder = data.folder("schedules")
+    known = set(registry.names())
+    for name, members in folders._shared(folder / folders.SHARED).items():
+        assert name not in known
+        assert len(members) > 1
+        assert set(members) <= known
+    shipped = {path.name for path in folder.iterdir() if path.is_dir()}
+    assert shipped <= known | folders._shared(folder / folders.SHARED).keys()
+
+
+def test_what_is_shipped_are_decisions_with_evidence() -> None:
+    for path in data.folder("schedules").glob("*/*.json*"):
+        for entry in store.read([path], pytest.fail):
+            assert entry.evidence.date, path
+            assert entry.evidence.mnv2c, path
+            assert "@" not in entry.device, f"{path} names somebody's board"
 
 
 def test_the_host_reads_the_records_of_its_cpu(shipped: Path) -> None:
