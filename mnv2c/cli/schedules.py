@@ -84,7 +84,9 @@ def _show(options: argparse.Namespace) -> None:
         print(f"{entry.kind} {entry.id} ({entry.label}) for {entry.target}, {entry.threads} threads, {entry.source}")
         print(f"  file      {entry.file}")
         counts = ", ".join(f"{count} {status}" for status, count in entry.trials.items())
-        print(f"  trials    {counts}; {' to '.join(dict.fromkeys(entry.dates))}; {', '.join(entry.devices) or '-'}")
+        print(
+            f"  trials    {counts}; {' to '.join(dict.fromkeys(entry.dates)) or '-'}; {', '.join(entry.devices) or '-'}"
+        )
         print(f"  gain      {_gain(entry)}")
         _print_decided(decided)
 
@@ -97,7 +99,7 @@ def _print_decided(decided: dict[str, Any] | None) -> None:
         print("  nothing decided: no trial was surely faster than the default")
         return
     for name in SHOWN:
-        if decided.get(name) is not None:
+        if decided.get(name) not in (None, ""):
             print(f"  {name:<9} {decided[name]}")
     for name, value in decided.get("choice", {}).items():
         for key, item in value.items() if name == "schedule" else ((name, value),):

@@ -147,7 +147,7 @@ def decide(records: Sequence[ChainRecord]) -> ChainRecord | None:
     valid = [record for record in valid if record.unit == SECONDS] or valid
     confirmed = [record for record in valid if record.confirmed]
     if confirmed:
-        return max(confirmed, key=lambda record: record.evidence.date)
+        return max(reversed(confirmed), key=_date)  # of one second the last one
     trials: dict[Choice, list[ChainRecord]] = {}
     for record in valid:
         if not record.default:
@@ -164,10 +164,14 @@ def keeps_default(record: ChainRecord) -> bool:
 
 
 def newest_cuts(records: Sequence[CutsRecord]) -> CutsRecord | None:
-    """Return the newest cuts of one network that were faster, by times if there are any; None where none were."""
+    """Return the newest cuts of one network that were not slower, by times if there are any; None where none were."""
     valid = [record for record in records if record.valid]
     valid = [record for record in valid if record.unit == SECONDS] or valid
-    return max(valid, key=lambda record: record.evidence.date, default=None)
+    return max(reversed(valid), key=_date, default=None)
+
+
+def _date(record: Record) -> str:
+    return record.evidence.date
 
 
 def _ratio(record: ChainRecord) -> float:

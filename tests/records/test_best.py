@@ -50,6 +50,7 @@ def test_what_a_session_confirmed_last_decides() -> None:
     old = record(rows=1, ratio=0.80, confirmed=True, evidence=dated("2026-01-01T00:00:00Z"))
     new = record(rows=2, ratio=0.95, confirmed=True, evidence=dated("2026-02-01T00:00:00Z"))
     assert rows(best(new, old, record(rows=3, ratio=0.5))) == 2
+    assert rows(best(old, replace(old, choice=choice(7)))) == 7, "of one second the last line"
     default = record(rows=9, ratio=1.0, confirmed=True, default=True, evidence=dated("2026-03-01T00:00:00Z"))
     assert best(new, old, default).choice(CHAIN) is None
 
@@ -82,6 +83,7 @@ def test_the_newest_faster_cuts_win() -> None:
     newer = cuts(numbers=(0, 2), evidence=dated("2026-12-01T00:00:00Z"))
     assert best(slower, newer, cuts()).networks["0123456789abcdef"].cuts == (0, 2)
     assert best(slower) == NOTHING
+    assert best(cuts(cost=1.0)).networks["0123456789abcdef"].cuts == (0, 3, 5)
 
 
 @pytest.fixture
