@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from mnv2c.kernels.columns import Placed, cuts_columns, overwrites_late, placed_units
+from mnv2c.kernels.columns import Placed, cuts_columns, overwrites_late, phases, placed_units
 from mnv2c.kernels.cost import L3_VECTORS_PER_CYCLE, Caches, memory_cycles, unit_cycles
 from mnv2c.kernels.layout import KernelLayout
 from mnv2c.plan.chain import StageKind
@@ -25,11 +25,11 @@ def divisions(layout: KernelLayout, threads: int, caches: Caches) -> Iterator[tu
     prices = _Prices(layout, unit_cycles(layout), memory_cycles(layout, caches), first_rows(layout.chain, layout.flow))
     if layout.flow.whole:
         windows = sum(unit.stage.kind is StageKind.DEPTHWISE for unit in layout.units)
-        # Joined whole images would all lie in scratch memory at once.
         safe = not layout.chain.in_place or overwrites_late(layout)
+        # Joined whole images (more than one window) would all lie in scratch memory at once.
         if windows <= 1 and layout.chunks == 1 and safe and cuts_columns(layout):
             placed = placed_units(layout)
-            parts = Parts(Cut.COLUMNS, threads, 1 + max(entry.phase for entry in placed))
+            parts = Parts(Cut.COLUMNS, threads, phases(layout))
             cycles = prices.columns(placed, threads) + _exchanged(layout, placed, threads) + parts.phases * BARRIER
             yield parts, cycles
     elif not layout.chain.in_place and layout.flow.last_step > 1:
