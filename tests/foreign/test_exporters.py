@@ -102,7 +102,7 @@ def test_pictures_are_classified_by_a_planar_library(tmp_path: Path) -> None:
     Image.fromarray(pixels).resize((64, 64)).save(tmp_path / "picture.png")
     (prediction,) = mnv2c.run(made.directory, [tmp_path / "picture.png"])
     assert len(prediction.best) == 5
-    assert sum(entry.probability for entry in prediction.best) == pytest.approx(1.0, abs=1e-5)
+    assert sum(entry.score for entry in prediction.best) == pytest.approx(1.0, abs=1e-5)
 
 
 @pytest.mark.emulated

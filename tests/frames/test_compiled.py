@@ -151,8 +151,8 @@ def test_averaged_segmenters(logits: Compiled, segmenter: Compiled) -> None:
     (alone,) = mnv2c.run(logits.directory, [PICTURE])
     (mask,) = mnv2c.run(segmenter.directory, [PICTURE])
     assert alone.mask and mask.mask
-    assert {area.index: area.share for area in alone.mask} == pytest.approx(
-        {area.index: area.share for area in mask.mask}, abs=2e-3
+    assert {area.class_id: area.share for area in alone.mask} == pytest.approx(
+        {area.class_id: area.share for area in mask.mask}, abs=2e-3
     )
     (both,) = mnv2c.run(logits.directory, [PICTURE], also=[logits.directory], flip=True)
     assert both.mask and sum(area.share for area in both.mask) == pytest.approx(1)
