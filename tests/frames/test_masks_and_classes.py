@@ -50,7 +50,14 @@ def test_the_best_classes(seed: int, most: int) -> None:
 
 @pytest.mark.parametrize(
     "logits",
-    [[1000, 1001, -5], [-1000, 1000, 0, 999], [-1000, -1001, -999], [-1000, -1000, -1000], [3e38, -3e38, 2.9e38], [1e30]],
+    [
+        [1000, 1001, -5],
+        [-1000, 1000, 0, 999],
+        [-1000, -1001, -999],
+        [-1000, -1000, -1000],
+        [3e38, -3e38, 2.9e38],
+        [1e30],
+    ],
 )
 def test_probabilities_of_extreme_logits(logits: list[float]) -> None:
     values = np.array(logits, np.float32)
