@@ -143,9 +143,7 @@ class _Runner:
         made = Prediction(path, best, spent, self.machine.emulated, self.note)
         return made, drawing.with_bars(picture, best)
 
-    def _boxes(
-        self, path: str, picture: Image, found: tuple[Detection, ...], spent: float
-    ) -> tuple[Prediction, Image]:
+    def _boxes(self, path: str, picture: Image, found: tuple[Detection, ...], spent: float) -> tuple[Prediction, Image]:
         made = Prediction(path, None, spent, self.machine.emulated, self.note, detections=found)
         return made, drawing.with_boxes(picture, found)
 
