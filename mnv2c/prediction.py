@@ -137,13 +137,11 @@ class _Runner:
         how = image.Preprocessing.from_metadata(self.description.metadata["inputs"][0])
         return image.fit_picture(picture, height, width, how)
 
-    def _classes(
-        self, path: str, picture: Image, best: tuple[ClassScore, ...], spent: float
-    ) -> tuple[Prediction, Image]:
+    def _classes(self, path: str, picture: Image, best: Any, spent: float) -> tuple[Prediction, Image]:
         made = Prediction(path, best, spent, self.machine.emulated, self.note)
         return made, drawing.with_bars(picture, best)
 
-    def _boxes(self, path: str, picture: Image, found: tuple[Detection, ...], spent: float) -> tuple[Prediction, Image]:
+    def _boxes(self, path: str, picture: Image, found: Any, spent: float) -> tuple[Prediction, Image]:
         made = Prediction(path, None, spent, self.machine.emulated, self.note, detections=found)
         return made, drawing.with_boxes(picture, found)
 
