@@ -119,6 +119,7 @@ def evaluate(
     limit: int | None = None,
     threads: int | None = None,
     by: str = "library",
+    variant: str | None = None,
     progress: Callable[[str, float], None] = lambda phase, fraction: None,
 ) -> Accuracy:
     """Measure how often a compiled folder is right: top-1 and top-5, mAP or mIOU, by its task.
@@ -129,7 +130,7 @@ def evaluate(
     """
     from mnv2c.evaluation.measure import evaluate as measure
 
-    return measure(directory, data, limit=limit, threads=threads, by=by, progress=progress)
+    return measure(directory, data, limit=limit, threads=threads, by=by, variant=variant, progress=progress)
 
 
 def draw_scenes(

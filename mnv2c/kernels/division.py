@@ -26,10 +26,10 @@ def divisions(layout: KernelLayout, threads: int, caches: Caches) -> Iterator[tu
     prices = _Prices(layout, unit_cycles(layout), memory_cycles(layout, caches), first_rows(layout.chain, layout.flow))
     if layout.flow.whole:
         windows = sum(unit.stage.kind is StageKind.DEPTHWISE for unit in layout.units)
-        # Joined whole images would all lie in scratch memory at once.
+        # Joined whole images (more than one window) would all lie in scratch memory at once.
         if windows <= 1 and _may_cut_columns(layout):
             placed = placed_units(layout)
-            parts = Parts(Cut.COLUMNS, threads, 1 + max(entry.phase for entry in placed))
+            parts = Parts(Cut.COLUMNS, threads, phases(layout))
             cycles = prices.columns(placed, threads) + _exchanged(layout, placed, threads) + parts.phases * BARRIER
             yield parts, cycles
     elif _may_cut_strips(layout):
