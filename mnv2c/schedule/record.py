@@ -24,13 +24,22 @@ class DepthwiseTile:
 
     With ``carry`` > 0 its input never lies in a ring: ``carry`` channels of the newest rows are made at a time, added
     to the sums of all outputs that see them, and only the unfinished sums are carried to the next pass. With ``again``
-    not even those: ``carry`` channels of all rows of the window are made anew for every output row.
+    not even those: ``carry`` channels of all rows of the window are made anew for every output row. ``by_channel``
+    walks all rows of a pass for one vector of channels before the next, so that its weights are loaded once. With
+    ``exact`` the channels that would only fill the last vector are left out, in its input and its result.
     """
 
     pixels: int
     group: int
     carry: int = 0
     again: bool = False
+    by_channel: bool = False
+    exact: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the tile as JSON-compatible data; what only tuning asks for is left out where it is not."""
+        values = asdict(self)
+        return {name: value for name, value in values.items() if value or name not in ("by_channel", "exact")}
 
 
 @dataclass(frozen=True)
@@ -55,7 +64,7 @@ class ChainSchedule:
         return {
             **asdict(self),
             "tiles": [asdict(tile) for tile in self.tiles],
-            "depthwise": [asdict(tile) for tile in self.depthwise],
+            "depthwise": [tile.to_dict() for tile in self.depthwise],
         }
 
     @classmethod
@@ -71,6 +80,8 @@ class ChainSchedule:
                 whole(entry, "group", 1),
                 whole(entry, "carry", 0),
                 switch(entry, "again"),
+                "by_channel" in entry and switch(entry, "by_channel"),
+                "exact" in entry and switch(entry, "exact"),
             )
             for entry in entries(values, "depthwise")
         ]
