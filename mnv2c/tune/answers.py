@@ -8,7 +8,7 @@ from typing import Any
 
 from mnv2c.tune.task import Measured, Status
 
-CONDITIONS = ("core", "pinned", "hertz", "celsius", "rounds", "default_cost")
+CONDITIONS = ("core", "pinned", "hertz", "celsius", "rounds", "default_cost", "phases", "parts")
 """What a line tells besides the result."""
 
 

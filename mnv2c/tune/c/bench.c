@@ -98,10 +98,12 @@ int prepare(bench *at, const candidate *const each[2], int fixed)
     fill_inputs(at);
     memset(at->eviction, 1, at->eviction_bytes); /* untouched memory would all be one page of zeros */
 #ifdef THREADS
-    return measure_pool_start(at->pool, SUBJECT.threads);
-#else
-    return 1;
+    if (!fixed) {
+        return measure_pool_start(at->pool, SUBJECT.threads);
+    }
 #endif
+    at->pool = NULL;
+    return 1;
 }
 
 /* Reads one value of every line. */
@@ -168,7 +170,7 @@ int run(bench *at, const candidate *which, unsigned slot)
     unsigned part;
     for (mine.phase = 0; mine.phase < which->phases && !mine.failed; ++mine.phase) {
 #ifdef THREADS
-        if (which->parts > 1) {
+        if (which->parts > 1 && at->pool != NULL) {
             measure_pool_run(at->pool, task, &mine, which->parts);
             continue;
         }

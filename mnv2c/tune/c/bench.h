@@ -7,14 +7,15 @@
 #pragma GCC visibility push(hidden)
 
 typedef struct bench {
-    unsigned char *inputs[MOST_TENSORS], *fresh[MOST_TENSORS], *outputs[MOST_TENSORS];
+    __attribute__((aligned(64))) unsigned char *inputs[MOST_TENSORS], *fresh[MOST_TENSORS], *outputs[MOST_TENSORS];
     const unsigned char *weights[2][MOST_WEIGHTS]; /* of two candidates */
     unsigned char *scratch, *last, *eviction, *memory;
     size_t eviction_bytes;
-    void *pool;
+    void *pool; /* NULL where one thread does all */
 } bench;
 
-/* Whether there was memory, and the threads could be started; with `fixed` everything lies at addresses of its own. */
+/* Whether there was memory, and the threads could be started. With `fixed`, for counting, everything lies at addresses
+ * of its own and one thread does all parts: others would be counted while they wait. */
 int prepare(bench *at, const candidate *const each[2], int fixed);
 
 /* Puts the caches into the state in which a network leaves them: weights gone, scratch memory used, inputs just made. */

@@ -16,9 +16,10 @@ typedef struct block {
     size_t bytes;
 } block;
 
-/* One way to run the chain; `run` returns 0 for success. In place, the first output is the first input. */
+/* One way to run the chain; `run` returns 0 for success. In place, the first output is the first input. Alignment keeps
+ * counts equal wherever in a program this lies. */
 typedef struct candidate {
-    int32_t (*run)(const places *at, unsigned phase, unsigned part);
+    __attribute__((aligned(64))) int32_t (*run)(const places *at, unsigned phase, unsigned part);
     unsigned phases, parts, in_place, weights_count;
     const block *weights;
     size_t scratch_bytes;

@@ -52,13 +52,11 @@ double now(void)
 
 int pin(int last, unsigned count)
 {
+    const int first = last < (int)count ? 0 : last - (int)count + 1;
     unsigned char mask[MOST_CORES / 8];
     int core;
     memset(mask, 0, sizeof mask);
-    if (last < 0 || last >= MOST_CORES) {
-        return 0;
-    }
-    for (core = last; core >= 0 && core > last - (int)count; --core) {
+    for (core = first; core < first + (int)count && core < MOST_CORES; ++core) {
         mask[core / 8] |= (unsigned char)(1 << core % 8);
     }
     return call(SYS_SETAFFINITY, 0, sizeof mask, (long)mask, 0, 0, 0) >= 0;

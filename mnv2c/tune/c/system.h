@@ -32,7 +32,8 @@ unsigned char *allocate(void *wanted, size_t bytes);
 /* Seconds of a clock that only goes on. */
 double now(void);
 
-/* Lets the process run on the `count` cores up to `last` only; whether that is possible. */
+/* Lets the process run on `count` cores only, `last` and those before it (behind it where there are not as many);
+ * whether that is possible. */
 int pin(int last, unsigned count);
 int current_core(void);
 
