@@ -19,7 +19,7 @@ OPTIONS = ("core",)
 FORMS = {
     "ssh": "ssh://USER@HOST:PORT/FOLDER?core=N, of which only the host is needed",
     "adb": "adb://SERIAL/FOLDER?core=N; adb:// is the only phone",
-    "rpc": "rpc://HOST:PORT?core=N",
+    "rpc": "rpc://HOST:PORT/KEY?core=N, of which nothing is needed",
     "tracker": "tracker://HOST:PORT/KEY?core=N",
 }
 """What the URL of each scheme looks like."""

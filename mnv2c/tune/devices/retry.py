@@ -35,6 +35,10 @@ class KilledError(DeviceError):
     """The device answers, but the measuring program ended before its time."""
 
 
+class FinalError(DeviceError):
+    """Nothing that time mends, even in the middle of a session."""
+
+
 PASSING = (UnreachableError, FullError, KilledError)
 """What may be over by itself. At the start of a session any other DeviceError is final."""
 
@@ -122,6 +126,8 @@ class Patience:
         return [found[number] for number in numbers]
 
     def _pauses(self, error: DeviceError) -> Sequence[float]:
+        if isinstance(error, FinalError):
+            return ()
         if isinstance(error, KilledError):
             return self.killed
         return self.given_up if self.lost else self.pauses

@@ -8,7 +8,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -166,11 +165,11 @@ class Adb:
 
     def asked(self) -> list[list[str]]:
         log = self.folder / "log"
-        return [line.split("\x1f") for line in log.read_text().split("\x1e")[:-1]] if log.exists() else []
+        return [call.split("\x1f")[:-1] for call in log.read_text().split("\x1e")[:-1]] if log.exists() else []
 
     def fail(self, verb: str, times: int, errors: str, output: str = "") -> None:
         """Let the next ``times`` calls of a verb say ``errors`` and fail."""
-        (self.folder / f"fail-{verb}").write_text(f"{times}\x1f{errors}\x1f{output}")
+        (self.folder / f"fail-{verb}").write_text(f"{times}\n{errors}\n{output}\n")
 
     def files(self) -> list[str]:
         return sorted(path.name for path in (self.folder / "phone").iterdir())
@@ -179,8 +178,8 @@ class Adb:
 @pytest.fixture
 def adb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Adb:
     (tmp_path / "phone").mkdir()
-    fake = Path(__file__).parent / "fake_adb.py"
-    on_path(tmp_path, monkeypatch, "adb", f'exec {sys.executable} {fake} {tmp_path} "$@"')
+    fake = Path(__file__).parent / "fake_adb.sh"
+    on_path(tmp_path, monkeypatch, "adb", f'exec sh {fake} {tmp_path} "$@"')
     return Adb(tmp_path)
 
 
