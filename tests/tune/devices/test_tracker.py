@@ -41,6 +41,11 @@ class Started:
 
     process: subprocess.Popen[str]
     port: int
+    log: Path
+
+    def loaded(self) -> int:
+        """How many libraries the server has loaded."""
+        return self.log.read_text().count("load_module")
 
     def kill(self) -> None:
         """End it and what it started, as a power cut would."""
@@ -76,7 +81,7 @@ def started(process: subprocess.Popen[str], log: Path) -> Started:
     assert select.select([process.stdout], [], [], START_SECONDS)[0], log.read_text()
     line = process.stdout.readline()
     assert line, log.read_text()
-    return Started(process, int(line))
+    return Started(process, int(line), log)
 
 
 def native() -> tuple[str, str, list[str], dict[str, str]]:
@@ -122,7 +127,7 @@ def boards(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Boards]:
         yield Boards(tracker, servers, target, library)
     finally:
         for process in running:
-            Started(process, 0).kill()
+            Started(process, 0, tmp_path).kill()
 
 
 @pytest.mark.slow
@@ -130,7 +135,7 @@ def boards(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Boards]:
     "boards", [native, pytest.param(emulated, marks=pytest.mark.emulated)], ids=["native", "aarch64"], indirect=True
 )
 def test_both_measure_and_one_is_killed(boards: Boards, capsys: pytest.CaptureFixture[str]) -> None:
-    batches = [Batch(boards.library, tuple(range(first, first + 4)), 5.0) for first in range(1300, 1364, 4)]
+    batches = [Batch(boards.library, tuple(range(first, first + 4)), 5.0) for first in range(1500, 1540, 4)]
     results: list[Measured] = []
     killed = False
     with open_url(boards.url, load(boards.target), allow_rpc=True) as device:
@@ -139,9 +144,11 @@ def test_both_measure_and_one_is_killed(boards: Boards, capsys: pytest.CaptureFi
             for found in pool.map(device.measure, batches):
                 results += found
                 if not killed and len(used(results)) == 2:
-                    killed = True
-                    time.sleep(0.2)  # in the middle of a batch
+                    before = boards.servers[0].loaded()
+                    assert soon(lambda before=before: boards.servers[0].loaded() > before, 60)  # type: ignore[misc]
+                    time.sleep(0.7)  # in the middle of a batch, which takes 2 s
                     boards.servers[0].kill()
+                    killed = True
     assert killed
     assert [result.cost for result in results] == [number for batch in batches for number in batch.numbers]
     assert all(result.valid and result.device == boards.url for result in results)
