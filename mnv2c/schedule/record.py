@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from mnv2c.errors import ScheduleError
 
 
 @dataclass(frozen=True)
@@ -53,3 +56,51 @@ class ChainSchedule:
             "tiles": [asdict(tile) for tile in self.tiles],
             "depthwise": [asdict(tile) for tile in self.depthwise],
         }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> ChainSchedule:
+        """Return the schedule that `to_dict` described; ScheduleError for what is none."""
+        tiles = [
+            Tile(*(whole(entry, name, 1) for name in ("pixels", "vectors", "unroll")))
+            for entry in entries(values, "tiles")
+        ]
+        depthwise = [
+            DepthwiseTile(
+                whole(entry, "pixels", 1),
+                whole(entry, "group", 1),
+                whole(entry, "carry", 0),
+                switch(entry, "again"),
+            )
+            for entry in entries(values, "depthwise")
+        ]
+        return cls(
+            rows=whole(values, "rows", 0),
+            chunk=whole(values, "chunk", 0),
+            tiles=tuple(tiles),
+            depthwise=tuple(depthwise),
+            prefetch=switch(values, "prefetch"),
+        )
+
+
+def whole(values: Mapping[str, Any], name: str, least: int) -> int:
+    """Return the whole number of that name; ScheduleError where there is none of at least ``least``."""
+    value = values.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ScheduleError(f"schedule: {name} must be a whole number of at least {least}, not {value!r}")
+    return value
+
+
+def switch(values: Mapping[str, Any], name: str) -> bool:
+    """Return the truth value of that name; ScheduleError where there is none."""
+    value = values.get(name)
+    if not isinstance(value, bool):
+        raise ScheduleError(f"schedule: {name} must be true or false, not {value!r}")
+    return value
+
+
+def entries(values: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    """Return the list of tables of that name; ScheduleError where there is none."""
+    value = values.get(name)
+    if not isinstance(value, list) or not all(isinstance(entry, Mapping) for entry in value):
+        raise ScheduleError(f"schedule: {name} must be a list of tables, not {value!r}")
+    return value
