@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Sequence
 
 from mnv2c import __version__
-from mnv2c.cli import bench, cmake_dir, doctor, export, inspect, plan, profile, run, scenes, targets, verify
+from mnv2c.cli import bench, cmake_dir, doctor, export, inspect, plan, profile, run, scenes, targets, tune, verify
 from mnv2c.cli import compile as compile_verb
 from mnv2c.cli import eval as eval_verb
 from mnv2c.cli.parser import Parser, check_words
@@ -27,6 +27,7 @@ VERBS = {
     "profile": profile,
     "inspect": inspect,
     "plan": plan,
+    "tune": tune,
     "export": export,
     "scenes": scenes,
     "targets": targets,

@@ -69,9 +69,9 @@ class Checkpoint:
             raise OutputError(f"{self.path}: the session cannot be kept: {error.strerror}") from None
 
 
-def place(records: Path, network_id: str, threads: int, device: str) -> Path:
-    """Return the file of sessions that tune a network for what ``records`` are for; ``device`` is the URL's scheme."""
-    return records.parent / "sessions" / f"{records.stem}-{network_id}-{threads}-{device}.json"
+def place(records: Path, network_id: str, threads: int) -> Path:
+    """Return the file of the last session that tuned a network for the target that ``records`` are for."""
+    return records.parent / "sessions" / f"{records.stem}-{network_id}-{threads}.json"
 
 
 def new_session() -> str:

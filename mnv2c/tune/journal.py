@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,8 +66,11 @@ class Journal:
         measured = replace(measured, status=Status.OK, cost=decision.cost, ratio=decision.ratio)
         append(self.file, [replace(self._record(task, decision.choice, measured), confirmed=True)])
 
-    def cut(self, network_id: str, label: str, plan: Plan, cost: float, default_cost: float) -> None:
-        """Append where the network is to be cut, also where that is the plan without records: it was compared."""
+    def cut(self, network_id: str, label: str, plan: Plan, cost: float, default_cost: float, trials: int) -> None:
+        """Append where the network is to be cut, also where that is the plan without records: it was compared.
+
+        What the last record says already is not said again, unless a session that measured something ends with it.
+        """
         record = CutsRecord(
             target=self.origin.entry,
             threads=self.origin.threads,
@@ -79,7 +83,20 @@ class Journal:
             device=self.origin.device,
             evidence=self._evidence(),
         )
-        append(self.file, [record])
+        last = [entry.cuts for entry in self.known if isinstance(entry, CutsRecord) and self._is_of(entry, network_id)]
+        if trials or last[-1:] != [record.cuts]:
+            append(self.file, [record])
+
+    def _is_of(self, record: CutsRecord, network_id: str) -> bool:
+        return record.network_id == network_id and self.origin.covers(record)
+
+    def has(self, chain: Chain) -> bool:
+        """Whether something is on record of a chain that means the same as what will be measured."""
+        return chain_id(chain) in self._identities
+
+    @cached_property
+    def _identities(self) -> frozenset[str]:
+        return frozenset(record.chain_id for record in self._chains())
 
     def reached(self, phase: Phase, seconds: float) -> None:
         """Write the session's file anew."""
@@ -114,44 +131,39 @@ class Journal:
     def state(self, task: Task, searcher: Searcher) -> ChainState:
         """Return a chain's state with all that is on record of it and means the same as what will be measured."""
         state = ChainState(task, searcher)
-        for record in self._of(chain_id(task.chain)):
+        for record in self._of(task):
             if record.confirmed:
-                state.decision = _decision(record, task)
+                state.decision = None if record.ratio is None else Decision(record.choice, record.ratio, record.cost)
                 state.weighed = set(state.tried)
             else:
                 state.tried[record.choice] = measured_of(record)
         return state
 
-    def _of(self, identity: str) -> Iterable[ChainRecord]:
+    def _of(self, task: Task) -> list[ChainRecord]:
+        """The chain's records of sessions that compared with the same default."""
+        identity = chain_id(task.chain)
+        own = [record for record in self._chains() if record.chain_id == identity]
+        others = {record.evidence.session for record in own if record.default and record.choice != task.default}
+        return [record for record in own if record.evidence.session not in others]
+
+    def _chains(self) -> Iterable[ChainRecord]:
         for record in self.known:
-            if isinstance(record, ChainRecord) and record.chain_id == identity and self.origin.covers(record):
+            if isinstance(record, ChainRecord) and self.origin.covers(record):
                 yield record
 
     def spent(self, sessions: Iterable[str]) -> int:
         """Return how many different choices the given sessions measured."""
         wanted = set(sessions)
-        return len(
-            {
-                (record.chain_id, record.choice)
-                for record in self.known
-                if isinstance(record, ChainRecord) and record.evidence.session in wanted and self.origin.covers(record)
-            }
-        )
+        own = (record for record in self._chains() if record.evidence.session in wanted)
+        return len({(record.chain_id, record.choice) for record in own})
 
     def sessions(self, network_id: str) -> set[str]:
         """Return the sessions that tuned this network on this CPU and ended by themselves."""
         return {
             record.evidence.session
             for record in self.known
-            if isinstance(record, CutsRecord) and record.network_id == network_id and self.origin.covers(record)
+            if isinstance(record, CutsRecord) and self._is_of(record, network_id)
         }
-
-
-def _decision(record: ChainRecord, task: Task) -> Decision | None:
-    """What an earlier session decided; nothing where its default was another than today's."""
-    if record.ratio is None or (record.default and record.choice != task.default):
-        return None
-    return Decision(record.choice, record.ratio, record.cost)
 
 
 def measured_of(record: ChainRecord) -> Measured:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mnv2c.errors import Mnv2cError
 from mnv2c.tune.task import Measured, Status
@@ -109,7 +109,7 @@ class _Run:
 
     def loop(self) -> None:
         while self._begin():
-            open_ones = [flight.awaited for flight in self.flights if not flight.kept]
+            open_ones: list[Future[Any]] = [flight.awaited for flight in self.flights if not flight.kept]
             wait(open_ones, return_when=FIRST_COMPLETED)
             self._advance()
             while self.flights and self.flights[0].kept:

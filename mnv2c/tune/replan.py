@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import inf
 from statistics import median
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mnv2c.plan.chain import Chain
-    from mnv2c.plan.cuts import Cuts, Option, Piece
+    from mnv2c.plan.cuts import Cuts, Option
     from mnv2c.tune.tasks import Tunable
 
 LEAST_CUT_GAIN = 0.02
@@ -26,22 +25,17 @@ def replanned(tunable: Tunable, costs: Mapping[Chain, float], measured_only: boo
     scale = _scale(tunable, costs)
 
     def options(first: int, last: int) -> Sequence[Option]:
-        found = tunable.planner.options(first, last)
-        if not found or found[0].choice is None:
-            return found
-        fastest = min(found, key=lambda option: option.cycles)
-        cost = costs.get(tunable.chain(_piece(first, last, fastest)))
-        if cost is None:
-            cost = inf if measured_only else fastest.cycles * scale
-        return [] if cost == inf else [replace(fastest, cycles=cost)]
+        piece = tunable.fastest.get((first, last))
+        if piece is None:
+            return []
+        if piece.option.choice is None:
+            return [piece.option]
+        chain = tunable.chain(piece)
+        if measured_only and chain not in costs:
+            return []
+        return [replace(piece.option, cycles=costs.get(chain, piece.option.cycles * scale))]
 
     return replace(tunable.planner, options=options).fastest()
-
-
-def _piece(first: int, last: int, option: Option) -> Piece:
-    from mnv2c.plan.cuts import Piece
-
-    return Piece(first, last, option, 0)
 
 
 def _scale(tunable: Tunable, costs: Mapping[Chain, float]) -> float:

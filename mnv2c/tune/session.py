@@ -50,6 +50,10 @@ class Journal(Protocol):
         """Keep what a chain's confirmation came to."""
         ...
 
+    def has(self, chain: Chain) -> bool:
+        """Whether something is on record of a chain."""
+        ...
+
     def reached(self, phase: Phase, seconds: float) -> None:
         """Keep how far the session has come."""
         ...
@@ -65,11 +69,10 @@ class Limits:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """How a session ends: the ``cuts`` to take, whether they are ``recut``, and what ``costs`` chains have per call."""
+    """How a session ends: the ``cuts`` to take, and whether they differ from those without records."""
 
     cuts: Cuts
     recut: bool
-    costs: dict[Chain, float]
 
 
 @dataclass(eq=False)
@@ -103,12 +106,15 @@ class Session:
         self._since = self.clock() - self.elapsed
         self._planned = self.trials
         self._add(self.tunable.tasks(self.tunable.cuts))
+        self._add(self.tunable.tasks_of(self.journal.has))
         self._report(None)
         self._search(round(self.limits.trials * (1 - CUTS_SHARE)))
         self._recut()
         self._search(self.limits.trials)
-        self._confirm()
-        self._enter(Phase.DONE)
+        if not self.given_up:
+            self._confirm()
+        if not self.given_up:
+            self._enter(Phase.DONE)
         return self._choose()
 
     @property
@@ -116,14 +122,16 @@ class Session:
         """Seconds that the session has taken, with those before it was interrupted."""
         return self.clock() - self._since
 
-    def _add(self, tasks: Iterable[Task]) -> list[ChainState]:
-        """Return the states of tasks, new ones among them."""
-        found = []
+    def _add(self, tasks: Iterable[Task]) -> None:
         for task in tasks:
             if task.chain not in self.states:
                 self.states[task.chain] = self.begin(task)
-            found.append(self.states[task.chain])
-        return found
+
+    def _wanted(self) -> list[ChainState]:
+        """The chains of the plan without records, and of the best one by what is known."""
+        best = replan.replanned(self.tunable, self.costs(hoped=True), measured_only=True)
+        tasks = [*self.tunable.tasks(self.tunable.cuts), *(self.tunable.tasks(best) if best is not None else ())]
+        return [self.states[chain] for chain in dict.fromkeys(task.chain for task in tasks)]
 
     def _enter(self, phase: Phase) -> None:
         self.phase = phase
@@ -132,7 +140,7 @@ class Session:
 
     def _search(self, most: int, among: Iterable[ChainState] | None = None) -> None:
         """Measure until ``most`` trials are planned, all chains have converged or time is over."""
-        states = list(self.states.values() if among is None else among)
+        states = self._wanted() if among is None else list(among)
 
         def next_job() -> Job | None:
             if self._planned >= most or self.given_up or self._out_of_time():
@@ -164,28 +172,33 @@ class Session:
     def _recut(self) -> None:
         """Plan with what was measured, and search the chains of that plan, until it has no new ones."""
         self._enter(Phase.CUTS)
-        left = self.limits.trials - self._planned
         for turn in range(REPLANS):
-            cuts = replan.replanned(self.tunable, self._costs())
+            left = self.limits.trials - self._planned
+            cuts = replan.replanned(self.tunable, self.costs(hoped=True))
             tasks = [] if cuts is None else [task for task in self.tunable.tasks(cuts) if task.chain not in self.states]
             if not tasks or left <= 0 or self.given_up or self._out_of_time():
                 return
+            self._add(tasks)
             most = self._planned + max(len(tasks), left // (REPLANS - turn))
-            self._search(min(most, self.limits.trials), self._add(tasks))
-            left = self.limits.trials - self._planned
+            self._search(min(most, self.limits.trials), [self.states[task.chain] for task in tasks])
 
-    def _costs(self) -> dict[Chain, float]:
-        """Costs per call of all measured chains, run the best way that is known."""
-        found = {}
-        for chain, state in self.states.items():
-            if state.default_cost is not None:
-                found[chain] = state.default_cost * min(state.settled_ratio, state.best_ratio)
-        return found
+    def default_costs(self) -> dict[Chain, float]:
+        """Return the costs per call of all measured chains, run as without records."""
+        found = {chain: state.default_cost for chain, state in self.states.items()}
+        return {chain: cost for chain, cost in found.items() if cost is not None}
+
+    def costs(self, hoped: bool = False) -> dict[Chain, float]:
+        """Return them for chains run as was decided; ``hoped``: the best way that the search has seen."""
+
+        def ratio(state: ChainState) -> float:
+            return min(state.settled_ratio, state.best_ratio) if hoped else state.settled_ratio
+
+        return {chain: cost * ratio(self.states[chain]) for chain, cost in self.default_costs().items()}
 
     def _confirm(self) -> None:
         """Decide for every chain; where no candidate was faster there is nothing to measure."""
         self._enter(Phase.CONFIRM)
-        waiting = [(state, state.contenders()) for state in self.states.values()]
+        waiting = [(state, state.contenders()) for state in self._wanted()]
         for state, choices in waiting:
             if not choices and state.tried and state.decision is None:
                 state.confirm(())
@@ -195,12 +208,7 @@ class Session:
 
     def _choose(self) -> Plan:
         """Return the fastest of the plans whose chains are all measured, the one without records unless in doubt."""
-        costs = {
-            chain: state.default_cost * state.settled_ratio
-            for chain, state in self.states.items()
-            if state.default_cost is not None
-        }
-        first = self.tunable.cuts
+        costs, first = self.costs(), self.tunable.cuts
         cuts = replan.replanned(self.tunable, costs, measured_only=True)
         known = all(task.chain in costs for task in self.tunable.tasks(first))
         recut = (
@@ -209,7 +217,7 @@ class Session:
             and replan.starts(cuts) != replan.starts(first)
             and replan.surely_cheaper(self.tunable, cuts, first, costs)
         )
-        return Plan(cuts if recut and cuts is not None else first, recut, costs)
+        return Plan(cuts if recut and cuts is not None else first, recut)
 
     def _pipeline(self) -> Pipeline:
         return Pipeline(self.builder, self.device, self._measured, self._finished)
@@ -239,7 +247,8 @@ class Session:
     def _report(self, state: ChainState | None, note: str = "") -> None:
         if note:
             self.notes.append(note)
-        states = list(self.states.values())
+        first = {task.chain for task in self.tunable.tasks(self.tunable.cuts)}
+        states = [entry for chain, entry in self.states.items() if entry.trials or chain in first]
         self.watch(
             Standing(
                 phase=self.phase,
@@ -249,7 +258,7 @@ class Session:
                 left=self._left(),
                 unit=self.device.unit,
                 chains=tuple(entry.standing(self.peak, self.phase == Phase.DONE) for entry in states),
-                at=None if state is None else states.index(state),
+                at=states.index(state) if state in states else None,
                 note=note,
             )
         )

@@ -1,9 +1,10 @@
-"""From a model to what is tuned: the distinct chains of a plan, each with the choice that a compile takes by default."""
+"""From a model to what is tuned: the distinct chains of a plan, each with the choice that compiles take by default."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,20 +33,41 @@ class Tunable:
     cuts: Cuts
     target: Target
     threads: int = 1
+    _chains: dict[tuple[int, int], Chain] = field(default_factory=dict)
 
     def tasks(self, cuts: Cuts) -> tuple[Task, ...]:
         """Return the distinct chains of a plan in the order in which they run; TVM's own kernels are not tuned."""
+        return self._tasks(cuts.pieces)
+
+    def tasks_of(self, wanted: Callable[[Chain], bool]) -> tuple[Task, ...]:
+        """Return those of all chains that the network could be cut into that are ``wanted``."""
+        return self._tasks([piece for piece in self.fastest.values() if _is_chain(piece) and wanted(self.chain(piece))])
+
+    def _tasks(self, pieces: Sequence[Piece]) -> tuple[Task, ...]:
         places: dict[Chain, list[Piece]] = {}
-        for piece in cuts.pieces:
-            if piece.option.choice is not None:
+        for piece in pieces:
+            if _is_chain(piece):
                 places.setdefault(self.chain(piece), []).append(piece)
-        return tuple(self._task(chain, pieces) for chain, pieces in places.items())
+        return tuple(self._task(chain, found) for chain, found in places.items())
+
+    @cached_property
+    def fastest(self) -> dict[tuple[int, int], Piece]:
+        """The fastest way to run nodes [first, last] as one chain, as predicted, for all that may be one."""
+        found: dict[tuple[int, int], Piece] = {}
+        for piece in (piece for pieces in self.planner.pieces for piece in pieces):
+            known = found.setdefault((piece.first, piece.last), piece)
+            if piece.option.cycles < known.option.cycles:
+                found[piece.first, piece.last] = piece
+        return found
 
     def chain(self, piece: Piece) -> Chain:
         """Return the chain of a piece that is no fallback, which is not in place."""
         from mnv2c.compiler.planning import joined
 
-        return joined(self.network, piece.first, piece.last).chain
+        place = piece.first, piece.last
+        if place not in self._chains:
+            self._chains[place] = joined(self.network, *place).chain
+        return self._chains[place]
 
     def _task(self, chain: Chain, pieces: list[Piece]) -> Task:
         """The default is the fastest, as predicted, of those that the plan has: it may save memory at some places."""
@@ -58,7 +80,7 @@ class Tunable:
             target=self.target,
             default=choice_of(fastest.option),
             threads=self.threads,
-            times=len(pieces),
+            times=len({piece.first for piece in pieces}),
             may_be_in_place=all(self._may_be_in_place(piece) for piece in pieces),
         )
 
@@ -66,6 +88,11 @@ class Tunable:
         from mnv2c.plan.assemble import runs_in_place
 
         return piece.first == piece.last and runs_in_place(self.network, piece.first) is not None
+
+
+def _is_chain(piece: Piece) -> bool:
+    """TVM's own kernels have no schedule."""
+    return piece.option.choice is not None
 
 
 def choice_of(option: Option) -> Choice:
