@@ -86,7 +86,7 @@ class ChainState:
 
         A chain of which nothing is known begins with its default, whose cost is wanted even where nothing else works.
         """
-        first = [] if self.tried or self._pending else [self.task.default]
+        first = [] if self.tried or self._pending or self._lost else [self.task.default]
         again, self._again = self._again[: count - len(first)], self._again[count - len(first) :]
         wanted = count - len(first) - len(again)
         fresh = self.searcher.propose(wanted) if wanted > 0 and not self.searcher.done else []

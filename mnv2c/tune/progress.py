@@ -52,8 +52,11 @@ def table(standing: Standing) -> Table:
     from rich.table import Table
 
     drawn = Table(title=title(standing), title_justify="left", title_style="", box=None, pad_edge=False)
-    for column in ("chain", "trials", "default", "now", "best", "best/default", "of peak", ""):
-        drawn.add_column(column, justify="left" if column in ("chain", "") else "right", no_wrap=True)
+    in_unit = "us" if standing.unit == "s" else "M"
+    drawn.add_column("chain", overflow="ellipsis")
+    for column in ("trials", "default", "now", f"best {in_unit}", "ratio", "peak"):
+        drawn.add_column(column, justify="right", no_wrap=True)
+    drawn.add_column("", no_wrap=True)
     for index, chain in enumerate(standing.chains):
         drawn.add_row(*map(escape, _cells(chain, standing.unit)), style="bold" if index == standing.at else None)
     return drawn
@@ -61,7 +64,8 @@ def table(standing: Standing) -> Table:
 
 def _cells(chain: ChainStanding, unit: str) -> tuple[str, ...]:
     name = chain.label if chain.times == 1 else f"{chain.label} x{chain.times}"
-    costs = (cost(value, unit) for value in (chain.default, chain.current, chain.best))
+    scale = 1e6 if unit == "s" else 1e-6
+    costs = ("-" if value is None else f"{value * scale:.1f}" for value in (chain.default, chain.current, chain.best))
     return (name, str(chain.trials), *costs, f"{chain.ratio:.3f}", share(chain.peak_share), chain.state)
 
 
