@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +24,17 @@ if TYPE_CHECKING:
 Summary = dict[str, Any]
 
 
-def __getattr__(name: str) -> Any:
-    """Import ``compile_model``, and with it TVM, on first use."""
-    if name == "compile_model":
-        from mnv2c.compiler import compile_model
+ELSEWHERE = {
+    "compile_model": "mnv2c.compiler",
+    **dict.fromkeys(("list_schedules", "show_schedule", "prune_schedules", "merge_schedules"), "mnv2c.records.manage"),
+}
+"""Functions that belong here as they are, and the modules that they, and perhaps TVM, come from on first use."""
 
-        return compile_model
+
+def __getattr__(name: str) -> Any:
+    """Import what is listed in ``ELSEWHERE``."""
+    if name in ELSEWHERE:
+        return getattr(import_module(ELSEWHERE[name]), name)
     raise AttributeError(f"module 'mnv2c.api' has no attribute {name!r}")
 
 
@@ -37,25 +43,9 @@ def describe(directory: str | Path) -> Summary:
 
     Name, target, costs, number of fused kernels, fallbacks, and the sizes in bytes of the two libraries.
     """
-    from mnv2c.runtime.description import read
+    from mnv2c.runtime.summary import summary
 
-    description = read(directory)
-    folder, meta = description.folder, description.metadata
-    keys = ("name", "dtype", "inputs", "outputs", "params", "madds", "arena_bytes", "weights_bytes", "weights_source")
-    return {key: meta.get(key) for key in keys} | {
-        "directory": str(folder),
-        "target": meta["target"]["name"],
-        "chains": len(meta["chains"]),
-        "fallbacks": [fallback["name"] for fallback in meta["fallbacks"]],
-        "files": {path.name: path.stat().st_size for path in _libraries(folder, meta["name"])},
-    }
-
-
-def _libraries(folder: Path, name: str) -> list[Path]:
-    """The library's files, without the symbolic links to them."""
-    patterns = (f"lib{name}.a", f"lib{name}.so", f"lib{name}.so.*", f"lib{name}.dylib", f"lib{name}.*.dylib")
-    found = sorted(path for pattern in patterns for path in folder.glob(pattern))
-    return [path for path in found if not path.is_symlink()]
+    return summary(directory)
 
 
 def load(directory: str | Path, threads: int = 1, variant: str | None = None) -> Library:
@@ -242,13 +232,15 @@ def plan_model(
     classes: int | None = None,
     threads: int = 1,
     arena_limit: int | None = None,
+    schedules: str | Path | None = None,
     html: str | Path | None = None,
     progress: Callable[[str, float], None] = lambda phase, fraction: None,
 ) -> Plan:
     """Return the plan that ``compile`` would take, and all between which predicted time and memory can be traded.
 
-    ``arena_limit`` is the most memory in bytes. ``html`` is a file for a self-contained page with pictures. Nothing is
-    compiled. UserError, PlanError where nothing fits the limit, OutputError.
+    ``arena_limit`` is the most memory in bytes; ``schedules`` are the user's records, as for ``compile``. ``html`` is a
+    file for a self-contained page with pictures. Nothing is compiled. UserError, PlanError where nothing fits the
+    limit, OutputError.
     """
     from mnv2c.compiler import planned
 
@@ -261,6 +253,7 @@ def plan_model(
         classes=classes,
         threads=threads,
         arena_limit=arena_limit,
+        schedules=schedules,
         progress=progress,
     )
     if html is not None:

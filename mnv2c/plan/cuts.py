@@ -8,8 +8,9 @@ all answers is the frontier between time and memory.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import pairwise
 from math import inf
 from typing import Any
 
@@ -22,13 +23,29 @@ LONGEST = 10
 
 
 @dataclass(frozen=True)
+class Tuned:
+    """That a way to run a chain was measured: its time over the default's, and whose record says so."""
+
+    source: str
+    ratio: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
 class Option:
-    """One way to run a chain: predicted ``cycles``, ``scratch`` in bytes; ``choice`` is what the caller makes of it."""
+    """One way to run a chain: predicted ``cycles``, ``scratch`` in bytes; ``choice`` is what the caller makes of it.
+
+    ``tuned`` is set where it was measured to be faster than the default.
+    """
 
     cycles: float
     scratch: tuple[int, ...]
     in_place: bool = False
     choice: Any = None
+    tuned: Tuned | None = None
 
 
 @dataclass(frozen=True)
@@ -62,12 +79,13 @@ class Cuts:
 class Planner:
     """Plans ``network``; ``options(first, last)`` are the ways to run nodes [first, last] as one chain.
 
-    ``longest`` is the most nodes that are joined.
+    ``longest`` is the most nodes that are joined. ``starts`` are the first nodes of the chains where those are given.
     """
 
     network: Network
     options: Callable[[int, int], Sequence[Option]]
     longest: int = LONGEST
+    starts: tuple[int, ...] | None = None
 
     @cached_property
     def pieces(self) -> tuple[tuple[Piece, ...], ...]:
@@ -76,7 +94,7 @@ class Planner:
 
     def _from(self, first: int) -> list[Piece]:
         found: list[Piece] = []
-        for last in range(first, min(first + self.longest, len(self.network.nodes))):
+        for last in self._lasts(first):
             if not may_join(self.network, first, last):
                 continue  # one node more, which reads what these leave, may make it right
             choices = [
@@ -88,6 +106,14 @@ class Planner:
                     best = piece.option.cycles
                     found.append(piece)
         return found
+
+    def _lasts(self, first: int) -> range:
+        """The nodes that may be the last one of a chain from ``first``."""
+        count = len(self.network.nodes)
+        if self.starts is None:
+            return range(first, min(first + self.longest, count))
+        ends = dict(pairwise((*self.starts, count)))
+        return range(ends[first] - 1, ends[first]) if ends.get(first, 0) > first else range(0)
 
     def _peak(self, first: int, last: int, option: Option) -> int:
         """Scratch and all tensors that are alive while the nodes run, but for those between them."""
