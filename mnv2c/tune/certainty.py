@@ -18,8 +18,9 @@ QUARTILES_TO_ERROR = 0.93
 
 def standard_error(measured: Measured) -> float:
     """Return the standard error of the ratio, a median over rounds; 0 for costs that are counted, not timed."""
-    rounds = max(1, len(measured.costs))
-    return QUARTILES_TO_ERROR * (measured.spread or 0.0) / sqrt(rounds)
+    rounds = measured.conditions.get("rounds")
+    count = rounds if isinstance(rounds, int) and rounds > 0 else max(1, len(measured.costs))
+    return QUARTILES_TO_ERROR * (measured.spread or 0.0) / sqrt(count)
 
 
 def highest_ratio(measured: Measured) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -96,7 +96,7 @@ class Journal:
 
     @cached_property
     def _identities(self) -> frozenset[str]:
-        return frozenset(record.chain_id for record in self._chains())
+        return frozenset(record.chain_id for record in self.chains())
 
     def reached(self, phase: Phase, seconds: float) -> None:
         """Write the session's file anew."""
@@ -142,11 +142,12 @@ class Journal:
     def _of(self, task: Task) -> list[ChainRecord]:
         """The chain's records of sessions that compared with the same default."""
         identity = chain_id(task.chain)
-        own = [record for record in self._chains() if record.chain_id == identity]
+        own = [record for record in self.chains() if record.chain_id == identity]
         others = {record.evidence.session for record in own if record.default and record.choice != task.default}
         return [record for record in own if record.evidence.session not in others]
 
-    def _chains(self) -> Iterable[ChainRecord]:
+    def chains(self) -> Iterator[ChainRecord]:
+        """Yield the records of chains that mean the same as what will be measured."""
         for record in self.known:
             if isinstance(record, ChainRecord) and self.origin.covers(record):
                 yield record
@@ -154,7 +155,7 @@ class Journal:
     def spent(self, sessions: Iterable[str]) -> int:
         """Return how many different choices the given sessions measured."""
         wanted = set(sessions)
-        own = (record for record in self._chains() if record.evidence.session in wanted)
+        own = (record for record in self.chains() if record.evidence.session in wanted)
         return len({(record.chain_id, record.choice) for record in own})
 
     def sessions(self, network_id: str) -> set[str]:

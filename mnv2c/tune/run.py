@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,12 +54,12 @@ class Asked:
 class Workshop:
     """What a session works with; tests have their own.
 
-    ``open_device(url, target, allow_rpc)`` connects nothing yet. ``builder(device, target)`` is a context.
+    ``open_device(url, target, allow_rpc)`` connects nothing yet. ``builder(device)`` is open as long as the session.
     ``begin(journal, seed, task)`` returns a chain's state, with a search that knows the records.
     """
 
     open_device: Callable[[str, Tunable, bool], Device]
-    builder: Callable[[Device], Builds]
+    builder: Callable[[Device], AbstractContextManager[Builds]]
     begin: Callable[[Journal, int, Task], ChainState]
 
 
@@ -73,7 +74,7 @@ def run_session(
     if workshop is None:
         from mnv2c.tune.workshop import workshop as real
 
-        workshop = real(tunable)
+        workshop = real()
     with workshop.open_device(asked.device or kept.options.device, tunable, asked.allow_rpc) as device:
         return _Run(tunable, kept, device, workshop, asked, watch).result()
 
@@ -117,28 +118,17 @@ class _Run:
     watch: Watch
 
     def result(self) -> Tuned:
+        """Run the session to its end, or until Ctrl-C."""
         from mnv2c.schedule.identity import network_id
 
         machine, identity = self.device.machine(), network_id(self.tunable.network)
         journal = self._journal(machine)
         before = journal.spent(journal.sessions(identity) - {self.kept.session})
-        done = journal.spent([self.kept.session])
-        options = self.kept.options
-        session = Session(
-            self.tunable,
-            self.device,
-            self.workshop.builder(self.device),
-            journal,
-            lambda task: self.workshop.begin(journal, options.seed, task),
-            Limits(max(0, options.trials - before), options.minutes and options.minutes * 60),
-            self.watch,
-            journal.origin.peak,
-            done,
-            self.kept.seconds,
-        )
         self.kept.reached(self.kept.phase, self.kept.seconds)
+        session, interrupted = self._session(journal, before), False
         try:
-            plan, interrupted = session.run(), False
+            with self.workshop.builder(self.device) as builder:
+                plan = session.run(builder)
         except KeyboardInterrupt:
             plan, interrupted = Plan(self.tunable.cuts, False), True
         found = self._found(session, plan, machine, before, interrupted)
@@ -146,11 +136,27 @@ class _Run:
             journal.cut(identity, self.tunable.title, plan, found.cost, found.default_cost, session.trials)
         return found
 
+    def _session(self, journal: Journal, before: int) -> Session:
+        """``before`` trials of those asked for were measured by earlier sessions."""
+        options = self.kept.options
+        return Session(
+            tunable=self.tunable,
+            device=self.device,
+            journal=journal,
+            begin=lambda task: self.workshop.begin(journal, options.seed, task),
+            limits=Limits(max(0, options.trials - before), options.minutes and options.minutes * 60),
+            watch=self.watch,
+            peak=journal.origin.peak,
+            trials=journal.spent([self.kept.session]),
+            elapsed=self.kept.seconds,
+        )
+
     def _journal(self, machine: Machine) -> Journal:
         from importlib.metadata import version
 
         import mnv2c
         from mnv2c.codegen.object import llvm_version
+        from mnv2c.records.best import warn_user
         from mnv2c.records.record import Evidence, public_url
         from mnv2c.records.store import read_file
 
@@ -166,7 +172,7 @@ class _Run:
         )
         unit, url = self.device.unit, public_url(self.device.url)
         origin = Origin(target.entry, self.tunable.threads, unit, url, evidence, self._peak())
-        return Journal(self.file, origin, self.kept, read_file(self.file, _warn))
+        return Journal(self.file, origin, self.kept, read_file(self.file, warn_user))
 
     def _peak(self) -> float | None:
         """Known of this machine only."""
@@ -210,9 +216,3 @@ class _Run:
         from mnv2c.records.folders import own_file
 
         return own_file(self.tunable.target.entry, self.asked.schedules)
-
-
-def _warn(text: str) -> None:
-    import warnings
-
-    warnings.warn(text, stacklevel=2)

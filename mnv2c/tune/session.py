@@ -31,7 +31,7 @@ CUTS_SHARE = 0.2
 """Share of the trials that is kept for chains that only another plan has."""
 REPLANS = 3
 """Most plans that are measured in turn; each may bring chains that were only predicted."""
-TRIAL_SECONDS, CONFIRM_SECONDS = 1.0, 4.0
+TRIAL_SECONDS, CONFIRM_SECONDS = 2.0, 6.0
 """Most seconds for one candidate in the search, and at the end."""
 LOST_BATCHES = 3
 """A device that gave nothing so many times in a row is given up."""
@@ -84,7 +84,6 @@ class Session:
 
     tunable: Tunable
     device: Device
-    builder: Builds
     journal: Journal
     begin: Callable[[Task], ChainState]
     limits: Limits
@@ -100,9 +99,11 @@ class Session:
     _planned: int = 0
     _lost: int = 0
     _since: float = 0.0
+    _pipeline: Pipeline = field(init=False)
 
-    def run(self) -> Plan:
+    def run(self, builder: Builds) -> Plan:
         """Search, cut, confirm; everything measured is in the journal whenever this is left, by whatever."""
+        self._pipeline = Pipeline(builder, self.device, self._measured, self._finished)
         self._since = self.clock() - self.elapsed
         self._planned = self.trials
         self._add(self.tunable.tasks(self.tunable.cuts))
@@ -152,7 +153,7 @@ class Session:
                     return Job(state.task, choices, TRIAL_SECONDS)
             return None
 
-        self._pipeline().run(next_job)
+        self._pipeline.run(next_job)
 
     def _batch(self) -> int:
         """With few trials every chain still gets some."""
@@ -204,7 +205,7 @@ class Session:
                 state.confirm(())
                 self.journal.decided(state)
         jobs = iter([Job(state.task, choices, CONFIRM_SECONDS, confirms=True) for state, choices in waiting if choices])
-        self._pipeline().run(lambda: None if self.given_up else next(jobs, None))
+        self._pipeline.run(lambda: None if self.given_up else next(jobs, None))
 
     def _choose(self) -> Plan:
         """Return the fastest of the plans whose chains are all measured, the one without records unless in doubt."""
@@ -218,9 +219,6 @@ class Session:
             and replan.surely_cheaper(self.tunable, cuts, first, costs)
         )
         return Plan(cuts if recut and cuts is not None else first, recut)
-
-    def _pipeline(self) -> Pipeline:
-        return Pipeline(self.builder, self.device, self._measured, self._finished)
 
     def _measured(self, job: Job, results: Results) -> None:
         kept = tuple(entry for entry in results if entry[1].status != Status.LOST)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -184,7 +185,7 @@ def workshop(device: FakeDevice, builder: FakeBuilder | None = None, choices: in
         search.left = [number for number in range(choices) if numbered(task, number) not in state.tried]
         return state
 
-    return Workshop(lambda url, tunable, allowed: device, lambda opened: builder or FakeBuilder(), begin)
+    return Workshop(lambda url, tunable, allowed: device, lambda opened: nullcontext(builder or FakeBuilder()), begin)
 
 
 def asked(folder: Path, **said: Any) -> Asked:
