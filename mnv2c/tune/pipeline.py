@@ -111,11 +111,9 @@ class _Run:
         while self._begin():
             open_ones: list[Future[Any]] = [flight.awaited for flight in self.flights if not flight.kept]
             wait(open_ones, return_when=FIRST_COMPLETED)
-            self._advance()
-            while self.flights and self.flights[0].kept:
-                flight = self.flights.popleft()
-                assert flight.measuring is not None
-                self.pipeline.finished(flight.job, flight.measuring.result())
+            for flight in list(self.flights):
+                self._advance(flight)
+                self._finish()
 
     def _begin(self) -> bool:
         """Begin as many jobs as there is room for; whether any is under way."""
@@ -123,14 +121,22 @@ class _Run:
             self.flights.append(_Flight(job, self.building.submit(_build, self.pipeline.builder, job)))
         return bool(self.flights)
 
-    def _advance(self) -> None:
-        for flight in self.flights:
-            if flight.measuring is None and flight.building.done():
+    def _advance(self, flight: _Flight) -> None:
+        if flight.measuring is None:
+            if flight.building.done():
                 built = flight.building.result()
                 flight.measuring = self.measuring.submit(_measure, self.pipeline.device, flight.job, built)
-            elif flight.measuring is not None and flight.measuring.done() and not flight.kept:
-                flight.kept = True
-                self.pipeline.measured(flight.job, flight.measuring.result())
+        elif flight.measuring.done() and not flight.kept:
+            results = flight.measuring.result()
+            flight.kept = True
+            self.pipeline.measured(flight.job, results)
+
+    def _finish(self) -> None:
+        """Finish what is kept, up to the first that is not."""
+        while self.flights and self.flights[0].kept:
+            flight = self.flights.popleft()
+            assert flight.measuring is not None
+            self.pipeline.finished(flight.job, flight.measuring.result())
 
 
 def _build(builder: Builds, job: Job) -> Built:

@@ -34,10 +34,11 @@ class SlowBuilder(FakeBuilder):
 
 @dataclass
 class SlowDevice(FakeDevice):
-    """Takes its time, and notes when; the longer the smaller the number of the candidate."""
+    """Takes its time, for the first batch most, and notes when."""
 
     spans: list[tuple[float, float]] = field(default_factory=list)
     most: int = 0
+    _begun: int = 0
     _inside: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -45,7 +46,8 @@ class SlowDevice(FakeDevice):
         with self._lock:
             self._inside += 1
             self.most = max(self.most, self._inside)
-            first = not self.spans
+            self._begun += 1
+            first = self._begun == 1
         begin = time.monotonic()
         time.sleep(STEP * (4 if first else 1))
         self.spans.append((begin, time.monotonic()))
