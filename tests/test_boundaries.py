@@ -175,6 +175,7 @@ def test_cheap_modules_import_heavy_packages_lazily() -> None:
         "errors",
         "data",
         "compiler",
+        "records",
     }
     for path in MODULES:
         module = name_of(path)

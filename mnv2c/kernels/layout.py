@@ -124,7 +124,10 @@ def units(chain: Chain) -> tuple[Unit, ...]:
 
 
 def _folds(chain: Chain, unit: Unit, stage: Stage) -> bool:
-    """Whether ``stage``, an add or pool, alone reads the matrix stage ``unit``; pooling walks plain pixels only."""
+    """Whether ``stage`` alone reads ``unit``, and is an argmax of a resize, or an add or a mean of a matrix stage.
+
+    Means walk plain pixels only.
+    """
     if stage.kind is StageKind.ARGMAX:
         alone = chain.consumers(unit.result) == (stage,) and unit.result not in chain.outputs
         return unit.stage.kind is StageKind.RESIZE and unit.result == unit.stage.name and alone

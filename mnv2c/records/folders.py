@@ -4,6 +4,9 @@ The user's are ``<entry>.jsonl`` in the folder given, else in ``$MNV2C_SCHEDULES
 ``$XDG_DATA_HOME/mnv2c/schedules``; ``entry`` is the target file that a target comes from. The shipped ones are
 ``schedules/<entry>/*.json``, and those of sets that several targets share (``schedules/shared.toml``). The word
 "none" for the folder means that no records are used at all.
+
+Of a user's record the target that it names must be the one in question; a shipped one holds for those that its folder
+serves, wherever it was measured.
 """
 
 from __future__ import annotations
@@ -58,13 +61,13 @@ def own_files(entry: str, schedules: str | Path | None = None) -> list[Path]:
     return [path for path in (file, *_within(folder / _file_name(entry))) if path.is_file()]
 
 
-def shipped_files(entry: str) -> list[Path]:
-    """Return the shipped files for target ``entry``: its own, then those that it shares."""
+def shipped_files(entry: str) -> list[tuple[str, Path]]:
+    """Return the shipped files for target ``entry`` with the folder's name: its own, then those that it shares."""
     folder = data.folder("schedules")
-    return [path for name in shipped_names(entry) for path in _within(folder / _file_name(name))]
+    return [(name, path) for name in names(entry) for path in _within(folder / _file_name(name))]
 
 
-def shipped_names(entry: str) -> list[str]:
+def names(entry: str) -> list[str]:
     """Return the names under which records that hold for target ``entry`` are kept: its own, then those it shares."""
     sets = _shared(data.folder("schedules") / SHARED)
     return [entry, *(name for name, members in sets.items() if entry in members)]

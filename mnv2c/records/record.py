@@ -93,8 +93,8 @@ class CutsRecord:
 
     @property
     def valid(self) -> bool:
-        """Whether the cuts were measured to be faster."""
-        return self.cost is not None and self.default_cost is not None and 0 < self.cost < self.default_cost
+        """Whether the cuts were measured to be as fast at least: a session may have decided to keep them as they are."""
+        return self.cost is not None and self.default_cost is not None and 0 < self.cost <= self.default_cost
 
 
 Record = ChainRecord | CutsRecord

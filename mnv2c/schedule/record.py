@@ -46,10 +46,11 @@ class DepthwiseTile:
 class ChainSchedule:
     """How a chain runs.
 
-    ``rows`` output rows are computed per step (0: the whole image in one step). ``chunk`` expanded channels are in
-    flight at a time, the partial sums being accumulated in the output (0: all; needs ``rows`` = 0; the paper's t-way
-    split, section 5). ``tiles`` has one entry per matrix stage in order, ``depthwise`` one per depthwise stage.
-    ``prefetch`` asks for the next tile of weights while one is used.
+    ``rows`` output rows are computed per step (0: the whole image in one step). ``chunk`` channels before the last
+    matrix stage, expanded or pooled, are in flight at a time, its partial sums being accumulated in the output (0: all;
+    needs ``rows`` = 0; the paper's t-way split, section 5). ``tiles`` has one entry per matrix stage in order,
+    ``depthwise`` one per depthwise stage. ``prefetch`` asks for the next tile of weights while one is used, and for a
+    classifier's while the channels that it reads are pooled.
     """
 
     rows: int

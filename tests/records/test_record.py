@@ -15,7 +15,9 @@ from mnv2c.records.record import SCHEMA, from_line, public_url, to_line
 from mnv2c.schedule.choice import Choice
 from mnv2c.schedule.identity import restore
 from mnv2c.schedule.record import ChainSchedule
-from tests.records.samples import CHAINS, CHOICE, SCHEDULE, choice, cuts, record
+from mnv2c.spec import load
+from tests.plan.networks import chains_of
+from tests.records.samples import CHOICE, SCHEDULE, choice, cuts, record
 
 RECORDS = [
     record(choice=CHOICE, threads=2, default=True, confirmed=True, error=1e-6, peak_share=0.7),
@@ -34,7 +36,7 @@ def test_a_line_is_read_as_it_was_written(entry: Any) -> None:
 
 
 def test_a_line_holds_the_chain() -> None:
-    for chain in CHAINS:
+    for chain in chains_of(load("mobilenet_v2", width=0.35, resolution="96")):
         found = from_line(to_line(record(chain)))
         assert restore(found.chain).madds == chain.madds  # type: ignore[union-attr]
 

@@ -115,8 +115,7 @@ class DepthwiseStage:
                 index = base + result.pixel(first + pixel) + result.channel(channel)
                 k.store(result.buffer, index, value, lanes)
 
-        blocked = lanes == plane.layout.block and self.at.stage.window.dilation[1] <= count  # else pixels lie unused
-        if blocked and self.at.provider.has_window(count, len(taps)):
+        if self.at.has_window(count, lanes):
             weights = {(row, column): weight for row, column, weight in taps}
             sums = self.at.provider.window(k, plane.buffer, bases, weights, [bias] * count, stride)
             for pixel, total in enumerate(sums):
