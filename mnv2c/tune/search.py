@@ -93,9 +93,9 @@ class Search:
         """The share of the task's time that the next trials may save, for spreading trials over tasks; 0 when done."""
         if self.done:
             return 0.0
-        return HOPE * 0.5 ** (self._since / HALF_LIFE) + max(0.0, 1.0 - self.best[1]) * 0.5 ** (
-            self._trials / HALF_LIFE
-        )
+        found: float = max(0.0, 1.0 - self.best[1])
+        hoped: float = HOPE * 0.5 ** (self._since / HALF_LIFE)
+        return hoped + found * 0.5 ** (self._trials / HALF_LIFE)
 
     def propose(self, count: int) -> list[Choice]:
         """Return up to ``count`` choices to measure, none of which was returned, told or known before."""
