@@ -7,7 +7,7 @@ candidates, and a share drawn at random, so that what the model has not seen is 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil, exp2
+from math import ceil
 from random import Random
 
 from mnv2c.errors import ScheduleError
@@ -39,6 +39,11 @@ HOPE = 0.02
 """The share of time that a search that has not begun may be expected to save, found for chains on AVX-512 and NEON."""
 HALF_LIFE = 24
 """Trials without a gain after which half as much is expected of the next ones."""
+
+
+def half(trials: float) -> float:
+    """Return what is left of 1 after so many trials, of which ``HALF_LIFE`` halve it."""
+    return float(0.5 ** (trials / HALF_LIFE))
 
 
 class Search:
@@ -93,8 +98,8 @@ class Search:
         """The share of the task's time that the next trials may save, for spreading trials over tasks; 0 when done."""
         if self.done:
             return 0.0
-        hope = HOPE * exp2(-self._since / HALF_LIFE)
-        return hope + max(0.0, 1.0 - self.best[1]) * exp2(-self._trials / HALF_LIFE)
+        found = max(0.0, 1.0 - self.best[1])
+        return HOPE * half(self._since) + found * half(self._trials)
 
     def propose(self, count: int) -> list[Choice]:
         """Return up to ``count`` choices to measure, none of which was returned, told or known before."""
