@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mnv2c.evaluation.measure import Accuracy
     from mnv2c.prediction import Prediction
     from mnv2c.runtime import Library
+    from mnv2c.tune.result import Tuned
     from mnv2c.verification import Report
 
 #: What ``describe`` returns: plain data for JSON.
@@ -119,6 +120,7 @@ def evaluate(
     limit: int | None = None,
     threads: int | None = None,
     by: str = "library",
+    variant: str | None = None,
     progress: Callable[[str, float], None] = lambda phase, fraction: None,
 ) -> Accuracy:
     """Measure how often a compiled folder is right: top-1 and top-5, mAP or mIOU, by its task.
@@ -129,7 +131,7 @@ def evaluate(
     """
     from mnv2c.evaluation.measure import evaluate as measure
 
-    return measure(directory, data, limit=limit, threads=threads, by=by, progress=progress)
+    return measure(directory, data, limit=limit, threads=threads, by=by, variant=variant, progress=progress)
 
 
 def draw_scenes(
@@ -260,6 +262,46 @@ def plan_model(
 
         write_file(Path(html), page(found.as_dict()).encode())
     return found
+
+
+def tune(
+    model: str | Path,
+    target: str | Path = "host",
+    *,
+    device: str | None = None,
+    width: float | None = None,
+    resolution: int | str | tuple[int, int] | None = None,
+    classes: int | None = None,
+    threads: int = 1,
+    trials: int | None = None,
+    minutes: float | None = None,
+    schedules: str | Path | None = None,
+    resume: bool = False,
+    seed: int | None = None,
+    allow_rpc: bool = False,
+    show: bool = False,
+) -> Tuned:
+    """Search for faster schedules of a model's chains by measuring them on ``device``, a URL ("local" by default).
+
+    What is found is appended to the records in the folder ``schedules``, or the user's own, which later compiles use.
+    At most ``trials`` candidates (300 by default) are measured, those of earlier sessions for the same network counted,
+    in at most ``minutes``. ``resume`` goes on with the session that was interrupted. ``allow_rpc`` is needed for
+    "rpc://" and "tracker://", which are unauthenticated. ``show`` shows progress on stderr. UserError, DeviceError,
+    OutputError; Ctrl-C gives a result that says so.
+    """
+    from mnv2c.progress import progress
+    from mnv2c.tune import tasks
+    from mnv2c.tune.progress import session_progress
+    from mnv2c.tune.run import Asked, run_session
+
+    asked = Asked(str(model), str(target), device, trials, minutes, seed, resume, allow_rpc, schedules)
+    asked.check()
+    with progress(not show) as tell:
+        tunable = tasks.read(
+            model, target, width=width, resolution=resolution, classes=classes, threads=threads, tell=tell
+        )
+    with session_progress(not show) as watch:
+        return run_session(tunable, asked, watch)
 
 
 def draw_frontier(figures: dict[str, Any]) -> str:

@@ -15,7 +15,21 @@ from contextlib import contextmanager
 from typing import Any
 
 from mnv2c import __version__
-from mnv2c.cli import bench, cmake_dir, doctor, export, inspect, plan, profile, run, scenes, schedules, targets, verify
+from mnv2c.cli import (
+    bench,
+    cmake_dir,
+    doctor,
+    export,
+    inspect,
+    plan,
+    profile,
+    run,
+    scenes,
+    schedules,
+    targets,
+    tune,
+    verify,
+)
 from mnv2c.cli import compile as compile_verb
 from mnv2c.cli import eval as eval_verb
 from mnv2c.cli.parser import Parser, check_words
@@ -30,6 +44,7 @@ VERBS = {
     "profile": profile,
     "inspect": inspect,
     "plan": plan,
+    "tune": tune,
     "export": export,
     "schedules": schedules,
     "scenes": scenes,

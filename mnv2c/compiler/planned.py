@@ -217,18 +217,28 @@ def _frontier(plans: Planner, threads: int) -> tuple[Point, ...]:
 
 
 def _chain(network: Network, cuts: Cuts, piece: Piece) -> PlannedChain:
-    from mnv2c.compiler import planning
+    from mnv2c.plan.join import joined
     from mnv2c.plan.network import FallbackNode
 
     node, scratch = network.nodes[piece.first], sum(piece.option.scratch)
     if isinstance(node, FallbackNode):
         return PlannedChain(
-            node.label, (node.label,), (node.operator,), None, (), False, None, None, None, scratch, piece.peak
+            name=node.label,
+            joins=(node.label,),
+            stages=(node.operator,),
+            rows=None,
+            windows=(),
+            in_place=False,
+            madds=None,
+            cycles=None,
+            share=None,
+            scratch_bytes=scratch,
+            peak_bytes=piece.peak,
         )
     layout: KernelLayout
     parts: Parts | None
     layout, parts = piece.option.choice
-    whole = planning.joined(network, piece.first, piece.last)
+    whole = joined(network, piece.first, piece.last)
     stages = [stage for stage in layout.chain.stages if stage.kind == "depthwise"]
     return PlannedChain(
         name=whole.label,

@@ -93,7 +93,7 @@ class Pricing:
         schedules = [*variants(chain, self.unit, self.target.l2_bytes, carries, again)]
         if self.threads > 1:
             schedules += even_schedules(chain, self.unit, self.target.l2_bytes, self.threads)
-        for schedule in schedules:
+        for schedule in dict.fromkeys(schedules):  # some rules come to the same
             try:
                 layout = kernel_layout(chain, schedule, self.unit)
             except ScheduleError:

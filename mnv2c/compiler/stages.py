@@ -208,7 +208,7 @@ def publish(
         **threads,
         f"{library}.json": text,
         f"{library}.onnx": source.serialized,
-        "main.c": package.example_source(program, library),
+        "main.c": package.example_source(program, library, code.answer),
         **package.build_files(library, target, source.summary, program.threads),
     }
     files[f"{library}.spdx.json"] = json.dumps(package.bill_of_materials(files, metadata), indent=1) + "\n"

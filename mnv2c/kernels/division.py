@@ -26,12 +26,10 @@ def divisions(layout: KernelLayout, threads: int, caches: Caches) -> Iterator[tu
     prices = _Prices(layout, unit_cycles(layout), memory_cycles(layout, caches), first_rows(layout.chain, layout.flow))
     if layout.flow.whole:
         windows = sum(unit.stage.kind is StageKind.DEPTHWISE for unit in layout.units)
-        # Joined whole images would all lie in scratch memory at once.
+        # Joined whole images (more than one window) would all lie in scratch memory at once.
         if windows <= 1 and _may_cut_columns(layout):
-            placed = placed_units(layout)
-            parts = Parts(Cut.COLUMNS, threads, 1 + max(entry.phase for entry in placed))
-            cycles = prices.columns(placed, threads) + _exchanged(layout, placed, threads) + parts.phases * BARRIER
-            yield parts, cycles
+            parts = Parts(Cut.COLUMNS, threads, phases(layout))
+            yield parts, shared_cycles(layout, parts, caches)
     elif _may_cut_strips(layout):
         ranges, cycles = prices.balanced(threads)
         yield Parts(Cut.STRIPS, len(ranges), ranges=ranges), cycles + BARRIER
@@ -62,6 +60,15 @@ def check_parts(layout: KernelLayout, parts: Parts | None, threads: int) -> None
     fits = whole and rising and len(parts.ranges) == parts.count and parts.phases == 1
     if not _may_cut_strips(layout) or not fits:
         raise ScheduleError("the kernel cannot be cut into such strips")
+
+
+def shared_cycles(layout: KernelLayout, parts: Parts, caches: Caches) -> float:
+    """Return the predicted cycles until the last of ``parts`` is done, for any cut that `divisions` could yield."""
+    prices = _Prices(layout, unit_cycles(layout), memory_cycles(layout, caches), first_rows(layout.chain, layout.flow))
+    if parts.cut is Cut.STRIPS:
+        return prices.slowest(parts.ranges) + BARRIER
+    placed = placed_units(layout)
+    return prices.columns(placed, parts.count) + _exchanged(layout, placed, parts.count) + parts.phases * BARRIER
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,14 +105,15 @@ class _Prices:
     def balanced(self, threads: int) -> tuple[Ranges, float]:
         """Cut the steps into strips of about equal time, and return the longest: the first one makes nothing again."""
         best = strip_ranges(self.layout.flow, threads)
-        cycles = self._slowest(best)
+        cycles = self.slowest(best)
         while True:
-            found = [(self._slowest(ranges), ranges) for ranges in _neighbours(best)]
+            found = [(self.slowest(ranges), ranges) for ranges in _neighbours(best)]
             if not found or min(found)[0] >= cycles:
                 return best, cycles
             cycles, best = min(found)
 
-    def _slowest(self, ranges: Ranges) -> float:
+    def slowest(self, ranges: Ranges) -> float:
+        """Cycles of the longest strip."""
         return max(self._strip(begin, end) for begin, end in ranges)
 
 

@@ -97,8 +97,9 @@ class Planner:
         for last in self._lasts(first):
             if not may_join(self.network, first, last):
                 continue  # one node more, which reads what these leave, may make it right
+            around = self._around(first, last)
             choices = [
-                Piece(first, last, option, self._peak(first, last, option)) for option in self.options(first, last)
+                Piece(first, last, option, around + self._own(first, option)) for option in self.options(first, last)
             ]
             best = inf
             for piece in sorted(choices, key=lambda piece: (piece.peak, piece.option.cycles)):
@@ -115,20 +116,22 @@ class Planner:
         ends = dict(pairwise((*self.starts, count)))
         return range(ends[first] - 1, ends[first]) if ends.get(first, 0) > first else range(0)
 
-    def _peak(self, first: int, last: int, option: Option) -> int:
-        """Scratch and all tensors that are alive while the nodes run, but for those between them."""
-        network, total = self.network, sum(aligned(size) for size in option.scratch)
-        alive: set[str] = set()
+    def _around(self, first: int, last: int) -> int:
+        """Bytes of all tensors that are alive while the nodes run, but for those between them."""
+        network, alive = self.network, set[str]()
         for index, node in enumerate(network.nodes[: last + 1]):
             for name in node.outputs:
                 end = max(index, network.last_use(name))
                 between = first <= index and end <= last and index < last
                 if not network.is_callers(name) and end >= first and not between:
                     alive.add(network.owner(name))
-        total += sum(aligned(network.tensors[name].bytes) for name in alive)
-        if option.in_place:
-            total -= aligned(network.tensors[network.nodes[first].outputs[0]].bytes)
-        return total
+        return sum(aligned(network.tensors[name].bytes) for name in alive)
+
+    def _own(self, first: int, option: Option) -> int:
+        """Bytes of an option's scratch memory, less its result where that lies in the input."""
+        scratch = sum(aligned(size) for size in option.scratch)
+        result = self.network.tensors[self.network.nodes[first].outputs[0]]
+        return scratch - (aligned(result.bytes) if option.in_place else 0)
 
     def fastest(self, limit: float = inf) -> Cuts | None:
         """Return the plan of least time whose every piece fits ``limit`` bytes; None if there is none.
