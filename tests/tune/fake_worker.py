@@ -5,7 +5,7 @@ import signal
 import sys
 import time
 
-from mnv2c.tune.worker import read, write
+from mnv2c.tune.worker import limit_time, read, write
 
 write(sys.stdout.buffer, "ready")
 while True:
@@ -15,6 +15,9 @@ while True:
         break
     if word == "die":
         os.kill(os.getpid(), signal.SIGKILL)
+    limit_time(float(sys.argv[1]))
+    while word == "busy":
+        pass
     if word == "slow":
         time.sleep(rest[0])
     answers = {"say": rest[0] if rest else "", "process": str(os.getpid()), "slow": "slow"}

@@ -1,6 +1,4 @@
-/* The measuring program with a libc and a sanitizer: every status of candidate comes through it, and threads. */
-#include <stdio.h>
-#include <stdlib.h>
+/* The measuring program with a libc and a sanitizer: all of it is instrumented but the kernels. */
 
 int program(int argc, char **argv);
 

@@ -15,7 +15,7 @@ FAKE = Path(__file__).with_name("fake_worker.py")
 
 
 def workers(count: int = 2, limit: float = 30.0) -> Workers:
-    return Workers(count, limit=limit, command=(sys.executable, str(FAKE)))
+    return Workers(count, limit=limit, patience=1, command=(sys.executable, str(FAKE), f"{limit:g}"))
 
 
 def test_answers_come_in_the_order_of_the_requests() -> None:
@@ -37,6 +37,11 @@ def test_a_process_that_hangs_is_ended_in_time() -> None:
         start = time.monotonic()
         assert pool.build([("slow", 60.0), ("say", "b")]) == ["not compiled within 0.5 s", "b"]
         assert time.monotonic() - start < 20
+
+
+def test_a_process_that_computes_for_too_long_is_ended_by_the_system() -> None:
+    with Workers(1, limit=1.0, patience=200, command=(sys.executable, str(FAKE), "1")) as pool:
+        assert pool.build([("busy",), ("say", "b")]) == ["not compiled within 1 s of processor time", "b"]
 
 
 def test_processes_stay_from_batch_to_batch() -> None:
