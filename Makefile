@@ -8,7 +8,7 @@ JOBS        ?= auto
 PYTEST_ARGS ?=
 BENCH_ARGS  ?=
 
-.PHONY: demo test lint bench peers arm-peers clean help
+.PHONY: demo test lint bench peers arm-peers arm-rpc clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo "make bench  install the peers and print the tables of the README's section Performance (BENCH_ARGS=--help)"
 	@echo "make peers  prepare .venv-peers, in which LiteRT runs for \`make bench\` and \`mnv2c bench --against litert\`"
 	@echo "make arm-peers  prepare .arm-peers: the peers' ARM builds, for \`mnv2c bench --device emulator --against ...\`"
+	@echo "make arm-rpc  prepare .arm-rpc: TVM's RPC server for ARM, which the slow tests of tuning run under qemu"
 	@echo "make clean  remove $(VENV), build/ and caches"
 
 demo: $(VENV)/.core
@@ -49,6 +50,10 @@ arm-peers: $(VENV)/.bench
 	@sh tools/qemu.sh
 	@PYTHON=$(BIN)/python sh tools/arm_peers.sh .arm-peers
 
+arm-rpc: $(VENV)/.tune
+	@sh tools/qemu.sh
+	@PYTHON=$(BIN)/python sh tools/arm_rpc.sh .arm-rpc
+
 $(VENV)/.core: pyproject.toml tools/venv.sh
 	@sh tools/venv.sh $(VENV) .
 	@touch $@
@@ -61,6 +66,10 @@ $(VENV)/.bench: $(VENV)/.core
 	@sh tools/venv.sh $(VENV) '.[bench]'
 	@touch $@
 
+$(VENV)/.tune: $(VENV)/.core
+	@sh tools/venv.sh $(VENV) '.[tune]'
+	@touch $@
+
 clean:
-	rm -rf $(VENV) .venv-peers .arm-peers .arm-peers.new build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-peers .arm-peers .arm-peers.new .arm-rpc .arm-rpc.new build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
