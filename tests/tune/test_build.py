@@ -96,7 +96,15 @@ def test_a_default_that_cannot_be_compiled_is_an_error(workers: Workers) -> None
         Builder(broken, Form.EXECUTABLE, workers).build(others(of)[:1])
 
 
-@pytest.mark.parametrize("family", ["head", "stem", "mask", "predictions", "sides", "dense"])
+@pytest.mark.parametrize(
+    "family",
+    [
+        "head",
+        "mask",
+        "predictions",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("stem", "sides", "dense")),
+    ],
+)
 def test_every_kind_of_chain_can_be_measured(family: str, workers: Workers) -> None:
     chain = chains.chain(Random(f"measure {family}"), family)
     of = task(chain)

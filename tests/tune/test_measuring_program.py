@@ -26,7 +26,7 @@ NAMES = ["equal", "strips", "phases", "in_place", "wrong", "overrun", "hang", "e
 STATUSES = [Status.OK] * 4 + [Status.WRONG, Status.WRONG, Status.HUNG, Status.CRASHED]
 
 
-@pytest.mark.parametrize("arch", ["x86_64", "aarch64", "arm"])
+@pytest.mark.parametrize("arch", ["x86_64", "aarch64", pytest.param("arm", marks=pytest.mark.slow)])
 def test_zig_finds_nothing_to_warn_about(arch: str) -> None:
     sources = {path.name: path.read_bytes() for path in program.HERE.iterdir()}
     for shared in ((), ("-DSHARED",)):
