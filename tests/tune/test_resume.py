@@ -17,6 +17,7 @@ from mnv2c.errors import UserError
 from mnv2c.tune import checkpoint
 from mnv2c.tune.checkpoint import Checkpoint, Options
 from mnv2c.tune.run import run_session
+from mnv2c.tune.session import BATCH
 from mnv2c.tune.standing import Phase
 from tests.tune.session_fakes import FakeDevice, asked, records, tunable, workshop
 
@@ -61,7 +62,9 @@ def cut_off(folder: Path, by: signal.Signals) -> str:
 def test_the_signal_of_ctrl_c_ends_a_session_in_order(tmp_path: Path) -> None:
     said = cut_off(tmp_path, signal.SIGINT)
     trials = [line for line in records(tmp_path)[0] if not line.default]
-    assert said == f"interrupted {len(trials)}\n"
+    ended, count = said.split()
+    assert ended == "interrupted"
+    assert 0 <= len(trials) - int(count) <= BATCH, "a batch may have been kept and not yet be told"
     assert not [line for line in trials if line.status != "ok"], "what dies with the session is no result"
 
 
