@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,18 +17,24 @@ if TYPE_CHECKING:
     from mnv2c.evaluation.measure import Accuracy
     from mnv2c.prediction import Prediction
     from mnv2c.runtime import Library
+    from mnv2c.tune.result import Tuned
     from mnv2c.verification import Report
 
 #: What ``describe`` returns: plain data for JSON.
 Summary = dict[str, Any]
 
 
-def __getattr__(name: str) -> Any:
-    """Import ``compile_model``, and with it TVM, on first use."""
-    if name == "compile_model":
-        from mnv2c.compiler import compile_model
+ELSEWHERE = {
+    "compile_model": "mnv2c.compiler",
+    **dict.fromkeys(("list_schedules", "show_schedule", "prune_schedules", "merge_schedules"), "mnv2c.records.manage"),
+}
+"""Functions that belong here as they are, and the modules that they, and perhaps TVM, come from on first use."""
 
-        return compile_model
+
+def __getattr__(name: str) -> Any:
+    """Import what is listed in ``ELSEWHERE``."""
+    if name in ELSEWHERE:
+        return getattr(import_module(ELSEWHERE[name]), name)
     raise AttributeError(f"module 'mnv2c.api' has no attribute {name!r}")
 
 
@@ -36,25 +43,9 @@ def describe(directory: str | Path) -> Summary:
 
     Name, target, costs, number of fused kernels, fallbacks, and the sizes in bytes of the two libraries.
     """
-    from mnv2c.runtime.description import read
+    from mnv2c.runtime.summary import summary
 
-    description = read(directory)
-    folder, meta = description.folder, description.metadata
-    keys = ("name", "dtype", "inputs", "outputs", "params", "madds", "arena_bytes", "weights_bytes", "weights_source")
-    return {key: meta.get(key) for key in keys} | {
-        "directory": str(folder),
-        "target": meta["target"]["name"],
-        "chains": len(meta["chains"]),
-        "fallbacks": [fallback["name"] for fallback in meta["fallbacks"]],
-        "files": {path.name: path.stat().st_size for path in _libraries(folder, meta["name"])},
-    }
-
-
-def _libraries(folder: Path, name: str) -> list[Path]:
-    """The library's files, without the symbolic links to them."""
-    patterns = (f"lib{name}.a", f"lib{name}.so", f"lib{name}.so.*", f"lib{name}.dylib", f"lib{name}.*.dylib")
-    found = sorted(path for pattern in patterns for path in folder.glob(pattern))
-    return [path for path in found if not path.is_symlink()]
+    return summary(directory)
 
 
 def load(directory: str | Path, threads: int = 1, variant: str | None = None) -> Library:
@@ -129,6 +120,7 @@ def evaluate(
     limit: int | None = None,
     threads: int | None = None,
     by: str = "library",
+    variant: str | None = None,
     progress: Callable[[str, float], None] = lambda phase, fraction: None,
 ) -> Accuracy:
     """Measure how often a compiled folder is right: top-1 and top-5, mAP or mIOU, by its task.
@@ -139,7 +131,7 @@ def evaluate(
     """
     from mnv2c.evaluation.measure import evaluate as measure
 
-    return measure(directory, data, limit=limit, threads=threads, by=by, progress=progress)
+    return measure(directory, data, limit=limit, threads=threads, by=by, variant=variant, progress=progress)
 
 
 def draw_scenes(
@@ -241,13 +233,15 @@ def plan_model(
     classes: int | None = None,
     threads: int = 1,
     arena_limit: int | None = None,
+    schedules: str | Path | None = None,
     html: str | Path | None = None,
     progress: Callable[[str, float], None] = lambda phase, fraction: None,
 ) -> Plan:
     """Return the plan that ``compile`` would take, and all between which predicted time and memory can be traded.
 
-    ``arena_limit`` is the most memory in bytes. ``html`` is a file for a self-contained page with pictures. Nothing is
-    compiled. UserError, PlanError where nothing fits the limit, OutputError.
+    ``arena_limit`` is the most memory in bytes; ``schedules`` are the user's records, as for ``compile``. ``html`` is a
+    file for a self-contained page with pictures. Nothing is compiled. UserError, PlanError where nothing fits the
+    limit, OutputError.
     """
     from mnv2c.compiler import planned
 
@@ -260,6 +254,7 @@ def plan_model(
         classes=classes,
         threads=threads,
         arena_limit=arena_limit,
+        schedules=schedules,
         progress=progress,
     )
     if html is not None:
@@ -267,6 +262,46 @@ def plan_model(
 
         write_file(Path(html), page(found.as_dict()).encode())
     return found
+
+
+def tune(
+    model: str | Path,
+    target: str | Path = "host",
+    *,
+    device: str | None = None,
+    width: float | None = None,
+    resolution: int | str | tuple[int, int] | None = None,
+    classes: int | None = None,
+    threads: int = 1,
+    trials: int | None = None,
+    minutes: float | None = None,
+    schedules: str | Path | None = None,
+    resume: bool = False,
+    seed: int | None = None,
+    allow_rpc: bool = False,
+    show: bool = False,
+) -> Tuned:
+    """Search for faster schedules of a model's chains by measuring them on ``device``, a URL ("local" by default).
+
+    What is found is appended to the records in the folder ``schedules``, or the user's own, which later compiles use.
+    At most ``trials`` candidates (300 by default) are measured, those of earlier sessions for the same network counted,
+    in at most ``minutes``. ``resume`` goes on with the session that was interrupted. ``allow_rpc`` is needed for
+    "rpc://" and "tracker://", which are unauthenticated. ``show`` shows progress on stderr. UserError, DeviceError,
+    OutputError; Ctrl-C gives a result that says so.
+    """
+    from mnv2c.progress import progress
+    from mnv2c.tune import tasks
+    from mnv2c.tune.progress import session_progress
+    from mnv2c.tune.run import Asked, run_session
+
+    asked = Asked(str(model), str(target), device, trials, minutes, seed, resume, allow_rpc, schedules)
+    asked.check()
+    with progress(not show) as tell:
+        tunable = tasks.read(
+            model, target, width=width, resolution=resolution, classes=classes, threads=threads, tell=tell
+        )
+    with session_progress(not show) as watch:
+        return run_session(tunable, asked, watch)
 
 
 def draw_frontier(figures: dict[str, Any]) -> str:

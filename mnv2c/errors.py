@@ -70,6 +70,10 @@ class CompilerError(Mnv2cError):
     """An invariant of the compiler itself was broken; please report it."""
 
 
+class RecordsWarning(UserWarning):
+    """A record of tuning is of no use; the work goes on without it."""
+
+
 def nearest(word: str, candidates: Iterable[str]) -> str:
     """Return `` (did you mean "x"?)`` for the closest candidate, or the empty string."""
     matches = get_close_matches(word, list(candidates), n=1)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from mnv2c.execution import Executor
-    from mnv2c.runtime import Description
+    from mnv2c.runtime import ClassScore, Description, Detection
     from mnv2c.runtime.frames import FrameFunctions
 
     Array = np.ndarray[Any, Any]
@@ -27,29 +27,10 @@ VISIBLE = 0.3
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One class of an answer: its index, its label ("class 7" where there is none), its softmax probability."""
-
-    index: int
-    label: str
-    probability: float
-
-
-@dataclass(frozen=True)
-class Found:
-    """A thing in a picture; ``box`` is (x0, y0, x1, y1) in pixels of the picture."""
-
-    index: int
-    label: str
-    score: float
-    box: tuple[float, float, float, float]
-
-
-@dataclass(frozen=True)
 class Area:
     """A class of a mask and its share of the picture."""
 
-    index: int
+    class_id: int
     label: str
     share: float
 
@@ -63,11 +44,11 @@ class Prediction:
     """
 
     image: str
-    best: tuple[Entry, ...] | None
+    best: tuple[ClassScore, ...] | None
     milliseconds: float
     emulated: bool
     note: str
-    detections: tuple[Found, ...] | None = None
+    detections: tuple[Detection, ...] | None = None
     mask: tuple[Area, ...] | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -157,14 +138,12 @@ class _Runner:
         return image.fit_picture(picture, height, width, how)
 
     def _classes(self, path: str, picture: Image, best: Any, spent: float) -> tuple[Prediction, Image]:
-        entries = tuple(Entry(each.class_id, each.label, each.score) for each in best)
-        made = Prediction(path, entries, spent, self.machine.emulated, self.note)
+        made = Prediction(path, best, spent, self.machine.emulated, self.note)
         return made, drawing.with_bars(picture, best)
 
-    def _boxes(self, path: str, picture: Image, detections: Any, spent: float) -> tuple[Prediction, Image]:
-        found = tuple(Found(each.class_id, each.label, each.score, each.box) for each in detections)
+    def _boxes(self, path: str, picture: Image, found: Any, spent: float) -> tuple[Prediction, Image]:
         made = Prediction(path, None, spent, self.machine.emulated, self.note, detections=found)
-        return made, drawing.with_boxes(picture, detections)
+        return made, drawing.with_boxes(picture, found)
 
     def _mask(self, path: str, picture: Image, mask: Array, spent: float) -> tuple[Prediction, Image]:
         import numpy as np

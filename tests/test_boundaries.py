@@ -31,6 +31,7 @@ MAY_IMPORT = {
     "report": {"mnv2c.spec", "rich"},
     "progress": {"rich"},
     "image": {"numpy", "PIL"},
+    "records": {"mnv2c", "mnv2c.data", "mnv2c.plan.chain", "mnv2c.plan.network", "mnv2c.schedule", "mnv2c.targets"},
     "scenes": {"numpy", "PIL"},
     "training": {f"mnv2c.{name}" for name in ("evaluation", "reference", "scenes", "spec", "weights")}
     | {"numpy", "torch"},
@@ -174,6 +175,7 @@ def test_cheap_modules_import_heavy_packages_lazily() -> None:
         "errors",
         "data",
         "compiler",
+        "records",
     }
     for path in MODULES:
         module = name_of(path)

@@ -11,6 +11,7 @@ from mnv2c.cli.options import (
     add_limits,
     add_model,
     add_preprocessing,
+    add_schedules,
     add_weights,
     model_options,
     preprocessing,
@@ -38,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dtype", default="float32", help="data type; only float32 so far")
     parser.add_argument("--batch", type=int, default=1, metavar="N", help="images per run; only 1 so far")
     add_limits(parser)
+    add_schedules(parser)
     parser.add_argument(
         "--no-join", action="store_true", help="a kernel per bottleneck, so that `mnv2c verify` sees each result"
     )
@@ -68,6 +70,7 @@ def execute(options: argparse.Namespace) -> int:
             libc=options.libc,
             ndk=options.ndk,
             arena_limit=options.arena_limit,
+            schedules=options.schedules,
             join=not options.no_join,
             labels=options.labels,
             preprocessing=preprocessing(options),
@@ -91,4 +94,5 @@ def _print_summary(summary: api.Summary) -> None:
         print(f"  {file:<32} {size(count):>10}")
     fallbacks = summary["fallbacks"]
     listed = f": {', '.join(fallbacks)}" if fallbacks else ""
-    print(f"  {summary['chains']} fused kernels, {len(fallbacks)} fallbacks{listed}")
+    tuned = f" ({summary['tuned']} tuned)" if summary["tuned"] else ""
+    print(f"  {summary['chains']} fused kernels{tuned}, {len(fallbacks)} fallbacks{listed}")

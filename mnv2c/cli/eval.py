@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from mnv2c import api
-from mnv2c.cli.options import add_json, add_threads
+from mnv2c.cli.options import add_json, add_threads, add_variant
 from mnv2c.cli.output import print_json
 from mnv2c.progress import progress
 
@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="who prepares pictures: library, its own C (default), or pillow, which resizes without aliasing",
     )
     add_threads(parser)
+    add_variant(parser)
     parser.add_argument("-q", "--quiet", action="store_true", help="show no progress")
     add_json(parser)
 
@@ -51,6 +52,7 @@ def execute(options: argparse.Namespace) -> int:
             limit=options.limit,
             threads=options.threads,
             by=options.by,
+            variant=options.variant,
             progress=report,
         )
     if options.json:

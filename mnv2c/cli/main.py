@@ -9,14 +9,31 @@ import argparse
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from mnv2c import __version__
-from mnv2c.cli import bench, cmake_dir, doctor, export, inspect, plan, profile, run, scenes, targets, verify
+from mnv2c.cli import (
+    bench,
+    cmake_dir,
+    doctor,
+    export,
+    inspect,
+    plan,
+    profile,
+    run,
+    scenes,
+    schedules,
+    targets,
+    tune,
+    verify,
+)
 from mnv2c.cli import compile as compile_verb
 from mnv2c.cli import eval as eval_verb
 from mnv2c.cli.parser import Parser, check_words
-from mnv2c.errors import Mnv2cError
+from mnv2c.errors import Mnv2cError, RecordsWarning
 
 VERBS = {
     "compile": compile_verb,
@@ -27,7 +44,9 @@ VERBS = {
     "profile": profile,
     "inspect": inspect,
     "plan": plan,
+    "tune": tune,
     "export": export,
+    "schedules": schedules,
     "scenes": scenes,
     "targets": targets,
     "cmake-dir": cmake_dir,
@@ -63,7 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.verb is None:
             parser.print_help()
             return 0
-        code: int = options.execute(options)
+        with _plain_warnings(getattr(options, "quiet", False)):
+            code: int = options.execute(options)
         sys.stdout.flush()
         return code
     except SystemExit as stop:  # --help and --version
@@ -78,6 +98,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if debug:
             traceback.print_exc()
         return _report(error)
+
+
+@contextmanager
+def _plain_warnings(quiet: bool) -> Iterator[None]:
+    """Show warnings about the user's files in one line each, or not at all; those of libraries stay as they are."""
+    before = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if not issubclass(category, RecordsWarning):
+            before(message, category, *where, **more)
+        elif not quiet:
+            print(f"mnv2c: warning: {' '.join(str(message).split())}", file=sys.stderr)
+
+    warnings.showwarning = show
+    try:
+        yield
+    finally:
+        warnings.showwarning = before
 
 
 def _report(error: Exception) -> int:

@@ -57,6 +57,12 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="most threads to share a run (default: 1)")
 
 
+def add_schedules(parser: argparse.ArgumentParser) -> None:
+    """Add where the user's records of tuning lie."""
+    text = 'folder of own records of tuning (default: $MNV2C_SCHEDULES, else in your data folder), or the word "none"'
+    parser.add_argument("--schedules", metavar="DIR", help=text)
+
+
 def add_threads(parser: argparse.ArgumentParser) -> None:
     """Add ``--threads`` of a compiled library."""
     text = "threads that share the work of a run, at most those it was compiled for (default: those)"

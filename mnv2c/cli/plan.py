@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from mnv2c import api
-from mnv2c.cli.options import MODEL, add_json, add_limits, add_model, model_options
+from mnv2c.cli.options import MODEL, add_json, add_limits, add_model, add_schedules, model_options
 from mnv2c.cli.output import print_json, print_table, size
 from mnv2c.progress import progress
 
@@ -19,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser, MODEL + ", or a FILE.onnx")
     parser.add_argument("--target", default="host", metavar="T", help="a target (`mnv2c targets`) or an own T.toml")
     add_limits(parser)
+    add_schedules(parser)
     parser.add_argument("--pareto", action="store_true", help="show all plans that are the fastest for their memory")
     parser.add_argument("--html", metavar="FILE", help="also write a page with the frontier and the chains")
     parser.add_argument("-q", "--quiet", action="store_true", help="show no progress")
@@ -34,6 +35,7 @@ def execute(options: argparse.Namespace) -> int:
             **model_options(options),
             threads=options.threads,
             arena_limit=options.arena_limit,
+            schedules=options.schedules,
             html=options.html,
             progress=report,
         )
@@ -62,6 +64,9 @@ def _print_chains(figures: dict[str, Any]) -> None:
         "joins: how many chains of the network it takes at once; rows: per step; in flight: channels of what each "
         "depthwise stage reads, and what it keeps of it; in use: of the arena meanwhile; cycles are predicted"
     )
+    tuned = [chain["name"] for chain in figures["chains"] if chain.get("tuned")]
+    if tuned:
+        print(f"run as records say, their cycles being those predicted times what was measured: {', '.join(tuned)}")
     if figures["bounds"]:
         print("bounds of the paper's section 5:")
     for bound in figures["bounds"]:

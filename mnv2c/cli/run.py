@@ -51,7 +51,7 @@ def execute(options: argparse.Namespace) -> int:
     for answer in answers:
         print(f"{answer.image}  ({answer.milliseconds:.2f} ms{', emulated' if answer.emulated else ''})")
         for entry in answer.best or ():
-            print(f"  {entry.probability:8.4f}  {entry.label}")
+            print(f"  {entry.score:8.4f}  {entry.label}")
         for thing in answer.detections or ():
             x0, y0, x1, y1 = thing.box
             print(f"  {thing.score:8.4f}  {thing.label}  from {x0:.0f},{y0:.0f} to {x1:.0f},{y1:.0f}")

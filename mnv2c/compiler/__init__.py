@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mnv2c.compiler.dump import Dump
     from mnv2c.compiler.front import Front
     from mnv2c.link.linker import Linker
+    from mnv2c.records.best import Best
     from mnv2c.targets.target import Target
 
 MOST_THREADS = 16
@@ -54,6 +55,7 @@ def compile_model(
     ndk: str | Path | None = None,
     arena_limit: int | None = None,
     join: bool = True,
+    schedules: str | Path | None = None,
     labels: str | Path | None = None,
     preprocessing: Mapping[str, Any] | None = None,
     dump: str | Path | None = None,
@@ -68,12 +70,14 @@ def compile_model(
     ``classes`` override the spec. Up to ``threads`` threads can share the work of a run. ``arena_limit`` is the most
     memory, in bytes, that a run may take beside inputs and outputs; without, the smallest plan is taken that is
     predicted to be as fast as the fastest within half a percent. Without ``join`` every bottleneck has a kernel and a
-    result of its own. ``labels`` is a text file with the name of a class per line; one that lacks only the background
-    gets it. ``preprocessing`` says how pictures become inputs where the weights' source does not tell, or otherwise:
-    ``mean`` and ``deviation`` (three numbers each, for pixel values of 0 to 1), ``fit`` ("stretch", "letterbox",
-    "crop"), ``crop`` (the share that a crop keeps), ``channels`` ("rgb", "bgr"). ``dump`` is a folder for the artefact
-    of every phase; ``depfile`` is a file for the names of all that was read, as make and ninja take them. Raises
-    UserError, before anything is written, when an input is at fault.
+    result of its own. ``schedules`` is the folder of the user's records of tuning, instead of that of
+    ``$MNV2C_SCHEDULES`` or the user's data folder; "none" means that no records are used. ``labels`` is a text file
+    with the name of a class per line; one that lacks only the background gets it. ``preprocessing`` says how pictures
+    become inputs where the weights' source does not tell, or otherwise: ``mean`` and ``deviation`` (three numbers
+    each, for pixel values of 0 to 1), ``fit`` ("stretch", "letterbox", "crop"), ``crop`` (the share that a crop keeps),
+    ``channels`` ("rgb", "bgr"). ``dump`` is a folder for the artefact of every phase; ``depfile`` is a file for the
+    names of all that was read, as make and ninja take them. Raises UserError, before anything is written, when an
+    input is at fault.
     """
     from mnv2c.compiler import pictures
     from mnv2c.compiler.depfile import inputs, write_depfile
@@ -83,11 +87,13 @@ def compile_model(
     from mnv2c.labels import read_labels
     from mnv2c.link import select_linker
     from mnv2c.package import check_writable
+    from mnv2c.records.best import load_best
 
     tell = progress or (lambda phase, fraction: None)
     _refuse_unsupported(dtype, batch, threads)
     check_limit(arena_limit)
     chosen = load_variants(target, libc)
+    best = [load_best(entry, threads, schedules) for entry in chosen]
     check_writable(output)
     if depfile is not None:
         check_writable(Path(depfile).parent)
@@ -109,12 +115,24 @@ def compile_model(
         tell=tell,
     )
     begun = replace(begun, source=pictures.told(begun.source, named, told))
-    metadata = _generate(begun, chosen, linker, Path(output), (arena_limit, threads, join), dumped, tell)
+    wanted = _Wanted(arena_limit, threads, join, best)
+    metadata = _generate(begun, chosen, linker, Path(output), wanted, dumped, tell)
     if depfile is not None:
         archive = Path(output) / f"lib{begun.library}.a"
-        write_depfile(Path(depfile), archive, inputs(model, weights, target, labels))
+        records = [path for known in best for path in known.files]
+        write_depfile(Path(depfile), archive, inputs(model, weights, target, labels, records))
     tell("done", 1.0)
     return Compiled(Path(output), begun.library, metadata)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What decides the plan beside the network: see `compile_model`; ``best`` is what records know, by target."""
+
+    arena_limit: int | None
+    threads: int
+    join: bool
+    best: Sequence[Best]
 
 
 def _generate(
@@ -122,21 +140,23 @@ def _generate(
     targets: Sequence[Target],
     linker: Linker,
     output: Path,
-    wanted: tuple[int | None, int, bool],
+    wanted: _Wanted,
     dumped: Dump,
     tell: Progress,
 ) -> dict[str, Any]:
-    """The second half of the pipeline, for these targets; ``wanted`` is arena limit, threads, joining. The metadata."""
+    """The second half of the pipeline, for these targets; returns the metadata."""
     from mnv2c.compiler.artefacts import Variant
     from mnv2c.compiler.guard import one_line_errors
     from mnv2c.compiler.stages import build, expected_outputs, publish, schedule_variants
     from mnv2c.plan.assemble import assemble_variants
 
     source, library = begun.source, begun.library
-    arena_limit, threads, join = wanted
+    threads = wanted.threads
     tell("schedules, plan, kernels", 0.3)
     with one_line_errors(source.title, "planned"):
-        scheduled = schedule_variants(begun.network, library, targets, arena_limit, threads, join)
+        scheduled = schedule_variants(
+            begun.network, library, targets, wanted.arena_limit, threads, wanted.join, wanted.best
+        )
         programs = assemble_variants(scheduled[0].network, [kernels.nodes for kernels in scheduled], threads)
     tell("machine code", 0.5)
     variants = []

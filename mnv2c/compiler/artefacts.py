@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mnv2c.kernels.layout import KernelLayout
     from mnv2c.plan.assemble import NodeKernel
+    from mnv2c.plan.cuts import Tuned
     from mnv2c.plan.network import Network
     from mnv2c.plan.program import Program
     from mnv2c.targets import Target
@@ -18,13 +19,15 @@ if TYPE_CHECKING:
 class Kernels:
     """The scheduled network: how each node is called, and the TIR function of every distinct kernel by its symbol.
 
-    ``network`` is the one whose nodes they are: chains as the planner cut them.
+    ``network`` is the one whose nodes they are: chains as the planner cut them. ``tuned`` says of each node whether a
+    record decided how it runs.
     """
 
     network: Network
     nodes: tuple[NodeKernel, ...]
     functions: Mapping[str, Any]
     layouts: Mapping[str, KernelLayout]
+    tuned: tuple[Tuned | None, ...]
 
 
 @dataclass(frozen=True, eq=False)

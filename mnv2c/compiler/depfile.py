@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import mnv2c
@@ -12,13 +13,18 @@ from mnv2c.targets import load
 
 
 def inputs(
-    model: str | Path, weights: str | Path | None, target: str | Path, labels: str | Path | None = None
+    model: str | Path,
+    weights: str | Path | None,
+    target: str | Path,
+    labels: str | Path | None = None,
+    records: Sequence[Path] = (),
 ) -> list[Path]:
-    """The files that decide what a compile makes: model, weights, labels, targets, mnv2c; absolute, sorted."""
+    """The files that decide what a compile makes: model, weights, labels, targets, records, mnv2c; absolute, sorted."""
     used = [
         *_model_files(Path(model)),
         *(Path(file) for file in (weights, labels) if file is not None),
         *(_target_file(part) for part in parts(target)),
+        *records,
         Path(mnv2c.__file__),
     ]
     return sorted({path.resolve() for path in used})

@@ -16,7 +16,7 @@ from mnv2c.errors import UserError
 if TYPE_CHECKING:
     from mnv2c.kernels.layout import KernelLayout
     from mnv2c.plan.chain import Stage
-    from mnv2c.plan.cuts import Cuts, Piece, Planner
+    from mnv2c.plan.cuts import Cuts, Piece, Planner, Tuned
     from mnv2c.plan.network import Network
     from mnv2c.plan.parts import Parts
     from mnv2c.spec.bounds import Bound
@@ -46,7 +46,8 @@ class PlannedChain:
 
     ``rows`` of its result are computed per step, 0 being the whole image; it is None for a fallback, as are ``madds``,
     ``cycles`` and ``share``. ``scratch_bytes`` are its own, ``peak_bytes`` all that is in use of the arena meanwhile.
-    ``parts`` says how several threads share it: how it is cut, and into how many parts.
+    ``parts`` says how several threads share it: how it is cut, and into how many parts. ``tuned`` is set where a record
+    decided how it runs; its cycles are then the predicted ones times the measured ratio.
     """
 
     name: str
@@ -61,6 +62,7 @@ class PlannedChain:
     scratch_bytes: int
     peak_bytes: int
     parts: tuple[str, int] | None = None
+    tuned: Tuned | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -72,6 +74,7 @@ class PlannedChain:
             "cycles": None if self.cycles is None else round(self.cycles),
             "share": None if self.share is None else round(self.share, 4),
             "parts": None if self.parts is None else {"cut": self.parts[0], "count": self.parts[1]},
+            "tuned": None if self.tuned is None else self.tuned.as_dict(),
         }
 
 
@@ -150,6 +153,7 @@ def plan_model(
     classes: int | None = None,
     threads: int = 1,
     arena_limit: int | None = None,
+    schedules: str | Path | None = None,
     progress: Callable[[str, float], None] = lambda phase, fraction: None,
 ) -> Plan:
     """Plan a zoo model, a TOML spec or an ONNX file as ``compile_model`` would; UserError, PlanError, CompilerError."""
@@ -158,19 +162,21 @@ def plan_model(
     from mnv2c.compiler.front import front
     from mnv2c.compiler.guard import one_line_errors
     from mnv2c.compiler.variants import parts
+    from mnv2c.records.best import load_best
 
     check_threads(threads)
     check_limit(arena_limit)
     if len(parts(target)) > 1:
         raise UserError(f'target "{target}": a plan is shown for one CPU at a time; give one of them')
     chosen = targets.load(target)
+    best = load_best(chosen, threads, schedules)
     begun = front(model, width=width, resolution=resolution, classes=classes, tell=progress)
     progress("plans", 0.4)
-    from mnv2c.compiler import planning
+    from mnv2c.compiler import planning, recorded
 
     with one_line_errors(begun.source.title, "planned"):
-        plans = planning.prepare(begun.network, begun.library, chosen, threads).planner
-        cuts = planning.choose(plans, arena_limit, threads)
+        prepared = planning.prepare(begun.network, begun.library, chosen, threads, best=best)
+        cuts = recorded.plan([prepared], arena_limit, threads)
         found = Plan(
             name=begun.source.title,
             summary=begun.source.summary,
@@ -180,7 +186,7 @@ def plan_model(
             arena_bytes=planning.arena_bytes(begun.network, cuts, threads),
             cycles=cuts.cycles,
             chains=tuple(_chain(begun.network, cuts, piece) for piece in cuts.pieces),
-            frontier=_frontier(plans, threads),
+            frontier=_frontier(prepared.planner, threads),
             bounds=_bounds(begun.source.description.get("toml")),
         )
     progress("done", 1.0)
@@ -211,18 +217,28 @@ def _frontier(plans: Planner, threads: int) -> tuple[Point, ...]:
 
 
 def _chain(network: Network, cuts: Cuts, piece: Piece) -> PlannedChain:
-    from mnv2c.compiler import planning
+    from mnv2c.plan.join import joined
     from mnv2c.plan.network import FallbackNode
 
     node, scratch = network.nodes[piece.first], sum(piece.option.scratch)
     if isinstance(node, FallbackNode):
         return PlannedChain(
-            node.label, (node.label,), (node.operator,), None, (), False, None, None, None, scratch, piece.peak
+            name=node.label,
+            joins=(node.label,),
+            stages=(node.operator,),
+            rows=None,
+            windows=(),
+            in_place=False,
+            madds=None,
+            cycles=None,
+            share=None,
+            scratch_bytes=scratch,
+            peak_bytes=piece.peak,
         )
     layout: KernelLayout
     parts: Parts | None
     layout, parts = piece.option.choice
-    whole = planning.joined(network, piece.first, piece.last)
+    whole = joined(network, piece.first, piece.last)
     stages = [stage for stage in layout.chain.stages if stage.kind == "depthwise"]
     return PlannedChain(
         name=whole.label,
@@ -237,6 +253,7 @@ def _chain(network: Network, cuts: Cuts, piece: Piece) -> PlannedChain:
         scratch_bytes=scratch,
         peak_bytes=piece.peak,
         parts=None if parts is None else (str(parts.cut), parts.count),
+        tuned=piece.option.tuned,
     )
 
 

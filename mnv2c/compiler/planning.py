@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from mnv2c.codegen.fallback import LoweredFallback, lower_fallback
 from mnv2c.codegen.object import tvm_target
 from mnv2c.errors import PlanError, ScheduleError
 from mnv2c.kernels.carried import may_carry
 from mnv2c.kernels.cost import Caches, predicted_cycles
-from mnv2c.kernels.division import divisions
+from mnv2c.kernels.division import check_parts, divisions
 from mnv2c.kernels.layout import KernelLayout, kernel_layout
 from mnv2c.kernels.microkernels import provider
 from mnv2c.kernels.microkernels.base import Provider
@@ -19,9 +20,10 @@ from mnv2c.plan import join as joining
 from mnv2c.plan.arena import aligned
 from mnv2c.plan.assemble import NodeKernel, placed_bytes, pool_bytes, runs_in_place
 from mnv2c.plan.chain import Chain, StageKind, input_name, with_loads
-from mnv2c.plan.cuts import Cuts, Option, Planner
+from mnv2c.plan.cuts import Cuts, Option, Planner, Tuned
 from mnv2c.plan.network import ChainNode, FallbackNode, Network
 from mnv2c.plan.together import together
+from mnv2c.records.best import NOTHING, Best, Kept, warn_user
 from mnv2c.schedule.analytic import WHOLE_PIXELS
 from mnv2c.schedule.variants import even_schedules, variants
 from mnv2c.targets import Target
@@ -37,13 +39,17 @@ def scratch_bytes(layout: KernelLayout) -> tuple[int, ...]:
 
 @dataclass(frozen=True, eq=False)
 class Pricing:
-    """Lays out and prices the ways to run nodes of ``network``; ``fallback_scratch`` is known once TVM lowered them."""
+    """Lays out and prices the ways to run nodes of ``network``; ``fallback_scratch`` is known once TVM lowered them.
+
+    What ``best`` knows of a chain is one more way, whose price is the best predicted one times the measured ratio.
+    """
 
     network: Network
     unit: Provider
     target: Target
     fallback_scratch: dict[int, tuple[int, ...]]
     threads: int = 1
+    best: Best = NOTHING
 
     def options(self, first: int, last: int) -> list[Option]:
         """The ways to run nodes [first, last] as one chain."""
@@ -52,7 +58,28 @@ class Pricing:
             return [Option(0.0, self.fallback_scratch.get(first, ()))]
         chain = joined(self.network, first, last).chain
         in_place = runs_in_place(self.network, first) if first == last else None
-        return [option for kept in self._chains(chain, in_place) for option in self._of(kept)]
+        found = [option for kept in self._chains(chain, in_place) for option in self._of(kept)]
+        kept = self.best.kept(chain)
+        return found if kept is None else [*found, *self._recorded(kept, chain, in_place, found)]
+
+    def _recorded(self, kept: Kept, chain: Chain, in_place: Chain | None, predicted: Sequence[Option]) -> list[Option]:
+        """The way that a record says, if it is legal here; in place only where the network allows it."""
+        choice = kept.choice
+        try:
+            layout = kernel_layout(in_place if choice.in_place and in_place else chain, choice.schedule, self.unit)
+            check_parts(layout, choice.parts, self.threads)
+        except ScheduleError as error:
+            warn_user(f"a record of chain {kept.record.chain_id} ({kept.record.label}) is of no use any more: {error}")
+            return []
+        copies = choice.parts.copies if choice.parts else 1
+        scratch = tuple(aligned(size) * copies if choice.parts else size for size in scratch_bytes(layout))
+        priced = min((option.cycles for option in predicted), default=predicted_cycles(layout, self._caches))
+        tuned = Tuned(kept.source, kept.ratio)
+        return [Option(priced * kept.ratio, scratch, layout.chain.in_place, (layout, choice.parts), tuned)]
+
+    @property
+    def _caches(self) -> Caches:
+        return Caches(self.target.l1d_bytes, self.target.l2_bytes)
 
     def _chains(self, chain: Chain, in_place: Chain | None) -> Sequence[Chain]:
         """In place where that is legal; a fresh output where a schedule forbids it."""
@@ -66,7 +93,7 @@ class Pricing:
         schedules = [*variants(chain, self.unit, self.target.l2_bytes, carries, again)]
         if self.threads > 1:
             schedules += even_schedules(chain, self.unit, self.target.l2_bytes, self.threads)
-        for schedule in schedules:
+        for schedule in dict.fromkeys(schedules):  # some rules come to the same
             try:
                 layout = kernel_layout(chain, schedule, self.unit)
             except ScheduleError:
@@ -76,7 +103,7 @@ class Pricing:
         return found
 
     def _price(self, layout: KernelLayout) -> list[Option]:
-        caches = Caches(self.target.l1d_bytes, self.target.l2_bytes)
+        caches = self._caches
         options = [
             Option(predicted_cycles(layout, caches), scratch_bytes(layout), layout.chain.in_place, (layout, None))
         ]
@@ -116,24 +143,37 @@ def joined(network: Network, first: int, last: int) -> ChainNode:
 
 
 def planner(
-    network: Network, unit: Provider, target: Target, fallback_scratch: dict[int, tuple[int, ...]], threads: int = 1
+    network: Network,
+    unit: Provider,
+    target: Target,
+    fallback_scratch: dict[int, tuple[int, ...]],
+    threads: int = 1,
+    best: Best = NOTHING,
 ) -> Planner:
-    """Return the planner of ``network`` for ``target`` and ``threads`` threads."""
-    return Planner(network, Pricing(network, unit, target, fallback_scratch, threads).options)
+    """Return the planner of ``network`` for ``target`` and ``threads`` threads, with what ``best`` knows."""
+    pricing = Pricing(network, unit, target, fallback_scratch, threads, best)
+    return Planner(network, cache(pricing.options) if best else pricing.options)
 
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """The planner of a network, and its fallbacks as TVM lowered them, by the index of their node."""
+    """The planner of a network, and its fallbacks as TVM lowered them, by the index of their node.
+
+    ``best`` is what records know, ``starts`` the first nodes of the chains into which they say to cut the network.
+    """
 
     planner: Planner
     fallbacks: dict[int, LoweredFallback]
+    best: Best = NOTHING
+    starts: tuple[int, ...] | None = None
 
 
-def prepare(network: Network, library: str, target: Target, threads: int = 1, join: bool = True) -> Prepared:
+def prepare(
+    network: Network, library: str, target: Target, threads: int = 1, join: bool = True, best: Best = NOTHING
+) -> Prepared:
     """Lower the fallbacks, whose scratch memory counts, and return what plans ``network``; nothing is emitted.
 
-    Without ``join`` every node stays a chain of its own.
+    Without ``join`` every node stays a chain of its own. ``best`` is what records know.
     """
     fallbacks = {
         index: lower_fallback(node.function, symbol(library, node.label), tvm_target(target))
@@ -141,8 +181,10 @@ def prepare(network: Network, library: str, target: Target, threads: int = 1, jo
         if isinstance(node, FallbackNode)
     }
     scratch = {index: lowered.scratch for index, lowered in fallbacks.items()}
-    plans = planner(network, provider(DTYPE, target.isa), target, scratch, threads)
-    return Prepared(plans if join else replace(plans, longest=1), fallbacks)
+    plans = planner(network, provider(DTYPE, target.isa), target, scratch, threads, best)
+    if not join:
+        return Prepared(replace(plans, longest=1), fallbacks, best)
+    return Prepared(plans, fallbacks, best, best.cuts(network))
 
 
 def common_planner(prepared: Sequence[Prepared]) -> Planner:
@@ -177,8 +219,7 @@ def choose(plans: Planner, limit: int | None, threads: int = 1) -> Cuts:
     Without a limit it is the smallest among the plans that are predicted to be as fast as the fastest.
     """
     if limit is None:
-        frontier = plans.frontier()
-        return next(plan for plan in frontier if plan.cycles <= frontier[-1].cycles * AS_FAST)
+        return smallest_fast(plans.frontier())
     found = plans.fastest(limit)
     while found is not None and arena_bytes(plans.network, found, threads) > limit:
         found = plans.fastest(found.peak - 1)  # buffers may leave gaps between them, and threads need memory too
@@ -186,6 +227,11 @@ def choose(plans: Planner, limit: int | None, threads: int = 1) -> Cuts:
         smallest = min(arena_bytes(plans.network, plan, threads) for plan in plans.frontier())
         raise PlanError(f"an arena of {limit} bytes is too small; the smallest possible is {smallest} bytes")
     return found
+
+
+def smallest_fast(frontier: Sequence[Cuts]) -> Cuts:
+    """Return the smallest of the plans that are predicted to be as fast as the fastest; there must be one."""
+    return next(plan for plan in frontier if plan.cycles <= frontier[-1].cycles * AS_FAST)
 
 
 def arena_bytes(network: Network, cuts: Cuts, threads: int = 1) -> int:

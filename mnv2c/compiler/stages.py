@@ -12,7 +12,7 @@ import numpy as np
 from mnv2c import masks
 from mnv2c.codegen.fallback import LoweredFallback
 from mnv2c.codegen.object import build_object, llvm_version
-from mnv2c.compiler import planning
+from mnv2c.compiler import planning, recorded
 from mnv2c.compiler.artefacts import Kernels, Variant
 from mnv2c.compiler.variants import prefix, together
 from mnv2c.errors import OnnxError
@@ -24,6 +24,7 @@ from mnv2c.plan.network import ChainNode, FallbackNode, Network
 from mnv2c.plan.order import branches_first
 from mnv2c.plan.parts import Parts
 from mnv2c.plan.read import read_network
+from mnv2c.records.best import NOTHING, Best
 from mnv2c.schedule.record import ChainSchedule
 from mnv2c.to_relax.importer import import_onnx
 from mnv2c.to_relax.phases import run_phases
@@ -68,13 +69,18 @@ def schedule_variants(
     arena_limit: int | None = None,
     threads: int = 1,
     join: bool = True,
+    best: Sequence[Best] = (),
 ) -> tuple[Kernels, ...]:
-    """Do what `schedule` does for several targets, which are cut alike and fit one arena."""
+    """Do what `schedule` does for several targets, which are cut alike and fit one arena.
+
+    ``best`` is what records know for each of them.
+    """
     names = [prefix(library, target, variants) for target in variants]
     prepared = [
-        planning.prepare(network, name, target, threads, join) for name, target in zip(names, variants, strict=True)
+        planning.prepare(network, name, target, threads, join, known)
+        for name, target, known in zip(names, variants, best or [NOTHING] * len(variants), strict=True)
     ]
-    cuts = planning.choose(planning.common_planner(prepared), arena_limit, threads)
+    cuts = recorded.plan(prepared, arena_limit, threads)
     cut = planning.cut(network, cuts)
     return tuple(
         _emit(cut, cuts, [planning.each(piece.option)[index] for piece in cuts.pieces], name, prepared[index])
@@ -91,7 +97,7 @@ def _emit(cut: Network, cuts: Cuts, options: Sequence[Option], library: str, pre
             nodes.append(emitter.chain(node, *option.choice))
         else:
             nodes.append(emitter.fallback(node, prepared.fallbacks[piece.first]))
-    return Kernels(cut, tuple(nodes), emitter.functions, emitter.layouts)
+    return Kernels(cut, tuple(nodes), emitter.functions, emitter.layouts, tuple(option.tuned for option in options))
 
 
 class _Emitter:
@@ -202,7 +208,7 @@ def publish(
         **threads,
         f"{library}.json": text,
         f"{library}.onnx": source.serialized,
-        "main.c": package.example_source(program, library),
+        "main.c": package.example_source(program, library, code.answer),
         **package.build_files(library, target, source.summary, program.threads),
     }
     files[f"{library}.spdx.json"] = json.dumps(package.bill_of_materials(files, metadata), indent=1) + "\n"
@@ -224,9 +230,10 @@ def _metadata(library: str, variant: Variant, source: Source, linker: Linker) ->
             "schedule": kernels.layouts[kernel.symbol].schedule.to_dict(),
             "in_place": kernel.in_place,
             "parts": {"cut": kernel.parts.cut, "count": kernel.parts.count} if kernel.parts else None,
+            "tuned": tuned.as_dict() if tuned else None,
             "madds": node.chain.madds,
         }
-        for node, kernel in zip(network.nodes, kernels.nodes, strict=True)
+        for node, kernel, tuned in zip(network.nodes, kernels.nodes, kernels.tuned, strict=True)
         if isinstance(node, ChainNode)
     ]
     folded = sum(taps.size + bias.size for node in network.chains for taps, bias in node.weights.values())

@@ -129,17 +129,18 @@ def evaluate(
     limit: int | None = None,
     threads: int | None = None,
     by: str = "library",
+    variant: str | None = None,
     progress: Report = lambda phase, share: None,
 ) -> Accuracy:
     """Measure a compiled folder on the data that ``open_data`` understands, on the first ``limit`` pictures of it.
 
-    ``by`` is one of ``mnv2c.evaluation.network.BY``.
+    ``by`` is one of ``mnv2c.evaluation.network.BY``; ``variant`` is one of the CPUs that the library has kernels for.
 
     UserError for data that is missing, damaged or has other classes; LibraryError for a folder that cannot run here.
     """
     if limit is not None and limit < 1:
         raise UserError(f"limit is {limit}; give at least 1")
-    network = Network(directory, threads, by)
+    network = Network(directory, threads, by, variant)
     return measure(network, open_data(data, network.task), limit, progress)
 
 

@@ -40,12 +40,14 @@ class Network:
     many of them come before the data's first. ``by`` is one of ``BY``; a library without C for pictures has the second.
     """
 
-    def __init__(self, directory: str | Path, threads: int | None = None, by: str = "library") -> None:
+    def __init__(
+        self, directory: str | Path, threads: int | None = None, by: str = "library", variant: str | None = None
+    ) -> None:
         from mnv2c.execution import executor
 
         if by not in BY:
             raise UserError(f'pictures by "{by}": choose from {", ".join(BY)}')
-        self.description, self.machine = executor(directory, threads)
+        self.description, self.machine = executor(directory, threads, variant)
         meta = self.description.metadata
         model, port = meta.get("model", {}), meta["inputs"][0]
         self.spec = _spec(model)

@@ -139,7 +139,7 @@ class _ChainEmitter:
             if row.carry:
                 sums = self._sums.get(stage.name)
                 self._carried[stage.sources[0]] = CarriedDepthwise(at, packing, row.pixels, row.group, sums, row.again)
-            return DepthwiseStage(at, packing, row.pixels, row.group)
+            return DepthwiseStage(at, packing, row.pixels, row.group, row.by_channel, row.exact)
         if stage.kind is StageKind.LOAD:
             return LoadStage(at)
         if stage.kind is StageKind.POOL:

@@ -71,11 +71,7 @@ def _matrix(layout: KernelLayout, unit: Unit) -> float:
     stage, rows = unit.stage, layout.flow.stages[unit.result].rows
     packing = layout.packings[stage.name]
     assert isinstance(packing, MatrixPacking)  # what `layout` packs for a matrix stage
-    is_last = stage.name == list(layout.tiles)[-1]
-    joined = is_last and stage.window.is_pixel
-    pixels = stage.shape.columns * (min(rows, stage.shape.rows) if joined else 1)
-    if layout.flow.whole:
-        pixels = span(layout.chain, stage, 0)
+    pixels = span(layout.chain, stage, 0 if layout.flow.whole else min(rows, stage.shape.rows))
     cycles, _ = tile_cycles(layout.tiles[stage.name], pixels, stage.shape.channels, layout.provider, packing.depth)
     if clips(layout.chain, stage):
         cycles *= inside_share(stage, layout.chain.shape(stage.sources[0]))
@@ -113,9 +109,8 @@ def _passing(layout: KernelLayout) -> float:
         readers = [reader for reader in layout.chain.consumers(unit.result) if reader.sources[0] == unit.result]
         shape = unit.stage.shape
         if any(layout.carry(reader.name) for reader in readers):
-            total += sum(
-                2 * layout.sums[name].slots * layout.chain.shape(name).elements for name in _sums(layout, unit)
-            )
+            sums = ((reader, layout.sums[reader.name]) for reader in readers if reader.name in layout.sums)
+            total += sum(2 * kept.slots * reader.shape.elements for reader, kept in sums)
         elif unit.result in layout.rings:
             rows = sum(reader.window.kernel[0] / reader.window.stride[0] for reader in readers)
             total += shape.elements * (1 + rows)
@@ -125,10 +120,6 @@ def _passing(layout: KernelLayout) -> float:
 def _partial_sums(layout: KernelLayout) -> float:
     """Elements of the result that chunks of channels read and write again."""
     return 2 * layout.chunks * layout.chain.stages[-1].shape.elements if layout.chunks > 1 else 0.0
-
-
-def _sums(layout: KernelLayout, unit: Unit) -> list[str]:
-    return [reader.name for reader in layout.chain.consumers(unit.result) if reader.name in layout.sums]
 
 
 def _moved(total: float, working_set: float, caches: Caches) -> float:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from mnv2c.kernels.columns import Placed, cuts_columns, overwrites_late, placed_units
+from mnv2c.errors import ScheduleError
+from mnv2c.kernels.columns import Placed, cuts_columns, overwrites_late, phases, placed_units
 from mnv2c.kernels.cost import L3_VECTORS_PER_CYCLE, Caches, memory_cycles, unit_cycles
 from mnv2c.kernels.layout import KernelLayout
 from mnv2c.plan.chain import StageKind
@@ -25,16 +26,49 @@ def divisions(layout: KernelLayout, threads: int, caches: Caches) -> Iterator[tu
     prices = _Prices(layout, unit_cycles(layout), memory_cycles(layout, caches), first_rows(layout.chain, layout.flow))
     if layout.flow.whole:
         windows = sum(unit.stage.kind is StageKind.DEPTHWISE for unit in layout.units)
-        # Joined whole images would all lie in scratch memory at once.
-        safe = not layout.chain.in_place or overwrites_late(layout)
-        if windows <= 1 and layout.chunks == 1 and safe and cuts_columns(layout):
-            placed = placed_units(layout)
-            parts = Parts(Cut.COLUMNS, threads, 1 + max(entry.phase for entry in placed))
-            cycles = prices.columns(placed, threads) + _exchanged(layout, placed, threads) + parts.phases * BARRIER
-            yield parts, cycles
-    elif not layout.chain.in_place and layout.flow.last_step > 1:
+        # Joined whole images (more than one window) would all lie in scratch memory at once.
+        if windows <= 1 and _may_cut_columns(layout):
+            parts = Parts(Cut.COLUMNS, threads, phases(layout))
+            yield parts, shared_cycles(layout, parts, caches)
+    elif _may_cut_strips(layout):
         ranges, cycles = prices.balanced(threads)
         yield Parts(Cut.STRIPS, len(ranges), ranges=ranges), cycles + BARRIER
+
+
+def _may_cut_columns(layout: KernelLayout) -> bool:
+    safe = not layout.chain.in_place or overwrites_late(layout)
+    return layout.flow.whole and layout.chunks == 1 and safe and cuts_columns(layout)
+
+
+def _may_cut_strips(layout: KernelLayout) -> bool:
+    return not layout.flow.whole and not layout.chain.in_place and layout.flow.last_step > 1
+
+
+def check_parts(layout: KernelLayout, parts: Parts | None, threads: int) -> None:
+    """Raise ScheduleError unless a kernel laid out so can be cut into ``parts`` for ``threads`` threads."""
+    if parts is None:
+        return
+    if not 1 < threads or parts.count > threads:
+        raise ScheduleError(f"{parts.count} parts are too many for {threads} threads")
+    if parts.cut is Cut.COLUMNS:
+        if not _may_cut_columns(layout) or parts.ranges or parts.phases != phases(layout):
+            raise ScheduleError("the kernel cannot be cut into such columns")
+        return
+    bounds = [0, *(end for _, end in parts.ranges)]
+    whole = bounds[-1] == layout.flow.last_step and tuple(pairwise(bounds)) == parts.ranges
+    rising = all(begin < end for begin, end in parts.ranges)
+    fits = whole and rising and len(parts.ranges) == parts.count and parts.phases == 1
+    if not _may_cut_strips(layout) or not fits:
+        raise ScheduleError("the kernel cannot be cut into such strips")
+
+
+def shared_cycles(layout: KernelLayout, parts: Parts, caches: Caches) -> float:
+    """Return the predicted cycles until the last of ``parts`` is done, for any cut that `divisions` could yield."""
+    prices = _Prices(layout, unit_cycles(layout), memory_cycles(layout, caches), first_rows(layout.chain, layout.flow))
+    if parts.cut is Cut.STRIPS:
+        return prices.slowest(parts.ranges) + BARRIER
+    placed = placed_units(layout)
+    return prices.columns(placed, parts.count) + _exchanged(layout, placed, parts.count) + parts.phases * BARRIER
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,14 +105,15 @@ class _Prices:
     def balanced(self, threads: int) -> tuple[Ranges, float]:
         """Cut the steps into strips of about equal time, and return the longest: the first one makes nothing again."""
         best = strip_ranges(self.layout.flow, threads)
-        cycles = self._slowest(best)
+        cycles = self.slowest(best)
         while True:
-            found = [(self._slowest(ranges), ranges) for ranges in _neighbours(best)]
+            found = [(self.slowest(ranges), ranges) for ranges in _neighbours(best)]
             if not found or min(found)[0] >= cycles:
                 return best, cycles
             cycles, best = min(found)
 
-    def _slowest(self, ranges: Ranges) -> float:
+    def slowest(self, ranges: Ranges) -> float:
+        """Cycles of the longest strip."""
         return max(self._strip(begin, end) for begin, end in ranges)
 
 

@@ -124,7 +124,10 @@ def units(chain: Chain) -> tuple[Unit, ...]:
 
 
 def _folds(chain: Chain, unit: Unit, stage: Stage) -> bool:
-    """Whether ``stage``, an add or pool, alone reads the matrix stage ``unit``; pooling walks plain pixels only."""
+    """Whether ``stage`` alone reads ``unit``, and is an argmax of a resize, or an add or a mean of a matrix stage.
+
+    Means walk plain pixels only.
+    """
     if stage.kind is StageKind.ARGMAX:
         alone = chain.consumers(unit.result) == (stage,) and unit.result not in chain.outputs
         return unit.stage.kind is StageKind.RESIZE and unit.result == unit.stage.name and alone
@@ -152,7 +155,7 @@ def kernel_layout(chain: Chain, schedule: ChainSchedule, provider: Provider) -> 
         for name, entry in carried.items()
         if unfinished(chain.stage(name).window) and not entry.again
     }
-    packings = _packings(chain, schedule, provider, parts, rings, carried)
+    packings = _packings(chain, schedule, provider, parts, rings, carried, exact_stages(chain, schedule, provider))
     resizings = {
         unit.result: resizing(chain, unit.stage, provider, unit.argmax is not None)
         for unit in parts
@@ -178,6 +181,26 @@ def _check_chunk(chain: Chain, schedule: ChainSchedule, parts: tuple[Unit, ...])
             "a chunk needs expand, depthwise, project, or a pooled stage and a fully connected one; the whole image "
             "per step, and one fresh output"
         )
+
+
+def exact_stages(chain: Chain, schedule: ChainSchedule, provider: Provider) -> frozenset[str]:
+    """Return the results whose last vectors are not filled up; raises ScheduleError where they would have to be."""
+    stages = [stage for stage in chain.stages if stage.kind is StageKind.DEPTHWISE]
+    found: set[str] = set()
+    for stage, tile in zip(stages, schedule.depthwise, strict=False):
+        if not tile.exact:
+            continue
+        source, readers = stage.sources[0], chain.consumers(stage.name)
+        made = not source.startswith("input_") and chain.stage(source).kind in MATRIX_KINDS
+        alone = chain.consumers(source) == (stage,) and not {source, stage.name} & set(chain.outputs)
+        read = all(reader.kind in MATRIX_KINDS and reader.window.is_pixel for reader in readers)
+        if not (made and alone and read) or tile.carry or schedule.chunk or provider.gathers:
+            raise ScheduleError(
+                f"{stage.name} cannot leave out what fills its last vector: that needs a convolution before it, 1x1 "
+                "convolutions behind it, rings between them that hold all channels, and broadcast products"
+            )
+        found |= {source, stage.name}
+    return frozenset(found)
 
 
 def _regions(rings: dict[str, Layout], sums: dict[str, Layout], carried: Mapping[str, Carried]) -> tuple[Region, ...]:
@@ -250,6 +273,7 @@ def _packings(
     parts: tuple[Unit, ...],
     rings: dict[str, Layout],
     carried: Mapping[str, Carried],
+    exact: frozenset[str],
 ) -> dict[str, Packing]:
     tiles = list(schedule.tiles)
     packings: dict[str, Packing] = {}
@@ -259,7 +283,7 @@ def _packings(
         if stage.kind in MATRIX_KINDS:
             if not tiles:
                 raise ScheduleError(f"the schedule has no tile for stage {stage.name}")
-            packing = _matrix_packing(chain, schedule, provider, unit, rings, tiles.pop(0), carried)
+            packing = _matrix_packing(chain, schedule, provider, unit, rings, tiles.pop(0), carried, exact)
         elif stage.kind is StageKind.DEPTHWISE:
             blocks = -(-stage.shape.channels // provider.lanes)
             packing = DepthwisePacking(stage.window.taps, blocks, provider.lanes)
@@ -279,6 +303,7 @@ def _matrix_packing(
     rings: dict[str, Layout],
     tile: Tile,
     carried: Mapping[str, Carried],
+    exact: frozenset[str],
 ) -> MatrixPacking:
     stage, source = unit.stage, unit.stage.sources[0]
     if not provider.fits(tile.pixels, tile.vectors):
@@ -286,9 +311,10 @@ def _matrix_packing(
     channels = chain.shape(source).channels
     outputs, is_last = stage.shape.channels, stage == _last_matrix(chain)
     padded = channels
-    if _is_blocked(rings.get(source)) or (schedule.chunk and is_last):
+    if (_is_blocked(rings.get(source)) and source not in exact) or (schedule.chunk and is_last):
         padded = -(-channels // provider.lanes) * provider.lanes
-    if unit.result not in chain.outputs and (_is_blocked(rings.get(unit.result)) or (schedule.chunk and not is_last)):
+    filled = _is_blocked(rings.get(unit.result)) and unit.result not in exact
+    if unit.result not in chain.outputs and (filled or (schedule.chunk and not is_last)):
         outputs = -(-outputs // provider.lanes) * provider.lanes  # a side output has no room for more than its channels
     columns = provider.lanes * tile.vectors
     for entry in carried.values():

@@ -113,6 +113,18 @@ class Linker:
             self._run(folder, "program", (*self.compiler, "-O2", *flags, *inputs, *self.run_time, "-o", "program"))
             return (folder / "program").read_bytes()
 
+    def build(self, files: Mapping[str, bytes], flags: Sequence[str], made: str) -> bytes:
+        """Run the compiler once, with all ``files`` beside each other, and return the file ``made``; LinkerError.
+
+        C files, assembly and objects are its inputs; the others are there to be included.
+        """
+        with self._folder() as folder:
+            for file, content in files.items():
+                (folder / file).write_bytes(content)
+            inputs = [file for file in files if Path(file).suffix in (".c", ".S", ".o")]
+            self._run(folder, made, (*self.compiler, *flags, *inputs, *self.run_time, "-o", made))
+            return (folder / made).read_bytes()
+
     def _compile(self, folder: Path, source: str) -> str:
         made = f"{source.rsplit('.', 1)[0]}.o"
         self._run(folder, source, (*self.compiler, *COMPILE_FLAGS, "-c", source, "-o", made))

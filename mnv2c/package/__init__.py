@@ -1,7 +1,8 @@
 """Packaging: header, example, metadata, build files and the output folder of a library. Knows no compiler."""
 
 from mnv2c.package.build_files import build_files
-from mnv2c.package.header import ABI, example_source, header_source
+from mnv2c.package.example import example_source
+from mnv2c.package.header import ABI, header_source
 from mnv2c.package.metadata import metadata, to_json, with_variants
 from mnv2c.package.names import check_name, exports, identifier
 from mnv2c.package.sbom import bill_of_materials

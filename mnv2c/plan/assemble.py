@@ -9,7 +9,7 @@ import numpy as np
 
 from mnv2c.plan.arena import ALIGNMENT, Buffer, aligned, place
 from mnv2c.plan.chain import Chain, StageKind, input_name
-from mnv2c.plan.network import Array, ChainNode, Network, Tensor
+from mnv2c.plan.network import Array, ChainNode, Network, Tensor, read_by
 from mnv2c.plan.parts import Parts
 from mnv2c.plan.program import ArenaBuffer, Location, Port, Program, Result, Space, Step
 
@@ -197,7 +197,11 @@ class _Assembler:
         arguments += [self._location(name) for name in (node.outputs[1:] if kernel.in_place else node.outputs)]
         arguments += [self.weights.add(values) for values in kernel.weights]
         arguments += [
-            self._scratch_location(_scratch(index, part, variant), aligned(size) if kernel.copies > 1 else 0)
+            Location(
+                Space.ARENA,
+                self.offsets[_scratch(index, part, variant)],
+                stride=aligned(size) if kernel.copies > 1 else 0,
+            )
             for part, size in enumerate(kernel.scratch)
         ]
         return Step(
@@ -206,13 +210,10 @@ class _Assembler:
             arguments=tuple(arguments),
             results=tuple(self._result(self.network.tensors[name]) for name in node.outputs),
             comment=kernel.comment,
-            reads=tuple(dict.fromkeys(value for value in node.inputs if isinstance(value, str))),
+            reads=read_by(node),
             weights_bytes=sum({self.weights.add(values): values.nbytes for values in constants}.values()),
             parts=kernel.parts,
         )
-
-    def _scratch_location(self, name: str, stride: int) -> Location:
-        return Location(Space.ARENA, self.offsets[name], stride=stride)
 
     def _result(self, tensor: Tensor) -> Result:
         location = self._location(tensor.name)

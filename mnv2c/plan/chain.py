@@ -178,10 +178,15 @@ def input_name(index: int) -> str:
     return f"input_{index}"
 
 
+def products(chain: Chain, stage: Stage) -> int:
+    """Return K of a stage that multiplies by a matrix: the products of each of its sums."""
+    return stage.window.taps * chain.shape(stage.sources[0]).channels
+
+
 def stage_madds(chain: Chain, stage: Stage) -> int:
     """Multiply-adds of one stage (paper section 3.3); element-wise stages count none."""
     if stage.kind in MATRIX_KINDS:
-        return stage.shape.elements * stage.window.taps * chain.shape(stage.sources[0]).channels
+        return stage.shape.elements * products(chain, stage)
     if stage.kind is StageKind.DEPTHWISE:
         return stage.shape.elements * stage.window.taps
     return 0

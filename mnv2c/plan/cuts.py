@@ -8,8 +8,9 @@ all answers is the frontier between time and memory.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import pairwise
 from math import inf
 from typing import Any
 
@@ -22,13 +23,29 @@ LONGEST = 10
 
 
 @dataclass(frozen=True)
+class Tuned:
+    """That a way to run a chain was measured: its time over the default's, and whose record says so."""
+
+    source: str
+    ratio: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
 class Option:
-    """One way to run a chain: predicted ``cycles``, ``scratch`` in bytes; ``choice`` is what the caller makes of it."""
+    """One way to run a chain: predicted ``cycles``, ``scratch`` in bytes; ``choice`` is what the caller makes of it.
+
+    ``tuned`` is set where it was measured to be faster than the default.
+    """
 
     cycles: float
     scratch: tuple[int, ...]
     in_place: bool = False
     choice: Any = None
+    tuned: Tuned | None = None
 
 
 @dataclass(frozen=True)
@@ -62,12 +79,13 @@ class Cuts:
 class Planner:
     """Plans ``network``; ``options(first, last)`` are the ways to run nodes [first, last] as one chain.
 
-    ``longest`` is the most nodes that are joined.
+    ``longest`` is the most nodes that are joined. ``starts`` are the first nodes of the chains where those are given.
     """
 
     network: Network
     options: Callable[[int, int], Sequence[Option]]
     longest: int = LONGEST
+    starts: tuple[int, ...] | None = None
 
     @cached_property
     def pieces(self) -> tuple[tuple[Piece, ...], ...]:
@@ -76,11 +94,12 @@ class Planner:
 
     def _from(self, first: int) -> list[Piece]:
         found: list[Piece] = []
-        for last in range(first, min(first + self.longest, len(self.network.nodes))):
+        for last in self._lasts(first):
             if not may_join(self.network, first, last):
                 continue  # one node more, which reads what these leave, may make it right
+            around = self._around(first, last)
             choices = [
-                Piece(first, last, option, self._peak(first, last, option)) for option in self.options(first, last)
+                Piece(first, last, option, around + self._own(first, option)) for option in self.options(first, last)
             ]
             best = inf
             for piece in sorted(choices, key=lambda piece: (piece.peak, piece.option.cycles)):
@@ -89,20 +108,30 @@ class Planner:
                     found.append(piece)
         return found
 
-    def _peak(self, first: int, last: int, option: Option) -> int:
-        """Scratch and all tensors that are alive while the nodes run, but for those between them."""
-        network, total = self.network, sum(aligned(size) for size in option.scratch)
-        alive: set[str] = set()
+    def _lasts(self, first: int) -> range:
+        """The nodes that may be the last one of a chain from ``first``."""
+        count = len(self.network.nodes)
+        if self.starts is None:
+            return range(first, min(first + self.longest, count))
+        ends = dict(pairwise((*self.starts, count)))
+        return range(ends[first] - 1, ends[first]) if ends.get(first, 0) > first else range(0)
+
+    def _around(self, first: int, last: int) -> int:
+        """Bytes of all tensors that are alive while the nodes run, but for those between them."""
+        network, alive = self.network, set[str]()
         for index, node in enumerate(network.nodes[: last + 1]):
             for name in node.outputs:
                 end = max(index, network.last_use(name))
                 between = first <= index and end <= last and index < last
                 if not network.is_callers(name) and end >= first and not between:
                     alive.add(network.owner(name))
-        total += sum(aligned(network.tensors[name].bytes) for name in alive)
-        if option.in_place:
-            total -= aligned(network.tensors[network.nodes[first].outputs[0]].bytes)
-        return total
+        return sum(aligned(network.tensors[name].bytes) for name in alive)
+
+    def _own(self, first: int, option: Option) -> int:
+        """Bytes of an option's scratch memory, less its result where that lies in the input."""
+        scratch = sum(aligned(size) for size in option.scratch)
+        result = self.network.tensors[self.network.nodes[first].outputs[0]]
+        return scratch - (aligned(result.bytes) if option.in_place else 0)
 
     def fastest(self, limit: float = inf) -> Cuts | None:
         """Return the plan of least time whose every piece fits ``limit`` bytes; None if there is none.

@@ -103,8 +103,9 @@ class Network:
     def _last_reader(self, tensor: str) -> int:
         if tensor in self.outputs:
             return len(self.nodes)
-        return max((index for index, node in enumerate(self.nodes) if tensor in _names(node.inputs)), default=-1)
+        return max((index for index, node in enumerate(self.nodes) if tensor in read_by(node)), default=-1)
 
 
-def _names(inputs: tuple[str | Array, ...]) -> list[str]:
-    return [value for value in inputs if isinstance(value, str)]
+def read_by(node: Node) -> tuple[str, ...]:
+    """Return the tensors that ``node`` reads, each once: its inputs but for constants."""
+    return tuple(dict.fromkeys(value for value in node.inputs if isinstance(value, str)))

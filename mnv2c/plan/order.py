@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mnv2c.plan.join import is_branch
-from mnv2c.plan.network import Network, Node
+from mnv2c.plan.network import Network, Node, read_by
 
 
 def branches_first(network: Network) -> Network:
@@ -16,13 +16,9 @@ def branches_first(network: Network) -> Network:
     nodes: list[Node] = [node for node in network.nodes if not is_branch(network, node)]
     for node in network.nodes:
         if is_branch(network, node):
-            makers = [index for index, other in enumerate(nodes) if set(other.outputs) & set(_read(node))]
+            makers = [index for index, other in enumerate(nodes) if set(other.outputs) & set(read_by(node))]
             place = max(makers, default=-1) + 1
             while place < len(nodes) and is_branch(network, nodes[place]):
                 place += 1
             nodes.insert(place, node)
     return replace(network, nodes=tuple(nodes))
-
-
-def _read(node: Node) -> list[str]:
-    return [name for name in node.inputs if isinstance(name, str)]

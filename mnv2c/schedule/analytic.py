@@ -8,7 +8,7 @@ from functools import lru_cache
 from math import inf
 from typing import Protocol
 
-from mnv2c.plan.chain import GATHERED, MATRIX_KINDS, Chain, Shape, Stage, StageKind, clips
+from mnv2c.plan.chain import GATHERED, MATRIX_KINDS, Chain, Shape, Stage, StageKind, clips, products
 from mnv2c.plan.clipping import column_ranges
 from mnv2c.schedule.record import ChainSchedule, DepthwiseTile, Tile
 
@@ -64,8 +64,9 @@ def analytic_schedule(
     ``rows`` per step, where given, are not chosen.
     """
     if rows is None and may_chunk(chain) and _weights(chain) * element_bytes > l2_bytes // 2:
-        for schedule in chunked(chain, unit, l2_bytes // 4, element_bytes):
-            return schedule
+        largest = next(chunked(chain, unit, l2_bytes // 4, element_bytes), None)
+        if largest is not None:
+            return largest
     per_step = _rows(chain) if rows is None else rows
     return ChainSchedule(
         rows=per_step,
@@ -116,11 +117,10 @@ def _weights(chain: Chain) -> int:
     """Elements of the chain's filters."""
     total = 0
     for stage in chain.stages:
-        channels = chain.shape(stage.sources[0]).channels
         if stage.kind in MATRIX_KINDS:
-            total += stage.window.taps * channels * stage.shape.channels
+            total += products(chain, stage) * stage.shape.channels
         elif stage.kind is StageKind.DEPTHWISE:
-            total += stage.window.taps * channels
+            total += stage.window.taps * stage.shape.channels
     return total
 
 
@@ -140,7 +140,7 @@ def _chunks(chain: Chain, unit: VectorUnit, budget: int) -> Iterator[tuple[int, 
     padded = -(-expand.shape.channels // unit.lanes) * unit.lanes
     (top, bottom), (left, right) = depthwise.window.padding
     ring = (expand.shape.rows + top + bottom) * (expand.shape.columns + left + right) + depthwise.shape.pixels
-    pixels, depth = span(chain, expand, 0), chain.inputs[0].channels
+    pixels, depth = span(chain, expand, 0), products(chain, expand)
     least = inf
     for chunk in range(padded, 0, -unit.lanes):
         if padded % chunk or (chunk * ring > budget and chunk > 4 * unit.lanes):
@@ -154,7 +154,7 @@ def _chunks(chain: Chain, unit: VectorUnit, budget: int) -> Iterator[tuple[int, 
 
 
 def _best_tile(chain: Chain, stage: Stage, rows: int, unit: VectorUnit) -> Tile:
-    depth = stage.window.taps * chain.shape(stage.sources[0]).channels
+    depth = products(chain, stage)
     pixels, columns = span(chain, stage, rows), stage.shape.columns
     if clips(chain, stage):
         return replace(_clipped_tile(chain, stage, unit), unroll=_unroll(depth, unit.unroll))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from mnv2c.errors import ScheduleError
 
 
 @dataclass(frozen=True)
@@ -21,23 +24,33 @@ class DepthwiseTile:
 
     With ``carry`` > 0 its input never lies in a ring: ``carry`` channels of the newest rows are made at a time, added
     to the sums of all outputs that see them, and only the unfinished sums are carried to the next pass. With ``again``
-    not even those: ``carry`` channels of all rows of the window are made anew for every output row.
+    not even those: ``carry`` channels of all rows of the window are made anew for every output row. ``by_channel``
+    walks all rows of a pass for one vector of channels before the next, so that its weights are loaded once. With
+    ``exact`` the channels that would only fill the last vector are left out, in its input and its result.
     """
 
     pixels: int
     group: int
     carry: int = 0
     again: bool = False
+    by_channel: bool = False
+    exact: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the tile as JSON-compatible data; what only tuning asks for is left out where it is not."""
+        values = asdict(self)
+        return {name: value for name, value in values.items() if value or name not in ("by_channel", "exact")}
 
 
 @dataclass(frozen=True)
 class ChainSchedule:
     """How a chain runs.
 
-    ``rows`` output rows are computed per step (0: the whole image in one step). ``chunk`` expanded channels are in
-    flight at a time, the partial sums being accumulated in the output (0: all; needs ``rows`` = 0; the paper's t-way
-    split, section 5). ``tiles`` has one entry per matrix stage in order, ``depthwise`` one per depthwise stage.
-    ``prefetch`` asks for the next tile of weights while one is used.
+    ``rows`` output rows are computed per step (0: the whole image in one step). ``chunk`` channels before the last
+    matrix stage, expanded or pooled, are in flight at a time, its partial sums being accumulated in the output (0: all;
+    needs ``rows`` = 0; the paper's t-way split, section 5). ``tiles`` has one entry per matrix stage in order,
+    ``depthwise`` one per depthwise stage. ``prefetch`` asks for the next tile of weights while one is used, and for a
+    classifier's while the channels that it reads are pooled.
     """
 
     rows: int
@@ -51,5 +64,55 @@ class ChainSchedule:
         return {
             **asdict(self),
             "tiles": [asdict(tile) for tile in self.tiles],
-            "depthwise": [asdict(tile) for tile in self.depthwise],
+            "depthwise": [tile.to_dict() for tile in self.depthwise],
         }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> ChainSchedule:
+        """Return the schedule that `to_dict` described; ScheduleError for what is none."""
+        tiles = [
+            Tile(*(whole(entry, name, 1) for name in ("pixels", "vectors", "unroll")))
+            for entry in entries(values, "tiles")
+        ]
+        depthwise = [
+            DepthwiseTile(
+                whole(entry, "pixels", 1),
+                whole(entry, "group", 1),
+                whole(entry, "carry", 0),
+                switch(entry, "again"),
+                "by_channel" in entry and switch(entry, "by_channel"),
+                "exact" in entry and switch(entry, "exact"),
+            )
+            for entry in entries(values, "depthwise")
+        ]
+        return cls(
+            rows=whole(values, "rows", 0),
+            chunk=whole(values, "chunk", 0),
+            tiles=tuple(tiles),
+            depthwise=tuple(depthwise),
+            prefetch=switch(values, "prefetch"),
+        )
+
+
+def whole(values: Mapping[str, Any], name: str, least: int) -> int:
+    """Return the whole number of that name; ScheduleError where there is none of at least ``least``."""
+    value = values.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ScheduleError(f"schedule: {name} must be a whole number of at least {least}, not {value!r}")
+    return value
+
+
+def switch(values: Mapping[str, Any], name: str) -> bool:
+    """Return the truth value of that name; ScheduleError where there is none."""
+    value = values.get(name)
+    if not isinstance(value, bool):
+        raise ScheduleError(f"schedule: {name} must be true or false, not {value!r}")
+    return value
+
+
+def entries(values: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    """Return the list of tables of that name; ScheduleError where there is none."""
+    value = values.get(name)
+    if not isinstance(value, list) or not all(isinstance(entry, Mapping) for entry in value):
+        raise ScheduleError(f"schedule: {name} must be a list of tables, not {value!r}")
+    return value

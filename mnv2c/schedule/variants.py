@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from mnv2c.plan.chain import Chain, Stage, StageKind, clips
+from mnv2c.plan.chain import Chain, Stage, StageKind, clips, products
 from mnv2c.schedule.analytic import (
     WHOLE_PIXELS,
     VectorUnit,
@@ -81,7 +81,7 @@ def _streamed(chain: Chain, unit: VectorUnit, l2_bytes: int) -> Iterator[ChainSc
     pixels, vectors = pooled.shape.pixels, -(-pooled.shape.channels // unit.lanes)
     if pixels > WHOLE_PIXELS:  # the products of larger images take so long that there is little to hide
         return
-    _, tile = fastest_tile(unit, pixels, pooled.shape.channels, chain.inputs[0].channels, vectors)
+    _, tile = fastest_tile(unit, pixels, pooled.shape.channels, products(chain, pooled), vectors)
     most = max(1, l2_bytes // 4 // (tile.vectors * unit.lanes * classifier.shape.channels * FLOAT_BYTES))
     cuts = vectors // tile.vectors
     chunk = next(count for count in range(min(most, cuts), 0, -1) if cuts % count == 0) * tile.vectors * unit.lanes
@@ -111,8 +111,7 @@ def _in_flight(chain: Chain, unit: VectorUnit, source: Stage, most: int) -> tupl
     """Return the vectors of channels in flight, at most ``most``, and the tile that cuts them: the fastest together."""
     vectors = -(-source.shape.channels // unit.lanes)
     counts = [count for count in range(1, min(most, vectors) + 1) if vectors % count == 0]
-    depth = source.window.taps * chain.shape(source.sources[0]).channels
-    pixels = span(chain, source, 1)
+    depth, pixels = products(chain, source), span(chain, source, 1)
 
     def cycles(count: int) -> tuple[float, int]:
         return fastest_tile(unit, pixels, source.shape.channels, depth, count)[0], count
@@ -143,8 +142,7 @@ def even_schedules(chain: Chain, unit: VectorUnit, l2_bytes: int, threads: int) 
 def _even_tile(chain: Chain, unit: VectorUnit, stage: Stage, threads: int) -> Tile:
     """Return the tile with which the thread that has most columns is done first; the last one has what is left over."""
     vectors = -(-stage.shape.channels // unit.lanes)
-    depth = stage.window.taps * chain.shape(stage.sources[0]).channels
-    pixels = span(chain, stage, 0)
+    depth, pixels = products(chain, stage), span(chain, stage, 0)
 
     def cycles(tile: Tile) -> tuple[float, int]:
         whole = vectors // tile.vectors

@@ -74,6 +74,13 @@ class Builder:
         """A depthwise 3x3 convolution with ReLU6."""
         return self.spatial(name, "depthwise", self.shape[2], self.shape[2], stride, dilation)
 
+    def pool(self, name: str) -> Layer:
+        """The mean of the newest map."""
+        window = self.shape[:2]
+        return self.append(
+            Layer(name, "pool", self.last, self.shape, (1, 1, self.shape[2]), kernel=window, stride=window)
+        )
+
     def weightless(self, name: str, kind: str, shape: Shape, *others: Layer) -> Layer:
         """A layer without weights, of the newest tensor and ``others``."""
         inputs = self.last + tuple(layer.name for layer in others)

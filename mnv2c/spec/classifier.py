@@ -14,7 +14,6 @@ def last_pointwise(net: Builder) -> Layer:
 
 def classifier(net: Builder) -> None:
     """Append the head; the final 1x1 convolution on one pixel is a fully connected layer."""
-    channels = last_pointwise(net).output_shape[2]
-    window = net.shape[:2]
-    net.append(Layer("head.pool", "pool", net.last, net.shape, (1, 1, channels), kernel=window, stride=window))
+    last_pointwise(net)
+    net.pool("head.pool")
     net.append(Layer("head.dense", "dense", net.last, net.shape, (1, 1, net.spec.classes)))

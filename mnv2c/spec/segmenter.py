@@ -10,7 +10,6 @@ again (``head.broadcast``); ``head.branch_0``, a 1x1 convolution; with ASPP ``he
 from __future__ import annotations
 
 from mnv2c.spec.builder import Builder
-from mnv2c.spec.layer import Layer
 from mnv2c.spec.model import ModelSpec
 
 BRANCH_CHANNELS = 256  # whatever the width multiplier
@@ -25,11 +24,9 @@ def rates(spec: ModelSpec) -> tuple[int, ...]:
 def segmenter(net: Builder) -> None:
     """Append the head, and what follows the logits where the output is the mask."""
     spec, source = net.spec, net.layers[-1]
-    height, width, channels = net.shape
+    height, width, _ = net.shape
     net.bn_epsilon = spec.head_bn_epsilon
-    net.append(
-        Layer("head.pool", "pool", net.last, net.shape, (1, 1, channels), kernel=net.shape[:2], stride=net.shape[:2])
-    )
+    net.pool("head.pool")
     net.pointwise("head.image", "pointwise", BRANCH_CHANNELS, spec.head_activation)
     branches = [net.weightless("head.broadcast", "broadcast", (height, width, BRANCH_CHANNELS))]
     net.at(source)

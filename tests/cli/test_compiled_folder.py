@@ -90,9 +90,9 @@ def test_run_agrees_with_onnxruntime(folder: Path, tmp_path: Path, capsys: pytes
     words = ["run", str(folder), PICTURE, "--top", "2", "--labels", str(tmp_path / "labels.txt"), "--json"]
     assert main([*words, "-o", str(tmp_path / "seen.png")]) == 0
     (answer,) = json.loads(capsys.readouterr().out)
-    assert [entry["index"] for entry in answer["best"]] == list(np.argsort(-scores[0])[:2])
+    assert [entry["class_id"] for entry in answer["best"]] == list(np.argsort(-scores[0])[:2])
     assert answer["best"][0]["label"] == "blue"
-    assert answer["best"][0]["probability"] == pytest.approx(powers.max() / powers.sum(), rel=1e-5)
+    assert answer["best"][0]["score"] == pytest.approx(powers.max() / powers.sum(), rel=1e-5)
     assert "mean nothing" in answer["note"]
     with Image.open(tmp_path / "seen.png") as picture:
         assert picture.height > toy.HEIGHT
@@ -149,6 +149,7 @@ def test_bad_numbers_and_folders_are_told_in_one_line(
         (["run", str(folder), "x.png", "--threads", "0"], "not 0; give at least 1"),
         (["verify", str(folder), "--threads", "2"], "compile it with --threads 2"),
         (["verify", str(folder), "--variant", "x86-64-v3"], "has kernels for one CPU only"),
+        (["eval", str(folder), "--data", "shapes", "--variant", "x86-64-v3"], "has kernels for one CPU only"),
         (["profile", str(tmp_path / "model.onnx")], "give the folder that `mnv2c compile` wrote"),
         (["profile", str(tmp_path)], "holds no compiled library"),
         (["bench", str(tmp_path / "none")], "no such folder"),

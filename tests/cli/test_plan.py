@@ -30,12 +30,12 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 def test_every_option_is_passed_on(seen: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     words = (
         "plan net.onnx --target cortex-a76 --width 0.5 --resolution 96x160 --classes 10 --arena-limit 125000 "
-        "--threads 2 --html p.html --json"
+        "--threads 2 --schedules own --html p.html --json"
     )
     assert main(words.split()) == 0
     assert seen == {
         "model": "net.onnx", "target": "cortex-a76", "width": 0.5, "resolution": "96x160", "classes": 10,
-        "arena_limit": 125_000, "threads": 2, "html": "p.html",
+        "arena_limit": 125_000, "threads": 2, "html": "p.html", "schedules": "own",
     }  # fmt: skip
     assert json.loads(capsys.readouterr().out) == plan_figures()
 
@@ -59,6 +59,17 @@ def test_the_table_has_a_line_per_chain(seen: dict[str, Any], capsys: pytest.Cap
         "  equation (1) and (2), every bottleneck one operation: 250.0 kB, at block_2",
         "  equation (1) and (2), every layer one operation: 900.0 kB, at block_2.expand",
     ]
+
+
+def test_what_records_decided_is_said(
+    seen: dict[str, Any], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures = plan_figures()
+    figures["chains"][2]["tuned"] = {"source": "own", "ratio": 0.9}
+    plan = SimpleNamespace(as_dict=lambda: figures)
+    monkeypatch.setitem(api.__dict__, "plan_model", lambda *words, **options: plan)
+    assert main(["plan", "mobilenet_v2", "-q"]) == 0
+    assert f"times what was measured: {NAMES[2]}\n" in capsys.readouterr().out
 
 
 def test_pareto_shows_the_frontier_as_table_and_drawing(

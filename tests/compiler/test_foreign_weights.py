@@ -64,7 +64,7 @@ def test_labels_begin_behind_the_background(from_hf: Compiled, tmp_path: Path) -
     for listed, offset in ((1000, 1), (1001, 0)):
         labels.write_text("".join(f"label {index}\n" for index in range(listed)))
         (answer,) = mnv2c.run(from_hf.directory, [picture], labels=labels)
-        assert [entry.label for entry in answer.best] == [f"label {entry.index - offset}" for entry in answer.best]
+        assert [entry.label for entry in answer.best] == [f"label {entry.class_id - offset}" for entry in answer.best]
 
 
 def test_a_library_of_random_weights_has_no_preprocessing(compiled: Compiled) -> None:

@@ -14,6 +14,7 @@ from mnv2c.compiler import compile_model
 from mnv2c.compiler.depfile import inputs
 from mnv2c.compiler.variants import load_variants, together
 from mnv2c.errors import TargetError, UserError
+from mnv2c.evaluation.network import Network
 from mnv2c.runtime.description import read
 from mnv2c.targets.host import detect
 from tests.link import elf
@@ -95,6 +96,8 @@ def test_a_library_for_two_x86_cpus(tmp_path: Path) -> None:
     report.raise_if_failed()
     for name in runs:
         mnv2c.load(tmp_path, threads=2, variant=name).selftest()
+    measured = Network(tmp_path, variant="x86-64-v3") if "x86-64-v3" in runs else None
+    assert measured is None or measured.description.variant == "x86-64-v3"
 
 
 @pytest.mark.emulated

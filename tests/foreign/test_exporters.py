@@ -102,7 +102,25 @@ def test_pictures_are_classified_by_a_planar_library(tmp_path: Path) -> None:
     Image.fromarray(pixels).resize((64, 64)).save(tmp_path / "picture.png")
     (prediction,) = mnv2c.run(made.directory, [tmp_path / "picture.png"])
     assert len(prediction.best) == 5
-    assert sum(entry.probability for entry in prediction.best) == pytest.approx(1.0, abs=1e-5)
+    assert sum(entry.score for entry in prediction.best) == pytest.approx(1.0, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "resolution", "outputs"),
+    [
+        ("ssdlite_mobilenet_v2", 96, {"boxes": "float32", "scores": "float32"}),
+        ("ssd_mobilenet_v2", 96, {"boxes": "float32", "scores": "float32"}),
+        ("deeplabv3_mobilenet_v2", 65, {"mask": "uint8"}),
+        ("deeplabv3_mobilenet_v2_aspp", 65, {"mask": "uint8"}),
+    ],
+)
+def test_exported_detectors_and_segmenters_fuse_completely(
+    name: str, resolution: int, outputs: dict[str, str], tmp_path: Path
+) -> None:
+    path = mnv2c.export(name, tmp_path / "net.onnx", width=0.35, resolution=resolution)
+    found = fused(onnx.load(path))
+    assert [node.operator for node in found.fallbacks] == []
+    assert {found.tensors[tensor].onnx_name: found.tensors[tensor].dtype for tensor in found.outputs} == outputs
 
 
 @pytest.mark.emulated

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -151,8 +152,8 @@ def test_averaged_segmenters(logits: Compiled, segmenter: Compiled) -> None:
     (alone,) = mnv2c.run(logits.directory, [PICTURE])
     (mask,) = mnv2c.run(segmenter.directory, [PICTURE])
     assert alone.mask and mask.mask
-    assert {area.index: area.share for area in alone.mask} == pytest.approx(
-        {area.index: area.share for area in mask.mask}, abs=2e-3
+    assert {area.class_id: area.share for area in alone.mask} == pytest.approx(
+        {area.class_id: area.share for area in mask.mask}, abs=2e-3
     )
     (both,) = mnv2c.run(logits.directory, [PICTURE], also=[logits.directory], flip=True)
     assert both.mask and sum(area.share for area in both.mask) == pytest.approx(1)
@@ -185,6 +186,41 @@ def test_the_camera_in_c(compiled: Compiled, detector: Compiled, segmenter: Comp
     np.testing.assert_allclose([[float(x) for x in line[-4:]] for line in lines], [e.box for e in things], atol=0.06)
     mask = mnv2c.load(segmenter.directory).run_frame(seen)
     assert printed["MASK"] == (b"P5\n52 40\n255\n" + mask.tobytes()) * 2
+
+
+def built(which: Compiled, folder: Path) -> Path:
+    """``main.c`` of a compiled folder as a program."""
+    program, archive = folder / which.name, which.directory / f"lib{which.name}.a"
+    flags = ["-Wall", "-Wextra", "-Werror", f"-I{which.directory}", str(which.directory / "main.c"), str(archive)]
+    subprocess.run([str(GCC), *flags, "-o", str(program)], check=True)
+    return program
+
+
+@pytest.mark.skipif(GCC is None, reason="no C compiler: main.c was NOT built")
+def test_the_example_prints_boxes_and_shares(detector: Compiled, segmenter: Compiled, tmp_path: Path) -> None:
+    pixels = np.random.default_rng(5).integers(0, 256, (40, 52, 3), dtype=np.uint8)
+    (tmp_path / "picture.ppm").write_bytes(b"P6\n52 40\n255\n" + pixels.tobytes())
+    (tmp_path / "short.ppm").write_bytes(b"P6\n52 40\n255\n" + pixels.tobytes()[:-1])
+    (tmp_path / "huge.ppm").write_bytes(b"P6\n0 99999\n255\n")
+    printed = {}
+    for which in (detector, segmenter):
+        program = built(which, tmp_path)
+        done = subprocess.run([program, tmp_path / "picture.ppm"], capture_output=True, text=True, check=True)
+        *printed[which.name], last = done.stdout.splitlines()
+        assert last.endswith(f"arena {which.metadata['arena_bytes']} bytes")
+        assert len(subprocess.run([program], capture_output=True, text=True, check=True).stdout.splitlines()) > 1
+        for name in ("absent.ppm", "short.ppm", "huge.ppm"):
+            done = subprocess.run([program, name], cwd=tmp_path, capture_output=True, text=True, check=False)
+            assert (done.returncode, done.stderr) == (1, f"{name}: no PPM picture (P6)\n")
+    things = mnv2c.load(detector.directory).run_frame(pixels)[:10]
+    lines = [re.split("  |,| to ", line.strip().replace("from ", "")) for line in printed[detector.name]]
+    assert [(int(line[0]), line[1]) for line in lines] == [(each.class_id, each.label) for each in things]
+    np.testing.assert_allclose([float(line[2]) for line in lines], [each.score for each in things], atol=1e-4)
+    boxes = [[float(value) for value in line[3:]] for line in lines]
+    np.testing.assert_allclose(boxes, [each.box for each in things], atol=0.06)
+    mask = mnv2c.load(segmenter.directory).run_frame(pixels)
+    shares = {int(line.split()[0]): float(line.split()[-1]) for line in printed[segmenter.name]}
+    assert shares == {int(each): pytest.approx((mask == each).mean(), abs=1e-4) for each in np.unique(mask)}
 
 
 def test_the_camera_in_python(detector: Compiled, segmenter: Compiled) -> None:

@@ -99,45 +99,28 @@ extern const void *given[4];
 extern size_t given_bytes[4];
 static unsigned state = 12345;
 static unsigned draw(unsigned below) { state = state * 1664525u + 1013904223u; return (state >> 8) % below; }
-static unsigned side(void)
-{
-    static const unsigned odd[] = {1, 1, 2, 3, 5, 63, 64, 65, 127, 10000, 8000, 32767, 0, 32768};
-    return draw(3) ? 1 + draw(70) : odd[draw(14)];
-}
 static size_t up(size_t value) { return value / 2 + value % 2; }
+static void rows_and_bytes(const fr_frame *frame, size_t rows[2], size_t bytes[2])
+{
+    const int planar = frame->format == FR_NV12 || frame->format == FR_NV21;
+    const size_t width = frame->width;
+    rows[0] = frame->height;
+    bytes[0] = planar ? width : frame->format == FR_RGBA ? 4 * width
+             : frame->format == FR_YUYV ? 4 * up(width) : 3 * width;
+    rows[1] = planar ? up(frame->height) : 0;
+    bytes[1] = planar ? 2 * up(width) : 0;
+}
+DRAW
 int main(void)
 {
     unsigned done, used = 0;
     float *input = malloc(FR_INPUT_0_BYTES);
-    for (done = 0; done < 3000; ++done) {
+    for (done = 0; done < COUNT; ++done) {
         fr_frame frame;
-        size_t bytes[2] = {0, 0}, rows[2] = {0, 0};
         unsigned char *planes[2] = {NULL, NULL};
-        unsigned p;
         fr_status status;
         memset(&frame, 0, sizeof frame);
-        frame.width = side();
-        frame.height = side();
-        if ((double)frame.width * frame.height > 3e6) continue;
-        frame.format = (fr_format)draw(7);
-        frame.yuv = (fr_yuv)draw(5);
-        frame.fit = (fr_fit)draw(5);
-        frame.rotation = 90 * draw(5);
-        rows[0] = frame.height;
-        bytes[0] = frame.format == FR_RGBA ? 4 * (size_t)frame.width : frame.format == FR_YUYV ? 4 * up(frame.width)
-                 : frame.format == FR_NV12 || frame.format == FR_NV21 ? frame.width : 3 * (size_t)frame.width;
-        if (frame.format == FR_NV12 || frame.format == FR_NV21) {
-            rows[1] = up(frame.height);
-            bytes[1] = 2 * up(frame.width);
-        }
-        for (p = 0; p < 2; ++p) {
-            /* exactly the bytes of the rows: none behind the last one */
-            const size_t stride = bytes[p] + draw(3), total = rows[p] ? stride * (rows[p] - 1) + bytes[p] : 0;
-            planes[p] = malloc(total ? total : 1);
-            memset(planes[p], (int)draw(256), total);
-            frame.planes[p] = draw(50) ? planes[p] : NULL;
-            frame.strides[p] = draw(50) ? stride : bytes[p] ? draw((unsigned)bytes[p]) : 0;
-        }
+        if (!draw_frame(&frame, planes, done)) continue;
         status = fr_load_frame(&frame, input);
         used += status == FR_OK;
         ANSWER
@@ -146,7 +129,62 @@ int main(void)
     }
     free(input);
     printf("%u\\n", used);
-    return used > 500 ? 0 : 1;
+    return used > LEAST ? 0 : 1;
+}
+"""
+
+SMALL = """
+static unsigned side(void)
+{
+    static const unsigned odd[] = {1, 1, 2, 3, 5, 63, 64, 65, 127, 10000, 8000, 32767, 0, 32768};
+    return draw(3) ? 1 + draw(70) : odd[draw(14)];
+}
+static int draw_frame(fr_frame *frame, unsigned char *planes[2], unsigned done)
+{
+    size_t bytes[2], rows[2];
+    unsigned p;
+    (void)done;
+    frame->width = side();
+    frame->height = side();
+    if ((double)frame->width * frame->height > 3e6) return 0;
+    frame->format = (fr_format)draw(7);
+    frame->yuv = (fr_yuv)draw(5);
+    frame->fit = (fr_fit)draw(5);
+    frame->rotation = 90 * draw(5);
+    rows_and_bytes(frame, rows, bytes);
+    for (p = 0; p < 2; ++p) {
+        /* exactly the bytes of the rows: none behind the last one */
+        const size_t stride = bytes[p] + draw(3), total = rows[p] ? stride * (rows[p] - 1) + bytes[p] : 0;
+        planes[p] = malloc(total ? total : 1);
+        memset(planes[p], (int)draw(256), total);
+        frame->planes[p] = draw(50) ? planes[p] : NULL;
+        frame->strides[p] = draw(50) ? stride : bytes[p] ? draw((unsigned)bytes[p]) : 0;
+    }
+    return 1;
+}
+"""
+LARGE = """
+/* Right frames of every format, turned in every way: 48 million pixels, or a single row or column of 10000. */
+static int draw_frame(fr_frame *frame, unsigned char *planes[2], unsigned done)
+{
+    static const unsigned sides[4][2] = {{8000, 6000}, {1, 10000}, {6000, 8000}, {10000, 1}};
+    size_t bytes[2], rows[2];
+    unsigned p;
+    frame->format = (fr_format)(done % 6);
+    frame->rotation = 90 * (done / 6 % 4);
+    frame->width = sides[(done + done / 6) % 4][0];
+    frame->height = sides[(done + done / 6) % 4][1];
+    frame->yuv = (fr_yuv)draw(4);
+    frame->fit = (fr_fit)(done % 4);
+    rows_and_bytes(frame, rows, bytes);
+    for (p = 0; p < 2; ++p) {
+        const size_t stride = bytes[p] + done % 3;
+        planes[p] = calloc(rows[p] ? stride * (rows[p] - 1) + bytes[p] : 1, 1);
+        if (planes[p] == NULL) exit(4);
+        frame->planes[p] = planes[p];
+        frame->strides[p] = stride;
+    }
+    return 1;
 }
 """
 
@@ -199,11 +237,19 @@ KINDS = {
 }
 
 
+FRAMES_OF = {"small and wrong": (SMALL, 3000, 500), "large": (LARGE, 24, 23)}
+"""What draws the frames, how many, and how many more than which must be right."""
+
+
 @pytest.mark.skipif(GCC is None, reason="gcc is missing: sanitizers did NOT look at the C of frames")
+@pytest.mark.parametrize("drawn", FRAMES_OF)
 @pytest.mark.parametrize("kind", KINDS)
-def test_sanitizers_find_nothing(kind: str, tmp_path: Path) -> None:
-    frames, answer = KINDS[kind]
+def test_sanitizers_find_nothing(kind: str, drawn: str, tmp_path: Path) -> None:
+    (frames, answer), (draw, count, least) = KINDS[kind], FRAMES_OF[drawn]
     flags = ("-O1", "-g", "-std=c11", "-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitize-recover=all")
-    program = compiled(frames, *flags, main=FUZZ.replace("ANSWER", answer), cc=(str(GCC),))
+    main = (
+        FUZZ.replace("DRAW", draw).replace("ANSWER", answer).replace("COUNT", str(count)).replace("LEAST", str(least))
+    )
+    program = compiled(frames, *flags, main=main, cc=(str(GCC),))
     done = subprocess.run([program], capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr[:3000]

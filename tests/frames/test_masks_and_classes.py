@@ -48,6 +48,28 @@ def test_the_best_classes(seed: int, most: int) -> None:
     np.testing.assert_array_equal([each[1] for each in plain], logits[order])
 
 
+@pytest.mark.parametrize(
+    "logits",
+    [
+        [1000, 1001, -5],
+        [-1000, 1000, 0, 999],
+        [-1000, -1001, -999],
+        [-1000, -1000, -1000],
+        [3e38, -3e38, 2.9e38],
+        [1e30],
+    ],
+)
+def test_probabilities_of_extreme_logits(logits: list[float]) -> None:
+    values = np.array(logits, np.float32)
+    found = native(Frames(CLASSIFIED.picture, Classes(len(logits)))).top(values, len(logits))
+    assert [each[0] for each in found] == list(np.argsort(-values, kind="stable"))
+    scores = np.array([each[1] for each in found])
+    assert np.isfinite(scores).all() and (scores >= 0).all() and (np.diff(scores) <= 0).all()
+    assert scores.sum() == pytest.approx(1, abs=1e-6)
+    powers = np.exp(np.sort(values.astype(np.float64))[::-1] - values.max())
+    np.testing.assert_allclose(scores, powers / powers.sum(), rtol=2e-6, atol=1e-30)
+
+
 def test_labels() -> None:
     label = native(CLASSIFIED).functions.fr_label
     label.restype = ctypes.c_char_p

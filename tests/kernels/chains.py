@@ -331,7 +331,24 @@ def schedule(random: Random, chain: Chain, provider: Provider) -> ChainSchedule:
                     random.random() < 0.4 and not chain.in_place,
                 )
             )
-    return ChainSchedule(rows, chunk, tuple(tiles), tuple(depthwise), random.random() < 0.5)
+    drawn = ChainSchedule(rows, chunk, tuple(tiles), tuple(depthwise), random.random() < 0.5)
+    return switched(random, chain, provider, drawn)
+
+
+def switched(random: Random, chain: Chain, provider: Provider, drawn: ChainSchedule) -> ChainSchedule:
+    """The schedule with depthwise stages by channel, sometimes, and without what fills a vector, where it may be."""
+    found = drawn
+    for index, row in enumerate(drawn.depthwise):
+        for change in ({"by_channel": True}, {"exact": True}):
+            rows = [*found.depthwise[:index], replace(found.depthwise[index], **change), *found.depthwise[index + 1 :]]
+            changed = replace(found, depthwise=tuple(rows))
+            if random.random() < (0.4 if "by_channel" in change else 0.8) and (not row.carry or "exact" not in change):
+                try:
+                    kernel_layout(chain, changed, provider)
+                except ScheduleError:
+                    continue
+                found = changed
+    return found
 
 
 def carry(random: Random, chain: Chain, stage: Stage, rows: int, lanes: int, tiles: list[Tile]) -> int:

@@ -105,6 +105,20 @@ def test_the_default_cases_draw_every_choice() -> None:
             )
         ),
         "made again": sum(tile.carry > 0 and tile.again for case in drawn for tile in case.schedule.depthwise),
+        "by channel": sum(
+            tile.by_channel and not tile.carry and case.schedule.rows != 1
+            for case in drawn
+            for tile in case.schedule.depthwise
+        ),
+        "vectors not filled": sum(
+            tile.exact and stage.shape.channels % case.provider.lanes > 0
+            for case in drawn
+            for stage, tile in zip(
+                [stage for stage in case.chain.stages if stage.kind is StageKind.DEPTHWISE],
+                case.schedule.depthwise,
+                strict=True,
+            )
+        ),
         "nested passes": sum(
             any(
                 rows.passes > 1

@@ -26,6 +26,7 @@ def _chain(name: str, joins: tuple[str, ...], rows: int | None, windows: tuple[t
         "scratch_bytes": 40_000,
         "peak_bytes": 90_000,
         "parts": None,
+        "tuned": None,
     }
 
 

@@ -28,6 +28,15 @@ class Surroundings:
     shape: Shape
     share: Share = WHOLE
 
+    def has_window(self, count: int, lanes: int) -> bool:
+        """Whether the provider's `window` computes ``count`` neighbouring outputs of ``lanes`` channels.
+
+        Not where a dilation is so wide that pixels between those of the windows would be loaded for nothing.
+        """
+        window = self.stage.window
+        suits = lanes == self.sources[0].layout.block and window.dilation[1] <= count
+        return suits and self.provider.has_window(count, window.taps)
+
 
 def spans(extent: int, size: int) -> list[tuple[int, int, int]]:
     """Cut ``extent`` into the fewest pieces of at most ``size``, as equal as possible.

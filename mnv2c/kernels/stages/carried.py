@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mnv2c.kernels.carried import unfinished
@@ -67,10 +68,8 @@ class CarriedDepthwise:
             k.bind(k.load(self.at.weights, weights + index * lanes, lanes), "weight")
             for index in range(window.taps + 1)
         ]
-        blocked = lanes == self.at.sources[0].layout.block
         for first, count in columns_of(k, self.at.stage.shape.columns, self.pixels, "pixels"):
-            dense = window.dilation[1] <= count  # else pixels between those of the windows lie unused
-            if blocked and dense and self.at.provider.has_window(count, window.taps):
+            if self.at.has_window(count, lanes):
                 self._emit_windows(count, first, local, channel, vectors, rows)
                 continue
             for start in range(0, count, self.group):
@@ -91,13 +90,7 @@ class CarriedDepthwise:
                 )
             return seen[row, column]
 
-        for ahead in range(self.unfinished + 1):
-            # The place of the pass's first row in this output's window, of which every dilation-th row is read.
-            oldest = window.reach + 1 - window.stride[0] * ahead - self.new_rows
-            begins = oldest <= 0
-            taps = self._taps(oldest)
-            if ahead and not begins and not taps:
-                continue
+        for ahead, begins, taps in self._outputs():
             sums = {pixel: vectors[0] if begins else self._sum(rows, ahead, first + pixel, channel) for pixel in pixels}
             for row, tap in taps:
                 for column in range(window.kernel[1]):
@@ -108,6 +101,16 @@ class CarriedDepthwise:
                         sums[pixel] = k.bind(total, "sum")
             for pixel in pixels:
                 self._store(rows, ahead, first + pixel, channel, sums[pixel])
+
+    def _outputs(self) -> Iterator[tuple[int, bool, list[tuple[int, int]]]]:
+        """Walk the output rows that a pass adds to: yields (rows ahead, whether sums begin here, their taps)."""
+        window = self.at.stage.window
+        for ahead in range(self.unfinished + 1):
+            # The place of the pass's first row in this output's window, of which every dilation-th row is read.
+            oldest = window.reach + 1 - window.stride[0] * ahead - self.new_rows
+            taps = self._taps(oldest)
+            if ahead == 0 or oldest <= 0 or taps:
+                yield ahead, oldest <= 0, taps
 
     def _taps(self, oldest: int) -> list[tuple[int, int]]:
         """Return the new rows that a window reads in which the first one has place ``oldest``, with their taps."""
@@ -121,17 +124,13 @@ class CarriedDepthwise:
         """Compute ``count`` neighbours with the provider's windows, once per row of sums."""
         k, source, window = self.at.k, self.at.sources[0], self.at.stage.window
         base = k.bind(source.pixel(first * window.stride[1]) + source.channel(local), "base")
-        for ahead in range(self.unfinished + 1):
-            oldest = window.reach + 1 - window.stride[0] * ahead - self.new_rows
-            taps = self._taps(oldest)
-            if ahead and oldest > 0 and not taps:
-                continue
+        for ahead, begins, taps in self._outputs():
             weights = {
                 (number, column * window.dilation[1]): vectors[1 + tap * window.kernel[1] + column]
                 for number, (_, tap) in enumerate(taps)
                 for column in range(window.kernel[1])
             }
-            begun = [vectors[0] if oldest <= 0 else self._sum(rows, ahead, first + at, channel) for at in range(count)]
+            begun = [vectors[0] if begins else self._sum(rows, ahead, first + at, channel) for at in range(count)]
             bases = [rows.sources[row] + base for row, _ in taps]
             sums = self.at.provider.window(k, source.buffer, bases, weights, begun, window.stride[1])
             for pixel, total in enumerate(sums):

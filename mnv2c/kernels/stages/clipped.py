@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from mnv2c.kernels.ir import Index, Value, divided, maximum, minimum
 from mnv2c.kernels.microkernels.base import MatrixTile, Operand, Prefetch, Weights, zero
-from mnv2c.kernels.planes import Plane
 from mnv2c.kernels.stages.base import spans
 from mnv2c.kernels.stages.matrix import ColumnTile, MatrixStage, Pixel
 from mnv2c.plan.clipping import column_ranges
@@ -28,12 +27,9 @@ class ClippedStage(MatrixStage):
         for columns in self._column_tiles(chunk):
             with k.loop(rows, "row") as index:
                 here = k.bind(row + index, "row")
-                bases = {id(plane): plane.row(k, here) for plane in self._outer_planes()}
+                bases = {id(plane): plane.row(k, here) for plane in self._planes()[1:]}
                 for first, size, taps in self._tiles():
                     self._store(self._sum(columns, here, first, size, taps, bases), columns, first, bases)
-
-    def _outer_planes(self) -> tuple[Plane, ...]:
-        return (*self.at.results, *((self.residual,) if self.residual else ()))
 
     def _tiles(self) -> Iterator[tuple[Pixel, int, tuple[int, ...]]]:
         for part in column_ranges(self.at.stage, self.at.shape):

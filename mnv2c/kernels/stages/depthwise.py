@@ -13,34 +13,49 @@ from mnv2c.kernels.stages.base import Surroundings, columns_of
 
 @dataclass(frozen=True)
 class DepthwiseStage:
-    """Emitter of one depthwise stage: ``pixels`` neighbouring outputs per iteration, ``group`` of them interleaved."""
+    """Emitter of one depthwise stage: ``pixels`` neighbouring outputs per iteration, ``group`` of them interleaved.
+
+    ``by_channel`` and ``exact`` are those of `schedule.record.DepthwiseTile`.
+    """
 
     at: Surroundings
     packing: DepthwisePacking
     pixels: int
     group: int
+    by_channel: bool = False
+    exact: bool = False
 
     def emit_rows(self, row: Index, rows: int, chunk: Index | None) -> None:
         """Emit result rows [row, row + rows)."""
         k = self.at.k
+        if self.by_channel and rows > 1:
+            for channel, lanes, weights in self._vectors(chunk):
+                bias, taps = self._loaded(lanes, weights)
+                with k.loop(rows, "row") as index:
+                    sources, results = self._rows(k.bind(row + index, "row"))
+                    self._emit_vector(channel, lanes, bias, taps, sources, results)
+            return
         with k.loop(rows, "row") as index:
-            self._emit_row(k.bind(row + index, "row"), chunk)
+            sources, results = self._rows(k.bind(row + index, "row"))
+            for channel, lanes, weights in self._vectors(chunk):
+                bias, taps = self._loaded(lanes, weights)
+                self._emit_vector(channel, lanes, bias, taps, sources, results)
 
-    def _emit_row(self, row: Index, chunk: Index | None) -> None:
+    def _rows(self, row: Index) -> tuple[list[Index], list[Index]]:
+        """Return the element indices of the window's rows, and of result row ``row``, without column and channel."""
         k, window, plane = self.at.k, self.at.stage.window, self.at.sources[0]
         first = row * window.stride[0] - window.padding[0][0]
         left = plane.pixel(window.padding[1][0])
         sources = [
             k.bind(plane.row(k, first + tap * window.dilation[0]) - left, "source") for tap in range(window.kernel[0])
         ]
-        results = [plane.row(k, row) for plane in self.at.results]
-        for channel, lanes, weights in self._vectors(chunk):
-            self._emit_vector(channel, lanes, weights, sources, results)
+        return sources, [plane.row(k, row) for plane in self.at.results]
 
     def _vectors(self, chunk: Index | None) -> Iterator[tuple[Index, int, Index]]:
         """Walk the channels a vector at a time: yields (channel, lanes, index of its weights) inside a loop."""
         k, packing = self.at.k, self.packing
         channels = min(result.layout.channels for result in self.at.results)  # only rings have padding channels
+        channels = self.at.stage.shape.channels if self.exact else channels
         full = channels // packing.lanes
         start: Index = 0
         if chunk is not None:
@@ -56,9 +71,8 @@ class DepthwiseStage:
                 yield channel + within, lanes, start + full * packing.block_elements + within
                 within += lanes
 
-    def _emit_vector(
-        self, channel: Index, lanes: int, weights: Index, sources: list[Index], results: list[Index]
-    ) -> None:
+    def _loaded(self, lanes: int, weights: Index) -> tuple[Value, list[tuple[int, int, Value]]]:
+        """Load the bias and the taps of one vector of channels."""
         k, packing, window = self.at.k, self.packing, self.at.stage.window
         bias = k.bind(k.load(self.at.weights, weights, lanes), "bias")
         taps: list[tuple[int, int, Value]] = []
@@ -67,6 +81,18 @@ class DepthwiseStage:
                 index = weights + (1 + tap_row * window.kernel[1] + tap_column) * packing.lanes
                 weight = k.bind(k.load(self.at.weights, index, lanes), "weight")
                 taps.append((tap_row, tap_column * window.dilation[1], weight))
+        return bias, taps
+
+    def _emit_vector(
+        self,
+        channel: Index,
+        lanes: int,
+        bias: Value,
+        taps: list[tuple[int, int, Value]],
+        sources: list[Index],
+        results: list[Index],
+    ) -> None:
+        k = self.at.k
         for first, count in columns_of(k, self.at.stage.shape.columns, self.pixels, "pixels"):
             self._emit_pixels(channel, lanes, taps, bias, sources, results, first, count)
 
@@ -89,8 +115,7 @@ class DepthwiseStage:
                 index = base + result.pixel(first + pixel) + result.channel(channel)
                 k.store(result.buffer, index, value, lanes)
 
-        blocked = lanes == plane.layout.block and self.at.stage.window.dilation[1] <= count  # else pixels lie unused
-        if blocked and self.at.provider.has_window(count, len(taps)):
+        if self.at.has_window(count, lanes):
             weights = {(row, column): weight for row, column, weight in taps}
             sums = self.at.provider.window(k, plane.buffer, bases, weights, [bias] * count, stride)
             for pixel, total in enumerate(sums):

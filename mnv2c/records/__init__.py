@@ -1,0 +1,1 @@
+"""Records of tuning: what was measured for which chain, in files that users keep and installations ship."""

@@ -1,0 +1,34 @@
+"""What a compiled folder holds, in short."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mnv2c.runtime.description import read
+
+KEYS = ("name", "dtype", "inputs", "outputs", "params", "madds", "arena_bytes", "weights_bytes", "weights_source")
+
+
+def summary(directory: str | Path) -> dict[str, Any]:
+    """Return name, target, costs, kernels and files (sizes in bytes) as plain data; LibraryError if there is none.
+
+    ``tuned`` is the number of chains that run as a record says.
+    """
+    description = read(directory)
+    folder, meta = description.folder, description.metadata
+    return {key: meta.get(key) for key in KEYS} | {
+        "directory": str(folder),
+        "target": meta["target"]["name"],
+        "chains": len(meta["chains"]),
+        "tuned": sum(1 for chain in meta["chains"] if chain.get("tuned")),
+        "fallbacks": [fallback["name"] for fallback in meta["fallbacks"]],
+        "files": {path.name: path.stat().st_size for path in _libraries(folder, meta["name"])},
+    }
+
+
+def _libraries(folder: Path, name: str) -> list[Path]:
+    """The library's files, without the symbolic links to them."""
+    patterns = (f"lib{name}.a", f"lib{name}.so", f"lib{name}.so.*", f"lib{name}.dylib", f"lib{name}.*.dylib")
+    found = sorted(path for pattern in patterns for path in folder.glob(pattern))
+    return [path for path in found if not path.is_symlink()]

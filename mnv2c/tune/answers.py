@@ -1,0 +1,44 @@
+"""What the measuring program prints, line by line, as results."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from mnv2c.tune.task import Measured, Status
+
+CONDITIONS = ("core", "pinned", "hertz", "celsius", "rounds", "default_cost", "phases", "parts")
+"""What a line tells besides the result."""
+
+
+def read_answers(text: str, numbers: Sequence[int], device: str = "") -> list[Measured]:
+    """One result per number, in order; those without a whole line are lost. ``device`` is the device's URL."""
+    found = {answer["number"]: answer for answer in map(_answer, text.splitlines()) if answer is not None}
+    return [_measured(found.get(number), device) for number in numbers]
+
+
+def _answer(line: str) -> dict[str, Any] | None:
+    """A line's object; None for what the program did not print, or not wholly."""
+    try:
+        answer = json.loads(line)
+    except ValueError:
+        return None
+    whole = isinstance(answer, dict) and answer.get("status") in set(Status) and "number" in answer
+    return answer if whole else None
+
+
+def _measured(answer: dict[str, Any] | None, device: str) -> Measured:
+    if answer is None:
+        return Measured(Status.LOST, detail="the device gave no answer", device=device)
+    return Measured(
+        status=Status(answer["status"]),
+        cost=answer.get("cost"),
+        ratio=answer.get("ratio"),
+        spread=answer.get("spread"),
+        error=answer.get("error"),
+        costs=tuple(answer.get("costs", ())),
+        detail=str(answer.get("detail", "")),
+        device=device,
+        conditions={name: answer[name] for name in CONDITIONS if name in answer},
+    )

@@ -1,0 +1,24 @@
+/* Timing a candidate beside the default, in rounds. */
+#ifndef MNV2C_MEASURE_ROUNDS_H
+#define MNV2C_MEASURE_ROUNDS_H
+
+#include "bench.h"
+
+#pragma GCC visibility push(hidden)
+
+enum { MOST_ROUNDS = 4096 };
+
+typedef struct timing {
+    unsigned rounds;
+    double costs[MOST_ROUNDS]; /* seconds of the candidate, in the order of the rounds */
+    double ratios[MOST_ROUNDS];
+    double default_costs[MOST_ROUNDS];
+    double cost, default_cost, ratio, spread; /* medians, and the distance between the quartiles of the ratios */
+} timing;
+
+/* Fills `found` until the median of the ratios is known to within `precision`, or the clock says `end`; 0 if a call
+ * failed. */
+int time_rounds(bench *at, const candidate *const each[2], double precision, double end, timing *found);
+
+#pragma GCC visibility pop
+#endif

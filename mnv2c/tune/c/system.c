@@ -1,0 +1,172 @@
+/* See system.h. Compiled with -ffreestanding -fno-builtin; HOSTED is for tests, where a libc is there as well. */
+#include "system.h"
+
+#include "calls.h"
+
+enum { CURRENT_FOLDER = -100, READ_WRITE = 3, PRIVATE_ANONYMOUS = 0x22, NEW_FILE = 01 | 0100 | 01000, MODE = 0600 };
+enum { MONOTONIC = 1, REAL_TIMER = 0, INTERRUPTED = -4, CHILD_SIGNAL = 17, MARKER = 28014, MOST_CORES = 1024 };
+
+long fork_process(void)
+{
+    return call(SYS_CLONE, CHILD_SIGNAL, 0, 0, 0, 0, 0);
+}
+
+ending wait_for(long child)
+{
+    int status = 0;
+    ending result;
+    while (call(SYS_WAIT4, child, (long)&status, 0, 0, 0, 0) == INTERRUPTED) {
+    }
+    result.signal = status & 0x7f;
+    result.code = status >> 8 & 0xff;
+    return result;
+}
+
+void leave(int code)
+{
+    for (;;) {
+        call(SYS_EXIT_GROUP, code, 0, 0, 0, 0, 0);
+    }
+}
+
+void kill_after(double seconds)
+{
+    long timer[4] = {0, 0, 0, 0}; /* how often again, and when first: seconds and microseconds */
+    timer[2] = (long)seconds;
+    timer[3] = (long)((seconds - (double)timer[2]) * 1e6) + 1;
+    call(SYS_SETITIMER, REAL_TIMER, (long)timer, 0, 0, 0, 0);
+}
+
+unsigned char *allocate(void *wanted, size_t bytes)
+{
+    const long address = call(SYS_MMAP, (long)wanted, (long)bytes, READ_WRITE, PRIVATE_ANONYMOUS, -1, 0);
+    return address < 0 && address > -4096 ? NULL : (unsigned char *)address;
+}
+
+double now(void)
+{
+    long time[2] = {0, 0};
+    call(SYS_CLOCK_GETTIME, MONOTONIC, (long)time, 0, 0, 0, 0);
+    return (double)time[0] + (double)time[1] * 1e-9;
+}
+
+int pin(int last, unsigned count)
+{
+    const int first = last < (int)count ? 0 : last - (int)count + 1;
+    unsigned char mask[MOST_CORES / 8];
+    int core;
+    memset(mask, 0, sizeof mask);
+    for (core = first; core < first + (int)count && core < MOST_CORES; ++core) {
+        mask[core / 8] |= (unsigned char)(1 << core % 8);
+    }
+    return call(SYS_SETAFFINITY, 0, sizeof mask, (long)mask, 0, 0, 0) >= 0;
+}
+
+int current_core(void)
+{
+    unsigned core = 0;
+    return call(SYS_GETCPU, (long)&core, 0, 0, 0, 0, 0) < 0 ? -1 : (int)core;
+}
+
+long read_start(const char *path, char *text, size_t size)
+{
+    const long file = call(SYS_OPENAT, CURRENT_FOLDER, (long)path, 0, 0, 0, 0);
+    long count;
+    if (file < 0) {
+        return -1;
+    }
+    count = call(SYS_READ, file, (long)text, (long)size - 1, 0, 0, 0);
+    close_file(file);
+    text[count > 0 ? count : 0] = '\0';
+    return count;
+}
+
+long new_file(const char *path)
+{
+    return call(SYS_OPENAT, CURRENT_FOLDER, (long)path, NEW_FILE, MODE, 0, 0);
+}
+
+void close_file(long file)
+{
+    call(SYS_CLOSE, file, 0, 0, 0, 0, 0);
+}
+
+void write_all(long file, const char *text, size_t bytes)
+{
+    while (bytes > 0) {
+        const long count = call(SYS_WRITE, file, (long)text, (long)bytes, 0, 0, 0);
+        if (count == INTERRUPTED) {
+            continue;
+        }
+        if (count <= 0) {
+            return;
+        }
+        text += count;
+        bytes -= (size_t)count;
+    }
+}
+
+void marker(void)
+{
+    call(MARKER, 0, 0, 0, 0, 0, 0);
+}
+
+/* ---- What compilers call, and the start of a program ---- */
+
+#ifndef HOSTED
+
+HIDDEN void *memcpy(void *restrict to, const void *restrict from, size_t bytes)
+{
+    return memmove(to, from, bytes);
+}
+
+HIDDEN void *memmove(void *to, const void *from, size_t bytes)
+{
+    unsigned char *target = to;
+    const unsigned char *source = from;
+    size_t i;
+    if (target < source) {
+        for (i = 0; i < bytes; ++i) {
+            target[i] = source[i];
+        }
+    } else {
+        for (i = bytes; i > 0; --i) {
+            target[i - 1] = source[i - 1];
+        }
+    }
+    return to;
+}
+
+HIDDEN void *memset(void *to, int value, size_t bytes)
+{
+    unsigned char *target = to;
+    size_t i;
+    for (i = 0; i < bytes; ++i) {
+        target[i] = (unsigned char)value;
+    }
+    return to;
+}
+
+#ifndef SHARED
+
+#if defined(__x86_64__)
+__asm__(".globl _start\n_start:\n"
+        "    xor %ebp, %ebp\n    mov %rsp, %rdi\n    and $-16, %rsp\n    call start_c\n    hlt\n");
+#elif defined(__aarch64__)
+__asm__(".globl _start\n_start:\n"
+        "    mov x29, #0\n    mov x30, #0\n    mov x0, sp\n    and sp, x0, #-16\n    bl start_c\n");
+#else
+__asm__(".globl _start\n_start:\n"
+        "    mov fp, #0\n    mov lr, #0\n    mov r0, sp\n    bic sp, r0, #15\n    bl start_c\n");
+#endif
+
+int program(int argc, char **argv);
+void start_c(long *stack);
+
+HIDDEN void start_c(long *stack)
+{
+    leave(program((int)stack[0], (char **)(stack + 1)));
+}
+
+#endif
+#endif

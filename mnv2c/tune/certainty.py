@@ -1,0 +1,36 @@
+"""Which of two ways is surely the faster one, of what measuring found."""
+
+from __future__ import annotations
+
+from math import sqrt
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mnv2c.tune.task import Measured
+
+LEAST_GAIN = 0.01
+"""Smaller gains are not worth another way to run: where code and data happen to lie makes as much of a difference."""
+DEVIATIONS = 3.0
+"""Standard errors that a ratio must lie below 1 with."""
+QUARTILES_TO_ERROR = 0.93
+"""The standard error of a median of n values over the distance of their quartiles by sqrt(n), if they are normal."""
+
+
+def standard_error(measured: Measured) -> float:
+    """Return the standard error of the ratio, a median over rounds; 0 for costs that are counted, not timed."""
+    rounds = measured.conditions.get("rounds")
+    count = rounds if isinstance(rounds, int) and rounds > 0 else max(1, len(measured.costs))
+    return QUARTILES_TO_ERROR * (measured.spread or 0.0) / sqrt(count)
+
+
+def highest_ratio(measured: Measured) -> float:
+    """Return the ratio to the default that the choice surely does not exceed."""
+    assert measured.ratio is not None
+    return measured.ratio + DEVIATIONS * standard_error(measured)
+
+
+def surely_faster(measured: Measured) -> bool:
+    """Whether a measured choice is faster than its default, without doubt and by something that matters."""
+    if not measured.valid or measured.ratio is None:
+        return False
+    return measured.ratio <= 1 - LEAST_GAIN and highest_ratio(measured) < 1

@@ -1,0 +1,103 @@
+"""A session's own file, beside the records: what was asked for and how far it came, so that it can be gone on with.
+
+What was measured is in the records, which are complete without it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from mnv2c.errors import OutputError, UserError
+from mnv2c.tune.standing import Phase
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a session was asked for; ``device`` is a URL without its password, ``seed`` that of the search."""
+
+    model: str
+    target: str
+    device: str
+    threads: int
+    trials: int
+    minutes: float | None
+    seed: int
+
+
+@dataclass(eq=False)
+class Checkpoint:
+    """``session`` is the name that the session's records carry; ``phase`` and ``seconds`` how far it came."""
+
+    path: Path
+    session: str
+    options: Options
+    chains: tuple[str, ...] = ()
+    phase: Phase = Phase.SEARCH
+    seconds: float = 0.0
+
+    @property
+    def ended(self) -> bool:
+        """Whether the session came to its end."""
+        return self.phase == Phase.DONE
+
+    def reached(self, phase: Phase, seconds: float) -> None:
+        """Write how far the session has come, whole or not at all; OutputError."""
+        self.phase, self.seconds = phase, seconds
+        content = {
+            "schema": SCHEMA,
+            "session": self.session,
+            "options": asdict(self.options),
+            "chains": list(self.chains),
+            "phase": str(phase),
+            "seconds": round(seconds, 3),
+        }
+        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+            os.replace(temporary, self.path)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise OutputError(f"{self.path}: the session cannot be kept: {error.strerror}") from None
+
+
+def place(records: Path, network_id: str, threads: int) -> Path:
+    """Return the file of the last session that tuned a network for the target that ``records`` are for."""
+    return records.parent / "sessions" / f"{records.stem}-{network_id}-{threads}.json"
+
+
+def new_session() -> str:
+    """Return a name that no other session has; they sort by time."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+
+
+def load(path: Path) -> Checkpoint:
+    """Read a session's file; UserError where there is none or it is damaged."""
+    try:
+        content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        if content["schema"] != SCHEMA:
+            raise ValueError("schema")
+        wanted = {entry.name: content["options"][entry.name] for entry in fields(Options)}
+        return Checkpoint(
+            path,
+            str(content["session"]),
+            Options(**wanted),
+            tuple(content["chains"]),
+            Phase(content["phase"]),
+            float(content["seconds"]),
+        )
+    except FileNotFoundError:
+        raise UserError(f"nothing to resume: no session for this model, target and device ({path})") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise UserError(
+            f"{path}: not a session of this version of mnv2c ({reason}); start anew, without --resume"
+        ) from None

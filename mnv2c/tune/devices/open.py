@@ -1,0 +1,64 @@
+"""A device by its URL."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol, cast
+from urllib.parse import SplitResult, parse_qsl, urlsplit
+
+from mnv2c.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    from mnv2c.targets import Target
+    from mnv2c.tune.devices.base import Device
+
+SCHEMES = {
+    "local": "local",
+    "emulator": "emulator",
+    "ssh": "ssh",
+    "adb": "adb",
+    "rpc": "rpc",
+    "tracker": "tracker",
+}
+"""The module of each scheme; its function ``open_url(url, target, threads, allow_rpc)`` makes the device."""
+
+EXAMPLES = "local, emulator, ssh://user@host, adb://SERIAL, rpc://host:port or tracker://host:port/key"
+
+
+class _Opener(Protocol):
+    def __call__(self, url: str, target: Target, *, threads: int, allow_rpc: bool) -> Device: ...
+
+
+def open_device(url: str, target: Target, *, threads: int = 1, allow_rpc: bool = False) -> Device:
+    """The device that ``url`` names, for candidates of ``target``; it is connected to where it is used as a context.
+
+    ``threads`` share the parts of a candidate. ``allow_rpc`` is the user's word for devices that run code for whoever
+    asks. UserError for an unknown scheme or option, DeviceError where the device cannot run the target's code.
+    """
+    scheme = url.partition(":")[0].partition("?")[0]
+    if scheme not in SCHEMES:
+        raise UserError(f'--device "{url}": unknown{nearest(scheme, SCHEMES)}; use {EXAMPLES}')
+    module = import_module(f"mnv2c.tune.devices.{SCHEMES[scheme]}")
+    opener = cast(_Opener, module.open_url)
+    return opener(url, target, threads=threads, allow_rpc=allow_rpc)
+
+
+def split_url(url: str, options: tuple[str, ...]) -> tuple[SplitResult, dict[str, str]]:
+    """The parts of a device's URL and its options, which must be among ``options``; UserError."""
+    parts = urlsplit(url)
+    found = dict(parse_qsl(parts.query, keep_blank_values=True))
+    for name in found:
+        if name not in options:
+            known = ", ".join(options) or "none"
+            raise UserError(f'--device "{url}": unknown option "{name}"{nearest(name, options)} (known: {known})')
+    return parts, found
+
+
+def core_of(url: str, options: dict[str, str]) -> int | None:
+    """The number after ``core=`` among the options of ``url``, None without it; UserError for what is no core."""
+    text = options.get("core")
+    if text is None:
+        return None
+    if not text.isascii() or not text.isdigit():
+        raise UserError(f'--device "{url}": core must be a number from 0 on, not "{text}"')
+    return int(text)

@@ -1,0 +1,73 @@
+"""Where to cut a network, once the costs of some chains are measured instead of predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from statistics import median
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mnv2c.plan.chain import Chain
+    from mnv2c.plan.cuts import Cuts, Option
+    from mnv2c.tune.tasks import Tunable
+
+LEAST_CUT_GAIN = 0.02
+"""Costs of different chains come from different minutes; a new plan must be faster by more than that makes unsure."""
+
+
+def replanned(tunable: Tunable, costs: Mapping[Chain, float], measured_only: bool = False) -> Cuts | None:
+    """Return the fastest plan by the ``costs`` of chains, per call, that are known.
+
+    The others are priced as predicted, in the measured ones' unit: a plan with chains that are not in ``costs`` says
+    what to measure next. With ``measured_only`` no such chain is used; None where there is no plan then.
+    """
+    scale = _scale(tunable, costs)
+
+    def options(first: int, last: int) -> Sequence[Option]:
+        piece = tunable.fastest.get((first, last))
+        if piece is None:
+            return []
+        if piece.option.choice is None:
+            return [piece.option]
+        chain = tunable.chain(piece)
+        if measured_only and chain not in costs:
+            return []
+        return [replace(piece.option, cycles=costs.get(chain, piece.option.cycles * scale))]
+
+    return replace(tunable.planner, options=options).fastest()
+
+
+def _scale(tunable: Tunable, costs: Mapping[Chain, float]) -> float:
+    """Measured cost per predicted cycle: the median over the chains of the first plan, 1 where none was measured."""
+    known = [
+        costs[tunable.chain(piece)] / piece.option.cycles
+        for piece in tunable.cuts.pieces
+        if piece.option.choice is not None and piece.option.cycles and tunable.chain(piece) in costs
+    ]
+    return median(known) if known else 1.0
+
+
+def cost_of(tunable: Tunable, cuts: Cuts, costs: Mapping[Chain, float]) -> float:
+    """Return the cost of one run of all chains of a plan; KeyError where one of them was not measured."""
+    return sum(costs[tunable.chain(piece)] for piece in cuts.pieces if piece.option.choice is not None)
+
+
+def starts(cuts: Cuts) -> tuple[int, ...]:
+    """Return the indices of the nodes that the plan's chains begin with, which is what a record of cuts keeps."""
+    return tuple(piece.first for piece in cuts.pieces)
+
+
+def surely_cheaper(tunable: Tunable, new: Cuts, old: Cuts, costs: Mapping[Chain, float]) -> bool:
+    """Whether ``new`` is faster than ``old`` by more than chance, in the chains in which they differ."""
+    shared = set(zip(starts(new), _ends(new), strict=True)) & set(zip(starts(old), _ends(old), strict=True))
+
+    def different(cuts: Cuts) -> float:
+        pieces = [piece for piece in cuts.pieces if (piece.first, piece.last) not in shared]
+        return sum(costs[tunable.chain(piece)] for piece in pieces if piece.option.choice is not None)
+
+    return different(new) < different(old) * (1 - LEAST_CUT_GAIN)
+
+
+def _ends(cuts: Cuts) -> tuple[int, ...]:
+    return tuple(piece.last for piece in cuts.pieces)

@@ -1,0 +1,218 @@
+"""``mnv2c tune``: a model is planned, its chains are searched on a device, and what was found is kept as records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mnv2c.errors import UserError
+from mnv2c.tune import checkpoint, replan
+from mnv2c.tune.checkpoint import Checkpoint, Options
+from mnv2c.tune.journal import Journal, Origin
+from mnv2c.tune.result import Tuned
+from mnv2c.tune.session import Limits, Plan, Session
+
+if TYPE_CHECKING:
+    from mnv2c.tune.chain_state import ChainState
+    from mnv2c.tune.devices.base import Device, Machine
+    from mnv2c.tune.pipeline import Builds
+    from mnv2c.tune.standing import Watch
+    from mnv2c.tune.task import Task
+    from mnv2c.tune.tasks import Tunable
+
+TRIALS = 300
+"""Enough for the chains of one network to converge, or nearly."""
+LOCAL = "local"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the user said of a session; None where nothing was said. See `mnv2c.api.tune`."""
+
+    model: str
+    target: str = "host"
+    device: str | None = None
+    trials: int | None = None
+    minutes: float | None = None
+    seed: int | None = None
+    resume: bool = False
+    allow_rpc: bool = False
+    schedules: str | Path | None = None
+
+    def check(self) -> None:
+        """Raise UserError for numbers that make no sense, before any work is done."""
+        if self.trials is not None and self.trials < 1:
+            raise UserError(f"trials {self.trials}: give a number of at least 1")
+        if self.minutes is not None and self.minutes <= 0:
+            raise UserError(f"minutes {self.minutes:g}: give a number above 0")
+
+
+@dataclass(frozen=True, eq=False)
+class Workshop:
+    """What a session works with; tests have their own.
+
+    ``open_device(url, target, allow_rpc)`` connects nothing yet. ``builder(device)`` is open as long as the session.
+    ``begin(journal, seed, task)`` returns a chain's state, with a search that knows the records.
+    """
+
+    open_device: Callable[[str, Tunable, bool], Device]
+    builder: Callable[[Device], AbstractContextManager[Builds]]
+    begin: Callable[[Journal, int, Task], ChainState]
+
+
+def run_session(
+    tunable: Tunable, asked: Asked, watch: Watch = lambda standing: None, workshop: Workshop | None = None
+) -> Tuned:
+    """Search, cut and confirm on the device; everything measured is on record whenever and however this ends.
+
+    UserError for what cannot be resumed or opened, DeviceError for a device that cannot be reached.
+    """
+    kept = _session(tunable, asked)
+    if workshop is None:
+        from mnv2c.tune.workshop import workshop as real
+
+        workshop = real()
+    with workshop.open_device(asked.device or kept.options.device, tunable, asked.allow_rpc) as device:
+        return _Run(tunable, kept, device, workshop, asked, watch).result()
+
+
+def _session(tunable: Tunable, asked: Asked) -> Checkpoint:
+    """The interrupted session that is gone on with, where it was asked for, or a new one."""
+    from mnv2c.records.folders import own_file
+    from mnv2c.records.record import public_url
+    from mnv2c.schedule.identity import network_id
+
+    records = own_file(tunable.target.entry, asked.schedules)
+    url = public_url(asked.device or LOCAL)
+    path = checkpoint.place(records, network_id(tunable.network), tunable.threads)
+    trials, seed = asked.trials or TRIALS, asked.seed or 0
+    fresh = Options(asked.model, asked.target, url, tunable.threads, trials, asked.minutes, seed)
+    labels = tuple(task.label for task in tunable.tasks(tunable.cuts))
+    if not asked.resume:
+        return Checkpoint(path, checkpoint.new_session(), fresh, labels)
+    found = checkpoint.load(path)
+    said: dict[str, Any] = {
+        "device": asked.device and url,
+        "trials": asked.trials,
+        "minutes": asked.minutes,
+        "seed": asked.seed,
+    }
+    options = replace(found.options, **{name: value for name, value in said.items() if value is not None})
+    if found.ended:
+        return Checkpoint(path, checkpoint.new_session(), options, labels)
+    return replace(found, options=options, chains=labels)
+
+
+@dataclass(eq=False)
+class _Run:
+    """A session with everything it needs, on a device that is open."""
+
+    tunable: Tunable
+    kept: Checkpoint
+    device: Device
+    workshop: Workshop
+    asked: Asked
+    watch: Watch
+
+    def result(self) -> Tuned:
+        """Run the session to its end, or until Ctrl-C."""
+        from mnv2c.schedule.identity import network_id
+
+        machine, identity = self.device.machine(), network_id(self.tunable.network)
+        journal = self._journal(machine)
+        before = journal.spent(journal.sessions(identity) - {self.kept.session})
+        self.kept.reached(self.kept.phase, self.kept.seconds)
+        session, interrupted = self._session(journal, before), False
+        try:
+            with self.workshop.builder(self.device) as builder:
+                plan = session.run(builder)
+        except KeyboardInterrupt:
+            plan, interrupted = Plan(self.tunable.cuts, False), True
+        found = self._found(session, plan, machine, before, interrupted)
+        if found.cost is not None and found.default_cost is not None and not found.ended:
+            journal.cut(identity, self.tunable.title, plan, found.cost, found.default_cost, session.trials)
+        return found
+
+    def _session(self, journal: Journal, before: int) -> Session:
+        """``before`` trials of those asked for were measured by earlier sessions."""
+        options = self.kept.options
+        return Session(
+            tunable=self.tunable,
+            device=self.device,
+            journal=journal,
+            begin=lambda task: self.workshop.begin(journal, options.seed, task),
+            limits=Limits(max(0, options.trials - before), options.minutes and options.minutes * 60),
+            watch=self.watch,
+            peak=journal.origin.peak,
+            trials=journal.spent([self.kept.session]),
+            elapsed=self.kept.seconds,
+        )
+
+    def _journal(self, machine: Machine) -> Journal:
+        from importlib.metadata import version
+
+        import mnv2c
+        from mnv2c.codegen.object import llvm_version
+        from mnv2c.records.best import warn_user
+        from mnv2c.records.record import Evidence, public_url
+        from mnv2c.records.store import read_file
+
+        target = self.tunable.target
+        evidence = Evidence(
+            cpu=machine.cpu,
+            mcpu=target.mcpu,
+            tvm=version("apache-tvm"),
+            llvm=llvm_version(),
+            mnv2c=mnv2c.__version__,
+            seed=self.kept.options.seed,
+            session=self.kept.session,
+        )
+        unit, url = self.device.unit, public_url(self.device.url)
+        origin = Origin(target.entry, self.tunable.threads, unit, url, evidence, self._peak())
+        return Journal(self.file, origin, self.kept, read_file(self.file, warn_user))
+
+    def _peak(self) -> float | None:
+        """Known of this machine only."""
+        if self.device.url.split(":")[0].split("?")[0] != LOCAL:
+            return None
+        from mnv2c.tune.peak import peak
+
+        return peak(self.tunable.target, self.tunable.threads)
+
+    def _found(self, session: Session, plan: Plan, machine: Machine, before: int, interrupted: bool) -> Tuned:
+        default, tuned = session.default_costs(), session.costs()
+        first, names = self.tunable.cuts, self.tunable.tasks(plan.cuts)
+        whole = all(task.chain in default for task in (*self.tunable.tasks(first), *names))
+        cost = replan.cost_of(self.tunable, plan.cuts, tuned) if whole else None
+        peak, madds = session.peak, sum(task.times * task.chain.madds for task in names)
+        return Tuned(
+            name=self.tunable.title,
+            summary=self.tunable.summary,
+            target=self.tunable.target.name,
+            device=self.kept.options.device,
+            cpu=machine.cpu,
+            threads=self.tunable.threads,
+            unit=self.device.unit,
+            trials=session.trials,
+            known=before,
+            seconds=session.seconds,
+            cost=cost,
+            default_cost=replan.cost_of(self.tunable, first, default) if whole else None,
+            peak_share=madds / cost / peak if cost and peak else None,
+            recut=plan.recut,
+            chains=tuple(session.states[task.chain].standing(peak, True) for task in names),
+            notes=tuple(session.notes),
+            file=self.file,
+            ended="interrupted" if interrupted else session.given_up,
+            interrupted=interrupted,
+        )
+
+    @property
+    def file(self) -> Path:
+        """Where the records go."""
+        from mnv2c.records.folders import own_file
+
+        return own_file(self.tunable.target.entry, self.asked.schedules)

@@ -1,0 +1,204 @@
+"""The search for one task: which choices to measure next, learnt from those that were measured.
+
+A batch holds the analytic variants first, then what the model ranks best among a few thousand drawn and mutated
+candidates, and a share drawn at random, so that what the model has not seen is seen. All of it follows from the seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil
+from random import Random
+
+from mnv2c.errors import ScheduleError
+from mnv2c.schedule.choice import Choice
+from mnv2c.tune.features import Features
+from mnv2c.tune.known import Known, of_task
+from mnv2c.tune.model import Model, Trials
+from mnv2c.tune.space import Space
+from mnv2c.tune.task import Measured, Status, Task
+
+POOL, STAGES = (300, 1000), 5000
+"""Candidates that are ranked for a batch, at least and at most: as many as have ``STAGES`` stages to lay out.
+
+Half of them are drawn, half lie next to what was measured to be fast.
+"""
+PARENTS = 8
+"""Measured choices whose neighbours are ranked, the fastest."""
+RANDOM_SHARE = 0.2
+"""Of a batch."""
+ALIKE = 0.5
+"""The share of a batch that may come from one parent: more would measure one idea many times."""
+HOPELESS = 1.3
+"""Times the default's predicted cycles from which on no analytic variant is tried."""
+PATIENCE = 48
+"""Trials without a gain after which a search is done."""
+GAIN = 0.002
+"""A faster choice counts as a gain from here on; less is noise."""
+HOPE = 0.02
+"""The share of time that a search that has not begun may be expected to save, found for chains on AVX-512 and NEON."""
+HALF_LIFE = 24
+"""Trials without a gain after which half as much is expected of the next ones."""
+
+
+class Search:
+    """Proposes choices for ``task`` and learns what came of them; ``known`` is what was measured before.
+
+    Choices measured before for the same task are not proposed again: a search that had converged is done at once.
+    """
+
+    def __init__(self, task: Task, seed: int = 0, known: Sequence[Known] = ()) -> None:
+        self.task, self.space = task, Space(task)
+        self._features = Features(self.space)
+        self._total = self._features.names.index("total / default")
+        self._model = Model(seed)
+        self._rng = Random(f"{seed} {task.label} {task.threads}")
+        self._ratios: dict[Choice, float] = {task.default: 1.0}
+        self._asked: set[Choice] = {task.default}
+        self._vectors: dict[Choice, list[float]] = {}
+        self._since = self._trials = 0
+        self._exhausted = False
+        own, others = of_task(known, task)
+        self._others = [trials for trials in map(_trials, others) if trials.ratios]
+        for choice, ratio in (trial for entry in own for trial in entry.trials):
+            if self.space.contains(choice):
+                self._tell(choice, ratio)
+        self._waiting = [choice for choice in self.space.starts() if self._promising(choice)]
+        self._stale = True
+
+    def _promising(self, choice: Choice) -> bool:
+        """Whether an analytic variant is worth a trial: it may trade more time for memory than that."""
+        if choice in self._asked:
+            return False
+        return self._vector(choice)[self._total] <= HOPELESS * self._vector(self.task.default)[self._total]
+
+    @property
+    def best(self) -> tuple[Choice, float]:
+        """The fastest choice measured, and its ratio to the default; the default itself where none is faster."""
+        choice = min(self._ratios, key=self._ratios.__getitem__)
+        return choice, self._ratios[choice]
+
+    @property
+    def trials(self) -> int:
+        """Choices that were measured, those known before included."""
+        return self._trials
+
+    @property
+    def done(self) -> bool:
+        """Whether the search has converged, or there is nothing left to propose."""
+        return self._exhausted or (not self._waiting and self._since >= PATIENCE)
+
+    @property
+    def expected_gain(self) -> float:
+        """The share of the task's time that the next trials may save, for spreading trials over tasks; 0 when done."""
+        if self.done:
+            return 0.0
+        return HOPE * 0.5 ** (self._since / HALF_LIFE) + max(0.0, 1.0 - self.best[1]) * 0.5 ** (
+            self._trials / HALF_LIFE
+        )
+
+    def propose(self, count: int) -> list[Choice]:
+        """Return up to ``count`` choices to measure, none of which was returned, told or known before."""
+        chosen: list[Choice] = []
+        while self._waiting and len(chosen) < count:
+            self._take(self._waiting.pop(0), chosen)
+        wanted = count - len(chosen)
+        ranked = wanted - ceil(wanted * RANDOM_SHARE) if self._learn() else wanted
+        if ranked > 0:
+            self._take_ranked(ranked, chosen)
+        for _ in range(20 * count):
+            if len(chosen) >= count:
+                break
+            self._take(self.space.sample(self._rng), chosen)
+        self._exhausted = not chosen
+        return chosen
+
+    def tell(self, choice: Choice, measured: Measured) -> None:
+        """Learn what came of a proposed choice; one that a device lost may be proposed again."""
+        self._asked.add(choice)
+        if measured.status == Status.LOST:
+            self._asked.discard(choice)
+            self._waiting.append(choice)
+            return
+        self._tell(choice, measured.ratio if measured.valid else None)
+
+    def _tell(self, choice: Choice, ratio: float | None) -> None:
+        best = self.best[1]
+        self._asked.add(choice)
+        self._trials += 1
+        self._since += 1
+        if ratio is None:
+            return
+        if ratio < best - GAIN:
+            self._since = 0
+        if choice != self.task.default:
+            self._ratios[choice] = ratio
+        self._stale = True
+
+    def _take(self, choice: Choice, chosen: list[Choice]) -> bool:
+        if choice in self._asked:
+            return False
+        self._asked.add(choice)
+        chosen.append(choice)
+        return True
+
+    def _learn(self) -> bool:
+        """Fit the model to all that is known; False where that is too little."""
+        if self._stale:
+            own = Trials([self._vector(choice) for choice in self._ratios], list(self._ratios.values()), own=True)
+            self._model.fit([*self._others, own])
+            self._stale = False
+        return self._model.ready
+
+    def _take_ranked(self, count: int, chosen: list[Choice]) -> None:
+        """Take the candidates that are predicted to be fastest, not too many of them from one parent."""
+        parents = self._pool()
+        candidates = [choice for choice in parents if choice not in self._asked]
+        predicted = self._model.predict([self._vector(choice) for choice in candidates])
+        if not self._model.ready:
+            predicted = [self._vector(choice)[self._total] for choice in candidates]
+        taken: dict[int, int] = {}
+        wanted = len(chosen) + count
+        for _, index in sorted((value, index) for index, value in enumerate(predicted)):
+            if len(chosen) >= wanted:
+                return
+            parent = parents[candidates[index]]
+            if parent >= 0 and taken.get(parent, 0) >= max(1, ceil(count * ALIKE)):
+                continue
+            if self._take(candidates[index], chosen):
+                taken[parent] = taken.get(parent, 0) + 1
+
+    def _pool(self) -> dict[Choice, int]:
+        """Return candidates by the number of the measured choice they are next to, -1 for those drawn anew."""
+        pool: dict[Choice, int] = {}
+        half = min(max(STAGES // len(self.task.chain.stages), POOL[0]), POOL[1]) // 2
+        parents = sorted(self._ratios, key=self._ratios.__getitem__)[:PARENTS]
+        for number, parent in enumerate(parents):
+            for choice in self.space.neighbours(parent, self._rng, half // len(parents)):
+                pool.setdefault(choice, number)
+        for _ in range(half):
+            pool.setdefault(self.space.sample(self._rng), -1)
+        return pool
+
+    def _vector(self, choice: Choice) -> list[float]:
+        if choice not in self._vectors:
+            self._vectors[choice] = self._features.vector(choice)
+        return self._vectors[choice]
+
+
+def _trials(entry: Known) -> Trials:
+    """Return what is known of another task as the model takes it; choices that are no longer legal are left out."""
+    space = Space(entry.task)
+    vectors: list[list[float]] = []
+    ratios: list[float] = []
+    try:
+        features = Features(space)
+    except ScheduleError:
+        return Trials([], [])
+    for choice, ratio in entry.trials:
+        try:
+            vectors.append(features.vector(choice))
+        except ScheduleError:
+            continue
+        ratios.append(ratio)
+    return Trials(vectors, ratios)

@@ -1,0 +1,135 @@
+"""From a model to what is tuned: the distinct chains of a plan, each with the choice that compiles take by default."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mnv2c.errors import UserError
+from mnv2c.schedule.choice import Choice
+from mnv2c.tune.task import Task
+
+if TYPE_CHECKING:
+    from mnv2c.plan.chain import Chain
+    from mnv2c.plan.cuts import Cuts, Option, Piece, Planner
+    from mnv2c.plan.network import Network
+    from mnv2c.targets import Target
+
+
+@dataclass(frozen=True, eq=False)
+class Tunable:
+    """A network that is to be tuned for ``target`` and ``threads``, and ``cuts``: its plan without any record.
+
+    ``planner`` knows every way to run every chain that the network could be cut into, with predicted times.
+    """
+
+    title: str
+    summary: str
+    network: Network
+    planner: Planner
+    cuts: Cuts
+    target: Target
+    threads: int = 1
+    _chains: dict[tuple[int, int], Chain] = field(default_factory=dict)
+
+    def tasks(self, cuts: Cuts) -> tuple[Task, ...]:
+        """Return the distinct chains of a plan in the order in which they run; TVM's own kernels are not tuned."""
+        return self._tasks(cuts.pieces)
+
+    def tasks_of(self, wanted: Callable[[Chain], bool]) -> tuple[Task, ...]:
+        """Return those of all chains that the network could be cut into that are ``wanted``."""
+        return self._tasks([piece for piece in self.fastest.values() if _is_chain(piece) and wanted(self.chain(piece))])
+
+    def _tasks(self, pieces: Sequence[Piece]) -> tuple[Task, ...]:
+        places: dict[Chain, list[Piece]] = {}
+        for piece in pieces:
+            if _is_chain(piece):
+                places.setdefault(self.chain(piece), []).append(piece)
+        return tuple(self._task(chain, found) for chain, found in places.items())
+
+    @cached_property
+    def fastest(self) -> dict[tuple[int, int], Piece]:
+        """The fastest way to run nodes [first, last] as one chain, as predicted, for all that may be one."""
+        found: dict[tuple[int, int], Piece] = {}
+        for piece in (piece for pieces in self.planner.pieces for piece in pieces):
+            known = found.setdefault((piece.first, piece.last), piece)
+            if piece.option.cycles < known.option.cycles:
+                found[piece.first, piece.last] = piece
+        return found
+
+    def chain(self, piece: Piece) -> Chain:
+        """Return the chain of a piece that is no fallback, which is not in place."""
+        from mnv2c.compiler.planning import joined
+
+        place = piece.first, piece.last
+        if place not in self._chains:
+            self._chains[place] = joined(self.network, *place).chain
+        return self._chains[place]
+
+    def _task(self, chain: Chain, pieces: list[Piece]) -> Task:
+        """The default is the fastest, as predicted, of those that the plan has: it may save memory at some places."""
+        from mnv2c.compiler.planning import joined
+
+        fastest = min(pieces, key=lambda piece: piece.option.cycles)
+        return Task(
+            label=joined(self.network, pieces[0].first, pieces[0].last).label,
+            chain=chain,
+            target=self.target,
+            default=choice_of(fastest.option),
+            threads=self.threads,
+            times=len({piece.first for piece in pieces}),
+            may_be_in_place=all(self._may_be_in_place(piece) for piece in pieces),
+        )
+
+    def _may_be_in_place(self, piece: Piece) -> bool:
+        from mnv2c.plan.assemble import runs_in_place
+
+        return piece.first == piece.last and runs_in_place(self.network, piece.first) is not None
+
+
+def _is_chain(piece: Piece) -> bool:
+    """TVM's own kernels have no schedule."""
+    return piece.option.choice is not None
+
+
+def choice_of(option: Option) -> Choice:
+    """Return how an option of the planner runs its chain."""
+    layout, parts = option.choice
+    return Choice(layout.schedule, parts, layout.chain.in_place)
+
+
+def read(
+    model: str | Path,
+    target: str | Path = "host",
+    *,
+    width: float | None = None,
+    resolution: int | str | tuple[int, int] | None = None,
+    classes: int | None = None,
+    threads: int = 1,
+    tell: Callable[[str, float], None] = lambda phase, fraction: None,
+) -> Tunable:
+    """Read and plan a zoo model, a TOML spec or an ONNX file as a compile without records would; UserError."""
+    from mnv2c import targets
+    from mnv2c.compiler import check_threads
+    from mnv2c.compiler.front import front
+    from mnv2c.compiler.guard import one_line_errors
+    from mnv2c.compiler.variants import parts
+
+    check_threads(threads)
+    if len(parts(target)) > 1:
+        raise UserError(f'target "{target}": chains are tuned for one CPU at a time; give one of them')
+    chosen = targets.load(target)
+    begun = front(model, width=width, resolution=resolution, classes=classes, tell=tell)
+    tell("the plan", 0.5)
+    from mnv2c.compiler import planning
+
+    with one_line_errors(begun.source.title, "planned"):
+        planner = planning.prepare(begun.network, begun.library, chosen, threads).planner
+        cuts = planning.choose(planner, None, threads)
+    found = Tunable(begun.source.title, begun.source.summary, begun.network, planner, cuts, chosen, threads)
+    if not found.tasks(cuts):
+        raise UserError(f"{begun.source.title}: nothing to tune: no part of it is a chain (`mnv2c plan` shows why)")
+    return found

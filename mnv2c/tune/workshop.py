@@ -1,0 +1,100 @@
+"""What a real session works with: the device of a URL, a pool of compiling processes, and the search."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mnv2c.records.best import warn_user
+from mnv2c.records.folders import shipped_files
+from mnv2c.records.record import ChainRecord
+from mnv2c.records.store import read
+from mnv2c.tune.build import Builder
+from mnv2c.tune.devices.open import open_device
+from mnv2c.tune.known import Known, known
+from mnv2c.tune.model import load_xgboost
+from mnv2c.tune.pipeline import Built, Job
+from mnv2c.tune.run import Workshop
+from mnv2c.tune.search import Search
+from mnv2c.tune.workers import Workers
+
+if TYPE_CHECKING:
+    from mnv2c.plan.chain import Chain
+    from mnv2c.tune.chain_state import ChainState
+    from mnv2c.tune.devices.base import Device, Form
+    from mnv2c.tune.journal import Journal
+    from mnv2c.tune.task import Task
+    from mnv2c.tune.tasks import Tunable
+
+
+def workshop() -> Workshop:
+    """Return what `run_session` works with; UserError where XGBoost is missing."""
+    load_xgboost()
+    return Workshop(_open, _builder, _Searches().begin)
+
+
+def _open(url: str, tunable: Tunable, allow_rpc: bool) -> Device:
+    return open_device(url, tunable.target, threads=tunable.threads, allow_rpc=allow_rpc)
+
+
+@contextmanager
+def _builder(device: Device) -> Iterator[_Builders]:
+    """Processes that compile, and this one, keep off the core that is measured on, if it is one of this machine."""
+    core: int | None = getattr(device, "core", None) if device.url.startswith("local") else None
+    with _keeping_off(core), Workers(avoid=core) as workers:
+        workers.start()
+        yield _Builders(device.form, workers)
+
+
+@contextmanager
+def _keeping_off(core: int | None) -> Iterator[None]:
+    """Move this thread, and those that it begins, to the other cores, if there are any."""
+    before = os.sched_getaffinity(0)
+    if core is None or not before - {core}:
+        yield
+        return
+    os.sched_setaffinity(0, before - {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+@dataclass(eq=False)
+class _Builders:
+    """A builder for each task: it keeps the task's default, and what is expected of it."""
+
+    form: Form
+    workers: Workers
+    _of: dict[Chain, Builder] = field(default_factory=dict)
+
+    def build(self, job: Job) -> Built:
+        """See `pipeline.Builds`."""
+        if job.task.chain not in self._of:
+            self._of[job.task.chain] = Builder(job.task, self.form, self.workers)
+        made = self._of[job.task.chain].build(job.choices, job.seconds)
+        unbuilt = {job.choices[index]: measured for index, measured in made.failed.items()}
+        return Built(made.batch, tuple(choice for choice in job.choices if choice not in unbuilt), unbuilt)
+
+
+@dataclass(eq=False)
+class _Searches:
+    """Makes the searches of a session, all of which know the same records."""
+
+    _known: list[Known] | None = None
+
+    def begin(self, journal: Journal, seed: int, task: Task) -> ChainState:
+        """Return a chain's state, with a search that is warm from all records of the CPU."""
+        if self._known is None:
+            self._known = known(_comparable(journal), task.target)
+        return journal.state(task, Search(task, seed, self._known))
+
+
+def _comparable(journal: Journal) -> Sequence[ChainRecord]:
+    """The user's records that mean what this session's do, and the shipped ones in the same unit."""
+    shipped = read([path for _, path in shipped_files(journal.origin.entry)], warn_user)
+    others = [record for record in shipped if isinstance(record, ChainRecord) and record.unit == journal.origin.unit]
+    return [*others, *journal.chains()]

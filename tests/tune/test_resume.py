@@ -1,0 +1,129 @@
+"""A session that is cut off, by Ctrl-C or by kill -9, loses nothing and repeats at most the batch in flight."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from mnv2c.errors import UserError
+from mnv2c.tune import checkpoint
+from mnv2c.tune.checkpoint import Checkpoint, Options
+from mnv2c.tune.run import run_session
+from mnv2c.tune.standing import Phase
+from tests.tune.session_fakes import FakeDevice, asked, records, tunable, workshop
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = """
+import sys
+from pathlib import Path
+from mnv2c.tune.run import run_session
+from tests.tune.session_fakes import FakeDevice, asked, tunable, workshop
+run_session(tunable(), asked(Path(sys.argv[1]), trials=90), workshop=workshop(FakeDevice(seconds=0.02)))
+"""
+
+
+def repeated(folder: Path) -> int:
+    """How many trials are on record twice, but for what confirmations measured again."""
+    lines = [line for line in records(folder)[0] if not line.confirmed]
+    trials = Counter((line.chain_id, line.choice) for line in lines)
+    return sum(trials.values()) - len(trials)
+
+
+def test_kill_9_loses_nothing(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(tmp_path)], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    file = tmp_path / "x86-64-v3.jsonl"
+    until = time.monotonic() + 60
+    while not file.exists() or len(file.read_text().splitlines()) < 20:
+        assert time.monotonic() < until and process.poll() is None, "the session never got so far"
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    before = records(tmp_path)[0]
+    assert 20 <= len(before) < 90
+
+    device = FakeDevice()
+    result = run_session(tunable(), asked(tmp_path, resume=True), workshop=workshop(device))
+    after = records(tmp_path)[0]
+    assert after[: len(before)] == before
+    assert {line.evidence.session for line in after} == {before[0].evidence.session}
+    assert result.trials == 90, "what was asked for at first, with what was measured before"
+    trials = Counter((line.chain_id, line.choice) for line in after if not line.confirmed)
+    assert len(trials) == 90, "none is lost, none is measured anew"
+    assert repeated(tmp_path) <= 9, "but for the contenders at the end"
+    assert result.ended == ""
+
+
+def test_ctrl_c_keeps_all_and_says_how_far_it_came(tmp_path: Path) -> None:
+    device = FakeDevice(interrupt_at=5)
+    result = run_session(tunable(), asked(tmp_path, trials=90), workshop=workshop(device))
+    assert (result.interrupted, result.ended) == (True, "interrupted")
+    assert device.closed
+    assert result.trials == len(records(tmp_path)[0]) > 0
+    assert not records(tmp_path)[1], "nothing was decided"
+    assert {chain.state for chain in result.chains} == {"searching"}
+
+    result = run_session(tunable(), asked(tmp_path, resume=True), workshop=workshop(FakeDevice()))
+    assert (result.interrupted, result.trials) == (False, 90)
+
+
+def test_a_kill_during_the_confirmation_repeats_no_trial(tmp_path: Path) -> None:
+    counting = FakeDevice()
+    run_session(tunable(), asked(tmp_path / "whole", trials=60), workshop=workshop(counting))
+    run_session(
+        tunable(), asked(tmp_path / "cut", trials=60), workshop=workshop(FakeDevice(interrupt_at=counting.batches))
+    )
+    rest = FakeDevice()
+    result = run_session(tunable(), asked(tmp_path / "cut", resume=True), workshop=workshop(rest))
+    assert rest.batches == 1
+    assert result.trials == 60
+    whole, cut = (
+        sorted((line.label, line.ratio) for line in records(tmp_path / name)[0] if line.confirmed)
+        for name in ("whole", "cut")
+    )
+    assert whole == cut
+
+
+def test_resuming_keeps_the_options_that_are_not_given_anew(tmp_path: Path) -> None:
+    run_session(tunable(), asked(tmp_path, trials=33, seed=7), workshop=workshop(FakeDevice(interrupt_at=3)))
+    result = run_session(tunable(), asked(tmp_path, resume=True), workshop=workshop(FakeDevice()))
+    assert result.trials == 33
+    assert {line.evidence.seed for line in records(tmp_path)[0]} == {7}
+
+
+def test_a_session_that_ended_is_followed_by_a_new_one(tmp_path: Path) -> None:
+    run_session(tunable(), asked(tmp_path, trials=40), workshop=workshop(FakeDevice()))
+    result = run_session(tunable(), asked(tmp_path, trials=70, resume=True), workshop=workshop(FakeDevice()))
+    assert (result.known, result.trials) == (40, 30)
+
+
+def test_there_must_be_something_to_resume(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="nothing to resume"):
+        run_session(tunable(), asked(tmp_path, resume=True), workshop=workshop(FakeDevice()))
+
+
+def test_a_damaged_session_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    run_session(tunable(), asked(tmp_path, trials=33), workshop=workshop(FakeDevice(interrupt_at=3)))
+    (file,) = (tmp_path / "sessions").glob("*.json")
+    for content in ("", "[]", '{"schema": 99}', json.dumps({**json.loads(file.read_text()), "options": {}})):
+        file.write_text(content)
+        with pytest.raises(UserError, match=r"start anew, without --resume"):
+            run_session(tunable(), asked(tmp_path, resume=True), workshop=workshop(FakeDevice()))
+
+
+def test_a_session_file_comes_back_as_it_was(tmp_path: Path) -> None:
+    options = Options("m", "host", "local", 2, 300, None, 3)
+    kept = Checkpoint(tmp_path / "s" / "x.json", checkpoint.new_session(), options, ("a", "b"))
+    kept.reached(Phase.CUTS, 12.5)
+    found = checkpoint.load(kept.path)
+    assert vars(found) == vars(kept)
+    assert [path.name for path in kept.path.parent.iterdir()] == ["x.json"]
