@@ -21,8 +21,8 @@ WEIGHTS = Path(__file__).with_name("weights")
 BATCH, WORKERS, EVERY = 32, 1, 200
 DEFAULTS: dict[str, dict[str, Any]] = {
     "classifier": {"steps": 3000, "rate": 3e-3, "batch": 64},
-    "detector": {"steps": 3000, "rate": 2e-3, "batch": 32},
-    "segmenter": {"steps": 2200, "rate": 2e-3, "batch": 16},
+    "detector": {"steps": 2000, "rate": 2e-3, "batch": 32},
+    "segmenter": {"steps": 900, "rate": 2e-3, "batch": 16},
 }
 
 

@@ -93,7 +93,7 @@ class CutsRecord:
 
     @property
     def valid(self) -> bool:
-        """Whether the cuts were measured to be as fast at least: a session may have decided to keep them as they are."""
+        """Whether the cuts were measured to be as fast at least; a session may decide to keep them as they are."""
         return self.cost is not None and self.default_cost is not None and 0 < self.cost <= self.default_cost
 
 

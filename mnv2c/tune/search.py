@@ -41,6 +41,11 @@ HALF_LIFE = 24
 """Trials without a gain after which half as much is expected of the next ones."""
 
 
+def half(trials: float) -> float:
+    """Return what is left of 1 after so many trials, of which ``HALF_LIFE`` halve it."""
+    return float(0.5 ** (trials / HALF_LIFE))
+
+
 class Search:
     """Proposes choices for ``task`` and learns what came of them; ``known`` is what was measured before.
 
@@ -93,9 +98,8 @@ class Search:
         """The share of the task's time that the next trials may save, for spreading trials over tasks; 0 when done."""
         if self.done:
             return 0.0
-        return HOPE * 0.5 ** (self._since / HALF_LIFE) + max(0.0, 1.0 - self.best[1]) * 0.5 ** (
-            self._trials / HALF_LIFE
-        )
+        found = max(0.0, 1.0 - self.best[1])
+        return HOPE * half(self._since) + found * half(self._trials)
 
     def propose(self, count: int) -> list[Choice]:
         """Return up to ``count`` choices to measure, none of which was returned, told or known before."""
