@@ -9,9 +9,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mnv2c.api import bench, draw_scenes, evaluate, export, inspect, load, plan_model, profile, run, verify
+    from mnv2c.api import (
+        bench,
+        draw_scenes,
+        evaluate,
+        export,
+        inspect,
+        load,
+        plan_model,
+        profile,
+        run,
+        tune_model,
+        verify,
+    )
     from mnv2c.api import compile_model as compile
-    from mnv2c.api import tune as tune_model
 
 __version__ = "0.1.0"
 __all__ = [
@@ -31,12 +42,8 @@ __all__ = [
 ]
 
 
-NAMES_IN_API = {"compile": "compile_model", "tune_model": "tune"}
-"""``compile`` would hide Python's own there; ``mnv2c.tune`` is a package."""
-
-
 def _name_in_api(name: str) -> str:
-    return NAMES_IN_API.get(name, name)
+    return "compile_model" if name == "compile" else name
 
 
 def __getattr__(name: str) -> Any:

@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Tune; then print a line per chain, and what the network gains."""
-    result = api.tune(
+    result = api.tune_model(
         options.model,
         options.target,
         **model_options(options),

@@ -79,16 +79,17 @@ class ChainState:
     @property
     def converged(self) -> bool:
         """Whether nothing is left to be tried."""
-        return not self._again and self.searcher.done
+        return bool(self.tried or self._lost) and not self._again and self.searcher.done
 
     def propose(self, count: int) -> tuple[Choice, ...]:
-        """Return what to measure next, which then counts as under way: first of all what a device lost.
+        """Return ``count`` choices to measure next, which then count as under way: first of all what a device lost.
 
-        A chain of which nothing is known begins with its default, whose cost is wanted even where nothing else works.
+        A chain of which nothing is known begins with its default, which is no trial: its cost is wanted even where
+        nothing else works, and records say by it what their ratios are ratios to.
         """
         first = [] if self.tried or self._pending or self._lost else [self.task.default]
-        again, self._again = self._again[: count - len(first)], self._again[count - len(first) :]
-        wanted = count - len(first) - len(again)
+        again, self._again = self._again[:count], self._again[count:]
+        wanted = count - len(again)
         fresh = self.searcher.propose(wanted) if wanted > 0 and not self.searcher.done else []
         known = self.tried.keys() | self._pending
         found = tuple(dict.fromkeys(choice for choice in (*first, *again, *fresh) if choice not in known))
@@ -104,9 +105,10 @@ class ChainState:
                 if self._lost[choice] <= PATIENCE:
                     self._again.append(choice)
                 continue
-            self.trials += 1
+            self.trials += choice != self.task.default
             self._take(choice, measured)
-            self.searcher.tell(choice, measured)
+            if choice != self.task.default:
+                self.searcher.tell(choice, measured)
 
     def _take(self, choice: Choice, measured: Measured) -> None:
         self.tried[choice] = measured

@@ -153,9 +153,9 @@ class Journal:
                 yield record
 
     def spent(self, sessions: Iterable[str]) -> int:
-        """Return how many different choices the given sessions measured."""
+        """Return how many different choices the given sessions measured beside the defaults."""
         wanted = set(sessions)
-        own = (record for record in self.chains() if record.evidence.session in wanted)
+        own = (record for record in self.chains() if record.evidence.session in wanted and not record.default)
         return len({(record.chain_id, record.choice) for record in own})
 
     def sessions(self, network_id: str) -> set[str]:

@@ -30,7 +30,7 @@ LOCAL = "local"
 
 @dataclass(frozen=True)
 class Asked:
-    """What the user said of a session; None where nothing was said. See `mnv2c.api.tune`."""
+    """What the user said of a session; None where nothing was said. See `mnv2c.tune.entry`."""
 
     model: str
     target: str = "host"

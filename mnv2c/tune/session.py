@@ -149,7 +149,7 @@ class Session:
             for state in self._order(states):
                 choices = state.propose(min(self._batch(), most - self._planned))
                 if choices:
-                    self._planned += len(choices)
+                    self._planned += len(set(choices) - {state.task.default})
                     return Job(state.task, choices, TRIAL_SECONDS)
             return None
 
@@ -157,7 +157,7 @@ class Session:
 
     def _batch(self) -> int:
         """With few trials every chain still gets some."""
-        return max(1, min(BATCH, self.limits.trials // (3 * len(self.states))))
+        return max(1, min(BATCH, self.limits.trials // (2 * len(self.states))))
 
     def _order(self, states: list[ChainState]) -> list[ChainState]:
         """Chains to go on with: new ones in the order of the network, then by the time that is expected to be saved."""
@@ -233,9 +233,10 @@ class Session:
             if len(lost) < len(results):
                 self.journal.decided(state)
         else:
+            before = state.trials
             state.learn(results)
-            self.trials += len(results) - len(lost)
-            self._planned -= len(lost)
+            self.trials += state.trials - before
+            self._planned -= sum(choice != job.task.default for choice, found in results if found.status == Status.LOST)
         self._lost = self._lost + 1 if len(lost) == len(results) else 0
         if self._lost >= LOST_BATCHES:
             self.given_up = lost[0].detail or "the device gives no answers"

@@ -36,7 +36,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         assert isinstance(result, Tuned)
         return result
 
-    monkeypatch.setattr(api, "tune", tune)
+    monkeypatch.setitem(api.__dict__, "tune_model", tune)
     return found
 
 

@@ -85,7 +85,7 @@ def test_what_a_device_keeps_losing_is_given_up() -> None:
 
 def test_a_chain_begins_with_its_default() -> None:
     chosen = ChainState(TASK, FakeSearch(TASK, [0, 1, 2, 3]))
-    assert chosen.propose(3) == (TASK.default, numbered(TASK, 0), numbered(TASK, 1))
+    assert chosen.propose(2) == (TASK.default, numbered(TASK, 0), numbered(TASK, 1))
     assert chosen.busy
     assert chosen.propose(3) == (numbered(TASK, 2), numbered(TASK, 3))
 

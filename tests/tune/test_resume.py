@@ -17,16 +17,20 @@ from mnv2c.errors import UserError
 from mnv2c.tune import checkpoint
 from mnv2c.tune.checkpoint import Checkpoint, Options
 from mnv2c.tune.run import run_session
+from mnv2c.tune.session import BATCH
 from mnv2c.tune.standing import Phase
 from tests.tune.session_fakes import FakeDevice, asked, records, tunable, workshop
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = """
+import signal
 import sys
 from pathlib import Path
 from mnv2c.tune.run import run_session
 from tests.tune.session_fakes import FakeDevice, asked, tunable, workshop
-run_session(tunable(), asked(Path(sys.argv[1]), trials=90), workshop=workshop(FakeDevice(seconds=0.02)))
+signal.signal(signal.SIGINT, signal.default_int_handler)
+result = run_session(tunable(), asked(Path(sys.argv[1]), trials=90), workshop=workshop(FakeDevice(seconds=0.02)))
+print(result.ended, result.trials)
 """
 
 
@@ -37,17 +41,35 @@ def repeated(folder: Path) -> int:
     return sum(trials.values()) - len(trials)
 
 
-def test_kill_9_loses_nothing(tmp_path: Path) -> None:
+def cut_off(folder: Path, by: signal.Signals) -> str:
+    """Begin a session in a process of its own, and send it a signal when 20 results are on record; what it prints."""
     process = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, str(tmp_path)], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}
+        [sys.executable, "-c", SCRIPT, str(folder)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
     )
-    file = tmp_path / "x86-64-v3.jsonl"
-    until = time.monotonic() + 60
+    file = folder / "x86-64-v3.jsonl"
+    until = time.monotonic() + 120
     while not file.exists() or len(file.read_text().splitlines()) < 20:
         assert time.monotonic() < until and process.poll() is None, "the session never got so far"
         time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.send_signal(by)
+    return process.communicate(timeout=60)[0]
+
+
+def test_the_signal_of_ctrl_c_ends_a_session_in_order(tmp_path: Path) -> None:
+    said = cut_off(tmp_path, signal.SIGINT)
+    trials = [line for line in records(tmp_path)[0] if not line.default]
+    ended, count = said.split()
+    assert ended == "interrupted"
+    assert 0 <= len(trials) - int(count) <= BATCH, "a batch may have been kept and not yet be told"
+    assert not [line for line in trials if line.status != "ok"], "what dies with the session is no result"
+
+
+def test_kill_9_loses_nothing(tmp_path: Path) -> None:
+    assert cut_off(tmp_path, signal.SIGKILL) == ""
     before = records(tmp_path)[0]
     assert 20 <= len(before) < 90
 
@@ -57,7 +79,7 @@ def test_kill_9_loses_nothing(tmp_path: Path) -> None:
     assert after[: len(before)] == before
     assert {line.evidence.session for line in after} == {before[0].evidence.session}
     assert result.trials == 90, "what was asked for at first, with what was measured before"
-    trials = Counter((line.chain_id, line.choice) for line in after if not line.confirmed)
+    trials = Counter((line.chain_id, line.choice) for line in after if not (line.confirmed or line.default))
     assert len(trials) == 90, "none is lost, none is measured anew"
     assert repeated(tmp_path) <= 9, "but for the contenders at the end"
     assert result.ended == ""
@@ -68,7 +90,7 @@ def test_ctrl_c_keeps_all_and_says_how_far_it_came(tmp_path: Path) -> None:
     result = run_session(tunable(), asked(tmp_path, trials=90), workshop=workshop(device))
     assert (result.interrupted, result.ended) == (True, "interrupted")
     assert device.closed
-    assert result.trials == len(records(tmp_path)[0]) > 0
+    assert result.trials == len([line for line in records(tmp_path)[0] if not line.default]) > 0
     assert not records(tmp_path)[1], "nothing was decided"
     assert {chain.state for chain in result.chains} == {"searching"}
 
