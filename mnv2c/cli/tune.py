@@ -65,13 +65,13 @@ def execute(options: argparse.Namespace) -> int:
     if options.json:
         print_json(figures)
     else:
-        _print(figures)
+        _print(figures, options.schedules)
     if figures["interrupted"]:
         return INTERRUPTED
     return 1 if figures["ended"] else 0
 
 
-def _print(figures: dict[str, Any]) -> None:
+def _print(figures: dict[str, Any], schedules: str | None) -> None:
     rows = [_row(chain, figures["unit"]) for chain in figures["chains"]]
     print_table(("chain", "times", "trials", "default", "best", "ratio", "of peak", ""), rows, frozenset(range(1, 7)))
     for note in dict.fromkeys(figures["notes"]):
@@ -88,7 +88,8 @@ def _print(figures: dict[str, Any]) -> None:
             f"all chains together: {_cost(figures['default_cost'], figures['unit'])} by default, "
             f"{_cost(figures['cost'], figures['unit'])} tuned ({figures['ratio']:.3f}){share}{cuts}"
         )
-    print(f"records: {figures['file']}; `mnv2c compile` uses them from now on")
+    given = f" --schedules {schedules}" if schedules else ""
+    print(f"records: {figures['file']}; `mnv2c compile{given}` uses them from now on")
     if figures["ended"]:
         print(f"not finished: {figures['ended']}; nothing is lost: the same command with --resume goes on")
 
@@ -110,4 +111,4 @@ def _row(chain: dict[str, Any], unit: str) -> tuple[str, ...]:
 def _cost(value: float | None, unit: str) -> str:
     if value is None:
         return "-"
-    return f"{value * 1e6:.1f} us" if unit == "s" else f"{value / 1e6:.3f} M"
+    return f"{value * 1e6:.1f} us" if unit == "s" else f"{value / 1e3:.1f} k"

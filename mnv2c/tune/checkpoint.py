@@ -70,8 +70,11 @@ class Checkpoint:
 
 
 def place(records: Path, network_id: str, threads: int) -> Path:
-    """Return the file of the last session that tuned a network for the target that ``records`` are for."""
-    return records.parent / "sessions" / f"{records.stem}-{network_id}-{threads}.json"
+    """Return the file of the last session that tuned a network for the target that ``records`` are for.
+
+    It is JSON, but not called so: what gathers records from folders takes every *.json for some.
+    """
+    return records.parent / "sessions" / f"{records.stem}-{network_id}-{threads}.session"
 
 
 def new_session() -> str:

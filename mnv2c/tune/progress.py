@@ -52,7 +52,7 @@ def table(standing: Standing) -> Table:
     from rich.table import Table
 
     drawn = Table(title=title(standing), title_justify="left", title_style="", box=None, pad_edge=False)
-    in_unit = "us" if standing.unit == "s" else "M"
+    in_unit = "us" if standing.unit == "s" else "k"
     drawn.add_column("chain", overflow="ellipsis")
     for column in ("trials", "default", "now", f"best {in_unit}", "ratio", "peak"):
         drawn.add_column(column, justify="right", no_wrap=True)
@@ -64,7 +64,7 @@ def table(standing: Standing) -> Table:
 
 def _cells(chain: ChainStanding, unit: str) -> tuple[str, ...]:
     name = chain.label if chain.times == 1 else f"{chain.label} x{chain.times}"
-    scale = 1e6 if unit == "s" else 1e-6
+    scale = 1e6 if unit == "s" else 1e-3
     costs = ("-" if value is None else f"{value * scale:.1f}" for value in (chain.default, chain.current, chain.best))
     return (name, str(chain.trials), *costs, f"{chain.ratio:.3f}", share(chain.peak_share), chain.state)
 
@@ -90,11 +90,11 @@ def line(standing: Standing) -> str:
 
 
 def cost(value: float | None, unit: str) -> str:
-    """Return a cost for people: microseconds or milliseconds, or what an emulator counted."""
+    """Return a cost for people: microseconds or milliseconds, or thousands or millions that an emulator counted."""
     if value is None:
         return "-"
     if unit != "s":
-        return f"{value / 1e6:.3f} M"
+        return f"{value / 1e3:.1f} k" if value < 1e6 else f"{value / 1e6:.3f} M"
     return f"{value * 1e6:.1f} us" if value < 1e-3 else f"{value * 1e3:.3f} ms"
 
 

@@ -135,7 +135,7 @@ def test_there_must_be_something_to_resume(tmp_path: Path) -> None:
 
 def test_a_damaged_session_is_refused_with_the_way_out(tmp_path: Path) -> None:
     run_session(tunable(), asked(tmp_path, trials=33), workshop=workshop(FakeDevice(interrupt_at=3)))
-    (file,) = (tmp_path / "sessions").glob("*.json")
+    (file,) = (tmp_path / "sessions").glob("*.session")
     for content in ("", "[]", '{"schema": 99}', json.dumps({**json.loads(file.read_text()), "options": {}})):
         file.write_text(content)
         with pytest.raises(UserError, match=r"start anew, without --resume"):
