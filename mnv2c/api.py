@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from mnv2c.benchmark.profile.result import Profile
     from mnv2c.compiler import compile_model as compile_model
     from mnv2c.compiler.planned import Plan
-    from mnv2c.doctor import Diagnosis
     from mnv2c.evaluation.measure import Accuracy
     from mnv2c.prediction import Prediction
     from mnv2c.runtime import Library
@@ -25,28 +24,25 @@ Summary = dict[str, Any]
 
 
 ELSEWHERE = {
-    "compile_model": "mnv2c.compiler",
-    "tune_model": "mnv2c.tune.entry",
-    **dict.fromkeys(("list_schedules", "show_schedule", "prune_schedules", "merge_schedules"), "mnv2c.records.manage"),
+    "compile_model": ("mnv2c.compiler", "compile_model"),
+    "describe": ("mnv2c.runtime.summary", "summary"),
+    "doctor": ("mnv2c.doctor", "diagnose"),
+    "draw_frontier": ("mnv2c.report.plan", "draw"),
+    "render_inspection": ("mnv2c.report.inspect", "render"),
+    "targets": ("mnv2c.doctor", "target_table"),
+    **{f"{verb}_schedules": ("mnv2c.records.manage", f"{verb}_schedules") for verb in ("list", "prune", "merge")},
+    "show_schedule": ("mnv2c.records.manage", "show_schedule"),
+    "tune_model": ("mnv2c.tune.entry", "tune_model"),
 }
-"""Functions that belong here as they are, and the modules that they, and perhaps TVM, come from on first use."""
+"""Functions that belong here as they are: the modules that they, and perhaps TVM, come from on first use."""
 
 
 def __getattr__(name: str) -> Any:
     """Import what is listed in ``ELSEWHERE``."""
     if name in ELSEWHERE:
-        return getattr(import_module(ELSEWHERE[name]), name)
+        module, function = ELSEWHERE[name]
+        return getattr(import_module(module), function)
     raise AttributeError(f"module 'mnv2c.api' has no attribute {name!r}")
-
-
-def describe(directory: str | Path) -> Summary:
-    """Summarise a compiled folder, or the NAME.json of one of several in it; LibraryError if there is none.
-
-    Name, target, costs, number of fused kernels, fallbacks, and the sizes in bytes of the two libraries.
-    """
-    from mnv2c.runtime.summary import summary
-
-    return summary(directory)
 
 
 def load(directory: str | Path, threads: int = 1, variant: str | None = None) -> Library:
@@ -265,20 +261,6 @@ def plan_model(
     return found
 
 
-def draw_frontier(figures: dict[str, Any]) -> str:
-    """Return time against memory of a plan's figures (``Plan.as_dict``), drawn with plain characters."""
-    from mnv2c.report.plan import draw
-
-    return draw(figures)
-
-
-def render_inspection(figures: dict[str, Any]) -> str:
-    """Return the figures of ``inspect`` as tables for people."""
-    from mnv2c.report.inspect import render
-
-    return render(figures)
-
-
 def export(
     model: str | Path,
     output: str | Path,
@@ -324,20 +306,6 @@ def write_file(path: Path, content: bytes) -> Path:
     return path
 
 
-def targets() -> list[dict[str, str]]:
-    """Return every target and how its code runs on this machine."""
-    from mnv2c.doctor import target_table
-
-    return target_table()
-
-
 def cmake_dir() -> Path:
     """Return the folder with mnv2c's CMake package, which adds libraries to a build (``mnv2c_add_model``)."""
     return Path(__file__).parent / "package" / "cmake"
-
-
-def doctor() -> Diagnosis:
-    """Look at the installation: what is there, what is missing, what it is needed for."""
-    from mnv2c.doctor import diagnose
-
-    return diagnose()

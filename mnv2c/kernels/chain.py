@@ -12,7 +12,7 @@ import numpy.typing as npt
 from mnv2c.errors import CompilerError
 from mnv2c.kernels.columns import Placed, placed_units
 from mnv2c.kernels.ir import Buffer, Index, KernelBuilder, both, divided, equal, maximum, negated, outside
-from mnv2c.kernels.layout import KernelLayout, Unit
+from mnv2c.kernels.layout import KernelLayout
 from mnv2c.kernels.packing import DepthwisePacking, MatrixPacking
 from mnv2c.kernels.planes import Layout, Plane, Rows
 from mnv2c.kernels.share import Share
@@ -25,6 +25,7 @@ from mnv2c.kernels.stages.load import LoadStage
 from mnv2c.kernels.stages.matrix import Following, MatrixStage
 from mnv2c.kernels.stages.pool import PoolStage
 from mnv2c.kernels.stages.resize import ResizeStage
+from mnv2c.kernels.units import Unit
 from mnv2c.kernels.zeros import Zeros
 from mnv2c.plan.chain import MATRIX_KINDS, Shape, StageKind, clips, input_name, is_added_pixel
 from mnv2c.plan.parts import Cut, Parts, first_rows, warm_up

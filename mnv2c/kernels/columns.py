@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mnv2c.kernels.layout import KernelLayout, Unit
+from mnv2c.kernels.layout import KernelLayout
 from mnv2c.kernels.packing import MatrixPacking
 from mnv2c.kernels.share import Share
+from mnv2c.kernels.units import Unit
 from mnv2c.plan.chain import StageKind
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mnv2c.kernels.layout import KernelLayout, Unit
+from mnv2c.kernels.layout import KernelLayout
 from mnv2c.kernels.packing import MatrixPacking
+from mnv2c.kernels.units import Unit
 from mnv2c.plan.chain import MATRIX_KINDS, StageKind, clips
 from mnv2c.plan.clipping import inside_share
 from mnv2c.schedule.analytic import EPILOGUE, LOAD_SHARE, PORTS, span, tile_cycles

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from mnv2c.kernels.ir import Index, KernelBuilder
-from mnv2c.kernels.layout import KernelLayout, Unit
+from mnv2c.kernels.layout import KernelLayout
 from mnv2c.kernels.microkernels.base import zero
 from mnv2c.kernels.planes import Plane
+from mnv2c.kernels.units import Unit
 from mnv2c.plan.chain import StageKind
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from mnv2c.kernels.layout import KernelLayout, Unit
+from mnv2c.kernels.layout import KernelLayout
 from mnv2c.kernels.packing import MatrixPacking
 from mnv2c.kernels.stages.base import spans
 from mnv2c.kernels.stages.matrix import STATIC_PIXELS
+from mnv2c.kernels.units import Unit
 from mnv2c.plan.chain import MATRIX_KINDS, StageKind
 from mnv2c.schedule.analytic import span
 

@@ -10,9 +10,10 @@ from math import log2
 
 from mnv2c.kernels.cost import memory_cycles, unit_cycles
 from mnv2c.kernels.division import shared_cycles
-from mnv2c.kernels.layout import KernelLayout, Unit
+from mnv2c.kernels.layout import KernelLayout
 from mnv2c.kernels.packing import MatrixPacking
 from mnv2c.kernels.stages.base import spans
+from mnv2c.kernels.units import Unit
 from mnv2c.plan.chain import MATRIX_KINDS, StageKind, stage_madds
 from mnv2c.plan.parts import Cut
 from mnv2c.schedule.analytic import span

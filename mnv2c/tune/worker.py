@@ -1,14 +1,17 @@
 """A process that compiles candidates: pickled requests from standard input, pickled answers to standard output.
 
-``python -m mnv2c.tune.worker [CORE]`` keeps off CORE. Every message has its length, eight bytes, in front.
+``python -m mnv2c.tune.worker SECONDS [CORE]`` keeps off CORE, and is killed by SIGXCPU where a candidate takes more
+than SECONDS of processor time. Every message has its length, eight bytes, in front.
 """
 
 from __future__ import annotations
 
 import os
 import pickle
+import resource
 import signal
 import sys
+import time
 from typing import IO, Any
 
 from mnv2c.tune.candidate import Candidate, build_candidate
@@ -48,11 +51,20 @@ def answer(request: tuple[Any, ...]) -> Candidate | str:
         return f"{type(error).__name__}: {lines[-1][:LONGEST]}" if lines else type(error).__name__
 
 
+def limit_time(seconds: float) -> None:
+    """Let the system end this process after so many seconds of processor time from now on, whole ones."""
+    used = time.process_time()
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    resource.setrlimit(resource.RLIMIT_CPU, (int(used + seconds) + 1, hard))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
 def main() -> None:
     """Answer requests until there are no more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the session decides when its workers end
     os.nice(NICENESS)
-    cores = os.sched_getaffinity(0) - {int(core) for core in sys.argv[1:]}
+    seconds = float(sys.argv[1])
+    cores = os.sched_getaffinity(0) - {int(core) for core in sys.argv[2:]}
     if cores:
         os.sched_setaffinity(0, cores)
     answers = os.fdopen(os.dup(1), "wb")
@@ -62,7 +74,9 @@ def main() -> None:
     try:
         write(answers, "ready")
         while True:
-            write(answers, answer(read(sys.stdin.buffer)))
+            request = read(sys.stdin.buffer)
+            limit_time(seconds)
+            write(answers, answer(request))
     except (EOFError, BrokenPipeError):
         return
 

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from mnv2c.tune.candidate import Candidate
 
 LIMIT = 30.0
-"""Seconds that compiling one candidate may take: usual are 0.3 to 0.8, on a busy machine some times that."""
+"""Seconds of processor time that compiling one candidate may take: usual are 0.3 to 0.8, and some for long chains."""
+
+PATIENCE = 10.0
+"""How many times as long it may take by the clock, on a busy machine, until a worker is taken to hang."""
 
 START_LIMIT = 300.0
 """Seconds that a worker may take to start, on a slow or busy machine."""
@@ -100,7 +103,8 @@ class _Process:
 class Workers:
     """``count`` processes, which keep off the core ``avoid``; to be closed, or used as a context.
 
-    ``limit`` is the most seconds per candidate. ``command`` replaces what is started (tests).
+    ``limit`` is the most seconds of processor time per candidate, ``patience`` times that the most by the clock.
+    ``command`` replaces what is started (tests).
     """
 
     def __init__(
@@ -109,12 +113,13 @@ class Workers:
         *,
         avoid: int | None = None,
         limit: float = LIMIT,
+        patience: float = PATIENCE,
         command: Sequence[str] | None = None,
     ) -> None:
         cores = os.sched_getaffinity(0) - {avoid}
         self.count = count or max(1, len(cores))
-        self.limit = limit
-        own = [] if avoid is None else [str(avoid)]
+        self.limit, self.patience = limit, patience
+        own = [f"{limit:g}", *([] if avoid is None else [str(avoid)])]
         self._command = tuple(command or (sys.executable, "-m", "mnv2c.tune.worker", *own))
         self._idle: queue.LifoQueue[_Process | None] = queue.LifoQueue()
         for _ in range(self.count):
@@ -137,12 +142,15 @@ class Workers:
         try:
             process = process or _Process(self._command)
             try:
-                result = process.ask(request, self.limit)
+                result = process.ask(request, self.limit * self.patience)
             except TimeoutError as error:
                 process.end()
                 return str(error)
             except EOFError:
-                return f"the compiling process died: {process.end()}"
+                how = process.end()
+                if how == signal.SIGXCPU.name:
+                    return f"not compiled within {self.limit:g} s of processor time"
+                return f"the compiling process died: {how}"
             kept = process
             return result
         except OSError as error:

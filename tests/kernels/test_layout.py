@@ -6,8 +6,9 @@ import pytest
 
 from mnv2c.errors import CompilerError, ScheduleError
 from mnv2c.kernels.chain import emit_chain
-from mnv2c.kernels.layout import kernel_layout, units
+from mnv2c.kernels.layout import kernel_layout
 from mnv2c.kernels.microkernels import provider
+from mnv2c.kernels.units import units
 from mnv2c.plan.chain import RELU6, Chain, Shape, Stage, StageKind, Window, with_loads
 from mnv2c.plan.rows import flow
 from mnv2c.schedule.record import ChainSchedule, DepthwiseTile, Tile

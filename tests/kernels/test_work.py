@@ -11,7 +11,7 @@ import pytest
 
 from mnv2c.kernels.chain import emit_chain
 from mnv2c.kernels.ir import KernelBuilder, both, constant
-from mnv2c.kernels.layout import KernelLayout, Unit, kernel_layout
+from mnv2c.kernels.layout import KernelLayout, kernel_layout
 from mnv2c.kernels.microkernels import PROVIDERS, provider
 from mnv2c.kernels.stages.argmax import ArgmaxStage
 from mnv2c.kernels.stages.carried import CarriedDepthwise
@@ -21,6 +21,7 @@ from mnv2c.kernels.stages.load import LoadStage
 from mnv2c.kernels.stages.matrix import MatrixStage
 from mnv2c.kernels.stages.pool import PoolStage
 from mnv2c.kernels.stages.resize import ResizeStage
+from mnv2c.kernels.units import Unit
 from mnv2c.plan import interpreter
 from mnv2c.plan.chain import RELU6, Shape, StageKind, Window
 from mnv2c.schedule.record import ChainSchedule, DepthwiseTile, Tile

@@ -3,9 +3,9 @@
 #if defined(__x86_64__)
 
 enum {
-    SYS_READ = 0, SYS_WRITE = 1, SYS_CLOSE = 3, SYS_MMAP = 9, SYS_SETITIMER = 38, SYS_CLONE = 56, SYS_EXIT = 60,
-    SYS_WAIT4 = 61, SYS_FUTEX = 202, SYS_SETAFFINITY = 203, SYS_CLOCK_GETTIME = 228, SYS_EXIT_GROUP = 231,
-    SYS_OPENAT = 257, SYS_GETCPU = 309
+    SYS_READ = 0, SYS_WRITE = 1, SYS_CLOSE = 3, SYS_MMAP = 9, SYS_SIGACTION = 13, SYS_SIGMASK = 14,
+    SYS_SETITIMER = 38, SYS_CLONE = 56, SYS_EXIT = 60, SYS_WAIT4 = 61, SYS_FUTEX = 202, SYS_SETAFFINITY = 203,
+    SYS_CLOCK_GETTIME = 228, SYS_EXIT_GROUP = 231, SYS_OPENAT = 257, SYS_GETCPU = 309
 };
 
 static inline long call(long number, long a, long b, long c, long d, long e, long f)
@@ -45,9 +45,9 @@ static inline long clone_thread(unsigned long flags, void *stack, volatile int *
 #elif defined(__aarch64__)
 
 enum {
-    SYS_READ = 63, SYS_WRITE = 64, SYS_CLOSE = 57, SYS_MMAP = 222, SYS_SETITIMER = 103, SYS_CLONE = 220, SYS_EXIT = 93,
-    SYS_WAIT4 = 260, SYS_FUTEX = 98, SYS_SETAFFINITY = 122, SYS_CLOCK_GETTIME = 113, SYS_EXIT_GROUP = 94,
-    SYS_OPENAT = 56, SYS_GETCPU = 168
+    SYS_READ = 63, SYS_WRITE = 64, SYS_CLOSE = 57, SYS_MMAP = 222, SYS_SIGACTION = 134, SYS_SIGMASK = 135,
+    SYS_SETITIMER = 103, SYS_CLONE = 220, SYS_EXIT = 93, SYS_WAIT4 = 260, SYS_FUTEX = 98, SYS_SETAFFINITY = 122,
+    SYS_CLOCK_GETTIME = 113, SYS_EXIT_GROUP = 94, SYS_OPENAT = 56, SYS_GETCPU = 168
 };
 
 static inline long call(long number, long a, long b, long c, long d, long e, long f)
@@ -88,9 +88,9 @@ static inline long clone_thread(unsigned long flags, void *stack, volatile int *
 #elif defined(__arm__)
 
 enum {
-    SYS_READ = 3, SYS_WRITE = 4, SYS_CLOSE = 6, SYS_MMAP = 192 /* mmap2 */, SYS_SETITIMER = 104, SYS_CLONE = 120,
-    SYS_EXIT = 1, SYS_WAIT4 = 114, SYS_FUTEX = 240, SYS_SETAFFINITY = 241, SYS_CLOCK_GETTIME = 263,
-    SYS_EXIT_GROUP = 248, SYS_OPENAT = 322, SYS_GETCPU = 345
+    SYS_READ = 3, SYS_WRITE = 4, SYS_CLOSE = 6, SYS_MMAP = 192 /* mmap2 */, SYS_SIGACTION = 174, SYS_SIGMASK = 175,
+    SYS_SETITIMER = 104, SYS_CLONE = 120, SYS_EXIT = 1, SYS_WAIT4 = 114, SYS_FUTEX = 240, SYS_SETAFFINITY = 241,
+    SYS_CLOCK_GETTIME = 263, SYS_EXIT_GROUP = 248, SYS_OPENAT = 322, SYS_GETCPU = 345
 };
 
 static inline long call(long number, long a, long b, long c, long d, long e, long f)

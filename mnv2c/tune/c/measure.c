@@ -129,6 +129,7 @@ static void measure_in_child(const order *wanted, unsigned which)
 {
     const double start = now();
     verdict seen;
+    forget_signals();
     kill_after(wanted->seconds);
     seen = measure_here(wanted, which, start);
     if (seen.fault != NULL) {

@@ -5,6 +5,7 @@
 
 enum { CURRENT_FOLDER = -100, READ_WRITE = 3, PRIVATE_ANONYMOUS = 0x22, NEW_FILE = 01 | 0100 | 01000, MODE = 0600 };
 enum { MONOTONIC = 1, REAL_TIMER = 0, INTERRUPTED = -4, CHILD_SIGNAL = 17, MARKER = 28014, MOST_CORES = 1024 };
+enum { SIGNAL_SET_BYTES = 8, REPLACE_MASK = 2 };
 
 long fork_process(void)
 {
@@ -27,6 +28,16 @@ void leave(int code)
     for (;;) {
         call(SYS_EXIT_GROUP, code, 0, 0, 0, 0, 0);
     }
+}
+
+void forget_signals(void)
+{
+    const long nothing[16] = {0}; /* the system's own action, and an empty set */
+    int signal;
+    for (signal = 1; signal < 32; ++signal) {
+        call(SYS_SIGACTION, signal, (long)nothing, 0, SIGNAL_SET_BYTES, 0, 0);
+    }
+    call(SYS_SIGMASK, REPLACE_MASK, (long)nothing, 0, SIGNAL_SET_BYTES, 0, 0);
 }
 
 void kill_after(double seconds)

@@ -16,12 +16,15 @@ typedef struct ending {
     int code, signal;
 } ending;
 
-enum { SIGNAL_ALARM = 14, SIGNAL_KILL = 9 };
+enum { SIGNAL_ALARM = 14 };
 
 /* A copy of the process: 0 in the child, the child's number in the parent, less than 0 if there is none. */
 long fork_process(void);
 ending wait_for(long child);
 void leave(int code);
+
+/* Signals do to the process what they do to any, whatever the one it was copied from had made of them. */
+void forget_signals(void);
 
 /* The process is killed by SIGNAL_ALARM after so many seconds. */
 void kill_after(double seconds);

@@ -49,7 +49,7 @@ class _Run:
 
 
 class EmulatorDevice:
-    """qemu with the counting plugin, and the caches of ``target``; ``parts`` is how many run at the same time."""
+    """qemu with the counting plugin, and the caches of ``target``; ``threads`` share the parts of a candidate."""
 
     form = Form.EXECUTABLE
     unit = "cost"

@@ -21,7 +21,7 @@ from mnv2c.tune.devices.base import Batch, Form, Machine
 from mnv2c.tune.devices.board import SLOWEST, pick
 from mnv2c.tune.devices.facts import Facts, read_facts
 from mnv2c.tune.devices.retry import SLACK, FinalError, KilledError, Patience, UnreachableError, silence
-from mnv2c.tune.devices.worker import RefusedError, Worker
+from mnv2c.tune.devices.rpc_process import ClientProcess, RefusedError
 from mnv2c.tune.task import Measured, Status
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class RpcDevice:
     unit = "s"
 
     def __init__(
-        self, address: Address, places: Places, patience: Patience, start: Callable[[], Worker] = Worker
+        self, address: Address, places: Places, patience: Patience, start: Callable[[], ClientProcess] = ClientProcess
     ) -> None:
         self.url = address.url
         self.lanes = 1
@@ -90,7 +90,7 @@ class RpcDevice:
         self._start = start
         self._facts = Facts()
         self._lock = threading.Lock()
-        self._idle: list[Worker] = []
+        self._idle: list[ClientProcess] = []
         self._free = threading.Semaphore(0)
 
     def __enter__(self) -> Self:
@@ -121,18 +121,18 @@ class RpcDevice:
         with self._free:
             if self._patience.stop.is_set():
                 return [Measured(Status.LOST, detail="the session is over") for _ in batch.numbers]
-            with self._worker() as worker, tempfile.NamedTemporaryFile(prefix="mnv2c-", suffix=".so") as file:
+            with self._client() as client, tempfile.NamedTemporaryFile(prefix="mnv2c-", suffix=".so") as file:
                 file.write(batch.content)
                 file.flush()
 
                 def attempt(numbers: Sequence[int], found: Callable[[int, Measured], None]) -> None:
-                    self._attempt(worker, file.name, batch, numbers, found)
+                    self._attempt(client, file.name, batch, numbers, found)
 
                 return self._patience.measure(batch.numbers, attempt)
 
     def _attempt(
         self,
-        worker: Worker,
+        client: ClientProcess,
         library: str,
         batch: Batch,
         numbers: Sequence[int],
@@ -140,9 +140,9 @@ class RpcDevice:
     ) -> None:
         send = SLACK + len(batch.content) / SLOWEST
         core = self._facts.last_core if self._core is None else self._core
-        with self._session(worker, send + len(numbers) * silence(batch.limit)) as place:
+        with self._session(client, send + len(numbers) * silence(batch.limit)) as place:
             try:
-                worker.ask(send, "load", path=library)
+                client.ask(send, "load", path=library)
             except RefusedError as error:
                 raise FinalError(
                     f"{place.host}:{place.port} cannot load the candidates ({error}); is --target the CPU there, and "
@@ -154,7 +154,7 @@ class RpcDevice:
                     raise DeviceError("the session is over")
                 words = {"before": f"{batch.limit:g} {core}", "numbers": str(number)}
                 try:
-                    text = worker.ask(silence(batch.limit), "measure", **words)
+                    text = client.ask(silence(batch.limit), "measure", **words)
                 except RefusedError as error:
                     raise KilledError(f"{board} did not measure candidate {number}: {error}") from error
 
@@ -165,12 +165,12 @@ class RpcDevice:
                     raise KilledError(f"{board} gave no answer for candidate {number}")
 
     @contextmanager
-    def _session(self, worker: Worker, seconds: float) -> Iterator[Place]:
+    def _session(self, client: ClientProcess, seconds: float) -> Iterator[Place]:
         """A session with a board that is free, for at most ``seconds``."""
-        worker.start()  # Before the board is taken: it does not wait.
+        client.start()  # Before the board is taken: it does not wait.
         place = self._places.take(self._patience.stop)
         try:
-            worker.ask(CONNECT_SECONDS, "connect", host=place.host, port=place.port, key=place.key, seconds=seconds)
+            client.ask(CONNECT_SECONDS, "connect", host=place.host, port=place.port, key=place.key, seconds=seconds)
         except RefusedError as error:
             raise UnreachableError(f"{place.host}:{place.port} cannot be reached ({error})") from error
         except UnreachableError as error:
@@ -178,25 +178,25 @@ class RpcDevice:
         try:
             yield place
         finally:
-            if worker.running:
-                worker.ask(SLACK, "disconnect")
+            if client.running:
+                client.ask(SLACK, "disconnect")
 
     @contextmanager
-    def _worker(self) -> Iterator[Worker]:
+    def _client(self) -> Iterator[ClientProcess]:
         """A client's process that nobody else uses meanwhile."""
         with self._lock:
-            worker = self._idle.pop() if self._idle else self._start()
+            client = self._idle.pop() if self._idle else self._start()
         try:
-            yield worker
+            yield client
         finally:
             with self._lock:
-                self._idle.append(worker)
+                self._idle.append(client)
 
     def _open(self) -> None:
         lanes = self._places.count()
-        with self._worker() as worker, self._session(worker, CONNECT_SECONDS):
+        with self._client() as client, self._session(client, CONNECT_SECONDS):
             try:
-                self._facts = read_facts(worker.ask(SLACK, "describe"))
+                self._facts = read_facts(client.ask(SLACK, "describe"))
             except RefusedError as error:
                 raise UnreachableError(f"the board does not answer ({error})") from error
         self.lanes = lanes
@@ -204,9 +204,9 @@ class RpcDevice:
 
     def _close(self) -> None:
         with self._lock:
-            workers, self._idle = self._idle, []
-        for worker in workers:
-            worker.close()
+            clients, self._idle = self._idle, []
+        for client in clients:
+            client.close()
 
 
 def permitted(url: str, allow_rpc: bool, default_port: int) -> Address:

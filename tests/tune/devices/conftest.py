@@ -110,11 +110,11 @@ class Sshd:
 
 def descendants(pid: int) -> list[int]:
     """All processes below ``pid``, the deepest first."""
-    children = Path(f"/proc/{pid}/task/{pid}/children")
-    try:
-        own = [int(word) for word in children.read_text().split()]
+    try:  # Linux keeps a list for each thread.
+        lists = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")]
     except OSError:
         return []
+    own = [int(word) for text in lists for word in text.split()]
     return [below for child in own for below in [*descendants(child), child]]
 
 

@@ -14,6 +14,8 @@ if sys.argv[1] == "tracker":
 else:
     from tvm.rpc.server import PopenRPCServerState
 
-    state = PopenRPCServerState(HOST, FIRST, LAST, tracker_addr=(HOST, int(sys.argv[2])), key=sys.argv[3])
+    # Two servers that may reuse an address would take the same one where they start together.
+    tracker = (HOST, int(sys.argv[2]))
+    state = PopenRPCServerState(HOST, FIRST, LAST, tracker_addr=tracker, key=sys.argv[3], reuse_addr=False)
 print(state.port, flush=True)
 state.thread.join()

@@ -24,8 +24,8 @@ from mnv2c.tune.devices.address import read_address
 from mnv2c.tune.devices.base import Batch, Machine
 from mnv2c.tune.devices.retry import Patience, UnreachableError
 from mnv2c.tune.devices.rpc import OnePlace, Place, RpcDevice
+from mnv2c.tune.devices.rpc_process import ClientProcess
 from mnv2c.tune.devices.tracker import Tracker
-from mnv2c.tune.devices.worker import Worker
 from mnv2c.tune.task import Status
 from tests.tune.devices.conftest import Warnings, in_thread, soon
 
@@ -86,7 +86,9 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def device(patience: Patience, log: Path) -> Callable[..., RpcDevice]:
     def make(*ports: int, boards: int = 1) -> RpcDevice:
-        return RpcDevice(read_address("rpc://127.0.0.1"), Ports(list(ports), boards), patience, lambda: Worker(FAKE))
+        return RpcDevice(
+            read_address("rpc://127.0.0.1"), Ports(list(ports), boards), patience, lambda: ClientProcess(FAKE)
+        )
 
     return make
 
@@ -142,7 +144,7 @@ def test_a_board_that_falls_silent_is_given_up_in_time(
 
 def test_a_client_that_lacks_a_package_says_what_to_install(patience: Patience) -> None:
     lacking = (sys.executable, "-c", "import no_such_package_at_all")
-    board = RpcDevice(read_address("rpc://"), Ports([9]), patience, lambda: Worker(lacking))
+    board = RpcDevice(read_address("rpc://"), Ports([9]), patience, lambda: ClientProcess(lacking))
     with pytest.raises(DeviceError, match=r"pip install 'mnv2c\[tune\]'"), board:
         pass
 

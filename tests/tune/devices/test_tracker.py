@@ -21,7 +21,8 @@ from mnv2c.targets import load
 from mnv2c.tune.devices.base import Batch, Form
 from mnv2c.tune.devices.retry import UnreachableError
 from mnv2c.tune.devices.tracker import Tracker, open_url
-from mnv2c.tune.task import Measured
+from mnv2c.tune.task import Measured, Status
+from tests.tune import handmade
 from tests.tune.devices import stand_in
 from tests.tune.devices.conftest import descendants, soon
 
@@ -31,6 +32,9 @@ FOLDER = "MNV2C_ARM_RPC"
 SERVER = Path(__file__).with_name("rpc_server.py")
 ROOT = Path(__file__).resolve().parents[3]
 KEY = "board"
+REAL = {"equal": Status.OK, "wrong": Status.WRONG, "crash": Status.CRASHED, "hang": Status.HUNG}
+"""Candidates for the measuring program itself, and what it finds; the others go to a stand-in that takes its time."""
+
 START_SECONDS = 300
 """TVM takes 45 s to be imported under qemu on a quiet machine."""
 
@@ -140,6 +144,8 @@ def test_both_measure_and_one_is_killed(boards: Boards, capsys: pytest.CaptureFi
     killed = False
     with open_url(boards.url, load(boards.target), allow_rpc=True) as device:
         assert (device.form, device.unit, device.lanes) == (Form.SHARED, "s", 2)
+        bad = device.measure(handmade.batch(list(REAL), boards.target, form=Form.SHARED, limit=3.0))
+        assert [result.status for result in bad] == list(REAL.values())
         with ThreadPoolExecutor(device.lanes) as pool:  # as a session does
             for found in pool.map(device.measure, batches):
                 results += found

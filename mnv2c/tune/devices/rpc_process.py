@@ -29,7 +29,7 @@ class RefusedError(Exception):
     """The process answered that a request failed; the message says why."""
 
 
-class Worker:
+class ClientProcess:
     """The process that ``command`` starts, from the first request on and again after it was killed."""
 
     def __init__(self, command: Sequence[str] = CLIENT) -> None:

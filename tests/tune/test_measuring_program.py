@@ -1,0 +1,63 @@
+"""The C of the measuring program: compilers and sanitizers find nothing in it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from mnv2c import __version__, targets
+from mnv2c.data import fill
+from mnv2c.link.select import static_linker
+from mnv2c.plan.assemble import pool_bytes
+from mnv2c.tune import program
+from mnv2c.tune.answers import read_answers
+from mnv2c.tune.sample import expected_of
+from mnv2c.tune.table import subject_files
+from mnv2c.tune.task import Status
+from tests.tune import handmade
+
+GCC = shutil.which("gcc")
+SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g", "-O1")
+STRICT = ("-Wall", "-Wextra", "-Wshadow", "-Wstrict-prototypes", "-Werror")
+NAMES = ["equal", "strips", "phases", "in_place", "wrong", "overrun", "hang", "exit"]
+STATUSES = [Status.OK] * 4 + [Status.WRONG, Status.WRONG, Status.HUNG, Status.CRASHED]
+
+
+@pytest.mark.parametrize("arch", ["x86_64", "aarch64", pytest.param("arm", marks=pytest.mark.slow)])
+def test_zig_finds_nothing_to_warn_about(arch: str) -> None:
+    sources = {path.name: path.read_bytes() for path in program.HERE.iterdir()}
+    for shared in ((), ("-DSHARED",)):
+        used = {name: text for name, text in sources.items() if name != ("program.c" if shared else "rpc.c")}
+        assert static_linker(arch).build(used, (*program.COMPILE, *STRICT, *shared, "-DTHREADS", "-r"), "all.o")
+
+
+@pytest.mark.skipif(GCC is None, reason="gcc is missing")
+def test_sanitizers_find_nothing(tmp_path: Path) -> None:
+    host = targets.load("host")
+    made = handmade.candidates(["default", *NAMES], host)
+    files = subject_files(handmade.CHAIN, host, 2, made, expected_of(handmade.CHAIN))
+    files |= {path.name: path.read_bytes() for path in program.HERE.iterdir() if path.name != "rpc.c"}
+    files["kernels.c"] = handmade.source(["default", *NAMES]).encode()
+    files["hosted.c"] = (Path(__file__).parent / "hosted.c").read_bytes()
+    values = {"name": "measure", "version": __version__, "threads": 2, "pool_bytes": pool_bytes(2)}
+    files["pool.c"] = fill(program.POOL, **values, pthread='#include "threads.h"\n#undef HIDDEN').encode()
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    inputs = [name for name in files if name.endswith((".c", ".S"))]
+    # The kernels write where they should not, which is what the program itself has to find.
+    subprocess.run([str(GCC), "-O1", "-c", "kernels.c", "-o", "kernels.o"], cwd=tmp_path, check=True)
+    inputs[inputs.index("kernels.c")] = "kernels.o"
+    flags = ("-DHOSTED", "-DTHREADS", *SANITIZERS)
+    built = subprocess.run(
+        [str(GCC), *flags, *inputs, "-o", "measure"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert built.returncode == 0, built.stderr
+    numbers = range(1, len(NAMES) + 1)
+    for words in (["2", "0", *map(str, numbers)], ["count", "3"], ["1", "0", "99"], ["x"]):
+        done = subprocess.run(["./measure", *words], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert "ERROR" not in done.stderr and "runtime error" not in done.stderr, done.stderr[:3000]
+        if words[0] == "2":
+            assert [found.status for found in read_answers(done.stdout, numbers)] == STATUSES, done.stdout
