@@ -1,5 +1,7 @@
 """The demonstration behind `make demo`: MobileNetV2 for this machine and for cortex-a76, from C and from Python.
 
+Then networks that can see: trained on scenes of shapes, with pictures of their answers.
+
 Usage: demo.py [--output FOLDER] [--runs N]
 """
 
@@ -14,6 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from demo_shapes import show_shapes
 
 import mnv2c
 from mnv2c import api, doctor, targets
@@ -132,7 +136,7 @@ def show_table(rows: list[Row], summaries: list[dict[str, Any]], runs: int) -> N
         files = ", ".join(f"{name} {size:,} B" for name, size in summary["files"].items())
         print(f"   {summary['target']:<12} {summary['arena_bytes']:>10,} B {summary['weights_bytes']:>12,} B   {files}")
     print(
-        f"\nNote: the weights are random (seed {SEED}), so the classes mean nothing; time, memory and sizes do.\n"
+        f"\nNote: these weights are random (seed {SEED}), so the classes mean nothing; time, memory and sizes do.\n"
         "With trained weights: mnv2c compile mobilenet_v2 --weights FILE.safetensors -o DIR"
     )
 
@@ -150,6 +154,7 @@ def main() -> int:
     rows = show_here(options.output / "host", pixels, options.runs)
     rows += show_foreign(options.output / FOREIGN, pixels)
     show_table(rows, summaries, options.runs)
+    show_shapes(options.output)
     return 0
 
 
