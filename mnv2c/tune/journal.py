@@ -136,6 +136,8 @@ class Journal:
                 state.decision = None if record.ratio is None else Decision(record.choice, record.ratio, record.cost)
                 state.weighed = set(state.tried)
             else:
+                own = record.evidence.session == self.origin.evidence.session and not record.default
+                state.trials += own and record.choice not in state.tried
                 state.tried[record.choice] = measured_of(record)
         return state
 

@@ -140,14 +140,18 @@ class Session:
         self._report(None)
 
     def _search(self, most: int, among: Iterable[ChainState] | None = None) -> None:
-        """Measure until ``most`` trials are planned, all chains have converged or time is over."""
+        """Measure until ``most`` trials are planned, all chains have converged or time is over.
+
+        A chain's default is no trial, and is measured even where none are left.
+        """
         states = self._wanted() if among is None else list(among)
 
         def next_job() -> Job | None:
-            if self._planned >= most or self.given_up or self._out_of_time():
+            if self.given_up or self._out_of_time():
                 return None
             for state in self._order(states):
-                choices = state.propose(min(self._batch(), most - self._planned))
+                left = max(0, most - self._planned)
+                choices = state.propose(min(self._batch(), left)) if left or not state.tried else ()
                 if choices:
                     self._planned += len(set(choices) - {state.task.default})
                     return Job(state.task, choices, TRIAL_SECONDS)
