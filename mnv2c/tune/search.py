@@ -50,9 +50,18 @@ class Search:
     """Proposes choices for ``task`` and learns what came of them; ``known`` is what was measured before.
 
     Choices measured before for the same task are not proposed again: a search that had converged is done at once.
+    What was measured ``elsewhere``, on other CPUs of a kind, only teaches the model. ``first`` is measured first: what
+    was best elsewhere.
     """
 
-    def __init__(self, task: Task, seed: int = 0, known: Sequence[Known] = ()) -> None:
+    def __init__(
+        self,
+        task: Task,
+        seed: int = 0,
+        known: Sequence[Known] = (),
+        elsewhere: Sequence[Known] = (),
+        first: Sequence[Choice] = (),
+    ) -> None:
         self.task, self.space = task, Space(task)
         self._features = Features(self.space)
         self._total = self._features.names.index("total / default")
@@ -64,11 +73,12 @@ class Search:
         self._since = self._trials = 0
         self._exhausted = False
         own, others = of_task(known, task)
-        self._others = [trials for trials in map(_trials, others) if trials.ratios]
+        self._others = [trials for trials in map(_trials, [*others, *elsewhere]) if trials.ratios]
         for choice, ratio in (trial for entry in own for trial in entry.trials):
             if self.space.contains(choice):
                 self._tell(choice, ratio)
-        self._waiting = [choice for choice in self.space.starts() if self._promising(choice)]
+        legal = [choice for choice in first if self.space.contains(choice) and choice not in self._asked]
+        self._waiting = [*legal, *(choice for choice in self.space.starts() if self._promising(choice))]
         self._stale = True
 
     def _promising(self, choice: Choice) -> bool:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from mnv2c.records.best import warn_user
+from mnv2c.records.best import NOTHING, SHIPPED, Best, best_of, warn_user
 from mnv2c.records.folders import shipped_files
 from mnv2c.records.record import ChainRecord
 from mnv2c.records.store import read
@@ -82,19 +82,28 @@ class _Builders:
 
 @dataclass(eq=False)
 class _Searches:
-    """Makes the searches of a session, all of which know the same records."""
+    """Makes the searches of a session, all of which know the same records.
+
+    The user's own are trials. The shipped ones come from another CPU, or another of the same kind: they say what to
+    measure first, and teach the model where they are in the same unit.
+    """
 
     _known: list[Known] | None = None
+    _elsewhere: list[Known] = field(default_factory=list)
+    _best: Best = NOTHING
 
     def begin(self, journal: Journal, seed: int, task: Task) -> ChainState:
         """Return a chain's state, with a search that is warm from all records of the CPU."""
         if self._known is None:
-            self._known = known(_comparable(journal), task.target)
-        return journal.state(task, Search(task, seed, self._known))
+            self._known = known(journal.chains(), task.target)
+            self._read_shipped(journal, task)
+        kept = self._best.choice(task.chain)
+        first = () if kept is None else (kept[0],)
+        return journal.state(task, Search(task, seed, self._known, self._elsewhere, first))
 
-
-def _comparable(journal: Journal) -> Sequence[ChainRecord]:
-    """The user's records that mean what this session's do, and the shipped ones in the same unit."""
-    shipped = read([path for _, path in shipped_files(journal.origin.entry)], warn_user)
-    others = [record for record in shipped if isinstance(record, ChainRecord) and record.unit == journal.origin.unit]
-    return [*others, *journal.chains()]
+    def _read_shipped(self, journal: Journal, task: Task) -> None:
+        entry, threads = journal.origin.entry, journal.origin.threads
+        found = read([path for _, path in shipped_files(entry)], warn_user)
+        shipped = [replace(record, target=entry) for record in found if isinstance(record, ChainRecord)]
+        self._elsewhere = known((record for record in shipped if record.unit == journal.origin.unit), task.target)
+        self._best = best_of([(SHIPPED, shipped)], [entry], threads)

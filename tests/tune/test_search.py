@@ -104,6 +104,16 @@ def test_a_search_that_converged_before_is_done_at_once() -> None:
     assert again.done and again.expected_gain == 0.0
 
 
+def test_what_was_best_elsewhere_is_measured_first() -> None:
+    task = task_of(4)
+    there = Search(task, 0)
+    run(there, 24)
+    best, ratio = there.best
+    here = Search(task, 1, elsewhere=[Known(task, ((best, ratio),))], first=(task.default, best))
+    assert here.trials == 0 and here.best == (task.default, 1.0)  # not measured here yet
+    assert here.propose(1) == [best]
+
+
 def test_wrong_and_lost_choices() -> None:
     search = Search(task_of(4), 0)
     wrong, lost, *_ = search.propose(BATCH)
