@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mnv2c.tune.task import Measured
 
-LEAST_GAIN = 0.01
+LEAST_GAIN = 0.005
 """Smaller gains are not worth another way to run: where code and data happen to lie makes as much of a difference."""
 DEVIATIONS = 3.0
 """Standard errors that a ratio must lie below 1 with."""
