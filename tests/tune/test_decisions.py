@@ -30,7 +30,7 @@ def state(*ratios: float) -> ChainState:
     ("measured", "sure"),
     [
         (found(0.9), True),
-        (found(0.995), False),  # where code lies may make as much of a difference
+        (found(0.997), False),  # where code lies may make as much of a difference
         (found(1.1), False),
         (found(0.9, spread=0.1, rounds=50), True),
         (found(0.9, spread=0.3, rounds=9), False),
