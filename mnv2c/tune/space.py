@@ -36,8 +36,6 @@ MORE_CODE = 1.5
 """How many times the default's instructions a choice may have where that is more."""
 MORE_SCRATCH = 2
 """How many times the default's scratch memory a choice may take where that is more than the second-level cache."""
-STAGES_PER_STEP = 3
-"""Stages of a chain per knob that a neighbour may be away, at most."""
 KEPT = 4096
 """Layouts that are remembered: more than a search ranks for one batch."""
 ATTEMPTS = 200
@@ -213,14 +211,10 @@ class Space:
         return choice
 
     def neighbours(self, choice: Choice, rng: Random, count: int = 8) -> list[Choice]:
-        """Draw up to ``count`` different choices some knobs away: one or two, in a long chain more.
-
-        A single stage of many makes a difference that cannot be told from noise.
-        """
+        """Draw up to ``count`` different choices one or two knobs away."""
         found: dict[Choice, None] = {}
-        most = max(2, len(self.task.chain.stages) // STAGES_PER_STEP)
         for _ in range(4 * count):
-            drawn = self._shared(self._steps(choice, 1 + int(most * rng.random() ** 2), rng), rng)
+            drawn = self._shared(self._steps(choice, 1 + (rng.random() < 0.4), rng), rng)
             if drawn != choice and drawn not in found and self.contains(drawn):
                 found[drawn] = None
             if len(found) == count:
