@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 LEAST_GAIN = 0.005
 """Smaller gains are not worth another way to run: where code and data happen to lie makes as much of a difference."""
+LEAST_COUNTED = 0.001
+"""The same for costs that are counted, which repeat to the digit."""
 DEVIATIONS = 3.0
 """Standard errors that a ratio must lie below 1 with."""
 QUARTILES_TO_ERROR = 0.93
@@ -29,8 +31,13 @@ def highest_ratio(measured: Measured) -> float:
     return measured.ratio + DEVIATIONS * standard_error(measured)
 
 
+def least_gain(measured: Measured) -> float:
+    """Return the share of the default's cost that a choice must save to be worth another way to run."""
+    return LEAST_GAIN if measured.spread else LEAST_COUNTED
+
+
 def surely_faster(measured: Measured) -> bool:
     """Whether a measured choice is faster than its default, without doubt and by something that matters."""
     if not measured.valid or measured.ratio is None:
         return False
-    return measured.ratio <= 1 - LEAST_GAIN and highest_ratio(measured) < 1
+    return measured.ratio <= 1 - least_gain(measured) and highest_ratio(measured) < 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING, Protocol
 
-from mnv2c.tune.certainty import LEAST_GAIN, highest_ratio, surely_faster
+from mnv2c.tune.certainty import highest_ratio, least_gain, surely_faster
 from mnv2c.tune.standing import ChainStanding
 from mnv2c.tune.task import Measured, Status
 
@@ -161,8 +161,12 @@ class ChainState:
 
     def contenders(self) -> tuple[Choice, ...]:
         """Return what to measure again: the best few, and what was decided before; none where nothing new is better."""
-        bar = self.settled_ratio * (1 - LEAST_GAIN / 2)
-        best = [choice for _, choice in self._hopeful(bar) if choice not in self.weighed][:CONTENDERS]
+        hopeful = [
+            choice
+            for ratio, choice in self._hopeful(self.settled_ratio)
+            if ratio < self.settled_ratio * (1 - least_gain(self.tried[choice]) / 2)
+        ]
+        best = [choice for choice in hopeful if choice not in self.weighed][:CONTENDERS]
         if best and self.decision is not None and self.decision.choice != self.task.default:
             return (*best, self.decision.choice)
         return tuple(best)
