@@ -1,10 +1,10 @@
 """Prints how well tuning's model ranks: the best of its first 10 of 200 candidates against the best of all 200.
 
     python bench/ranking.py RECORDS [--target host] [--count 200] [--top 10] [--own 0,32]
-    python bench/ranking.py RECORDS --measure MODEL [--width W] [--resolution R] [--chains 4] [--device local]
+    python bench/ranking.py RECORDS --measure MODEL [--width W] [--resolution R] [--skip 0] [--chains 4] [--device local]
 
 RECORDS is a file of records of ``mnv2c tune``, or what ``--measure`` appends to: random choices of the costliest chains
-of MODEL. Every chain with enough trials is held out in turn: the model learns from all other chains, and from as many
+of MODEL, but for the first ``--skip`` (long chains take long to compile). Every chain with enough trials is held out in turn: the model learns from all other chains, and from as many
 of its own trials as ``--own`` says (each number is a column), ranks the others, and its first ``--top`` are looked up.
 A figure is the best of those over the best of all that were ranked; "random" is what as many random picks would give.
 """
@@ -119,7 +119,7 @@ def evidence(seed: int) -> Evidence:
 
 
 def costliest(arguments: argparse.Namespace) -> list[Task]:
-    """Return the tasks of the model's default plan that have most multiply-adds."""
+    """Return the tasks of the model's default plan that have most multiply-adds, but for the first few."""
     from mnv2c.compiler.front import front
     from mnv2c.compiler.planning import choose, joined, prepare
     from mnv2c.schedule.choice import Choice
@@ -136,7 +136,7 @@ def costliest(arguments: argparse.Namespace) -> list[Task]:
             label = f"{begun.source.title}: {node.label}"
             task = Task(label, node.chain, target, default, may_be_in_place=layout.chain.in_place)
             tasks.setdefault(chain_id(node.chain), task)
-    return sorted(tasks.values(), key=lambda task: -task.chain.madds)[: arguments.chains]
+    return sorted(tasks.values(), key=lambda task: -task.chain.madds)[arguments.skip :][: arguments.chains]
 
 
 def main() -> None:
@@ -148,6 +148,7 @@ def main() -> None:
     parser.add_argument("--width", type=float)
     parser.add_argument("--resolution", type=int)
     parser.add_argument("--chains", type=int, default=4)
+    parser.add_argument("--skip", type=int, default=0)
     parser.add_argument("--device", default="local")
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--top", type=int, default=10)
