@@ -1,11 +1,12 @@
 """Prints how well tuning's model ranks: the best of its first 10 of 200 candidates against the best of all 200.
 
     python bench/ranking.py RECORDS [--target host] [--count 200] [--top 10] [--own 0,32]
-    python bench/ranking.py RECORDS --measure MODEL [--width W] [--resolution R] [--skip 0] [--chains 4] [--device local]
+    python bench/ranking.py RECORDS --measure MODEL [--width W] [--resolution R] [--skip 0] [--chains 4]
 
 RECORDS is a file of records of ``mnv2c tune``, or what ``--measure`` appends to: random choices of the costliest chains
-of MODEL, but for the first ``--skip`` (long chains take long to compile). Every chain with enough trials is held out in turn: the model learns from all other chains, and from as many
-of its own trials as ``--own`` says (each number is a column), ranks the others, and its first ``--top`` are looked up.
+of MODEL, but for the first ``--skip`` (long chains take long to compile). Every chain with enough trials is held out in
+turn: the model learns from all other chains, and from as many of its own trials as ``--own`` says (each number is a
+column), ranks the others, and its first ``--top`` are looked up.
 A figure is the best of those over the best of all that were ranked; "random" is what as many random picks would give.
 """
 
