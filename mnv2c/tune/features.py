@@ -99,18 +99,37 @@ def _memory(space: Space, choice: Choice, layout: KernelLayout) -> dict[str, flo
     }
 
 
+TILE_FEATURES = (
+    "pixels",
+    "vectors",
+    "unroll",
+    "accumulators",
+    "pressure",
+    "loads per product",
+    "line",
+    "trips",
+    "rest of K",
+    "rest of vectors",
+    "columns made",
+    "K walked",
+    "uneven",
+    "tiles",
+)
+"""What `_tile` tells of a register tile."""
+
+
 def _tiles(layout: KernelLayout) -> dict[str, float]:
     """Register tiles: averages by products, extremes, and those of the costliest stages."""
     madds = {unit.stage.name: float(stage_madds(layout.chain, unit.stage)) for unit in layout.units}
     rows = [(madds[unit.stage.name], _tile(layout, unit)) for unit in layout.units if unit.stage.name in layout.tiles]
     total = sum(weight for weight, _ in rows) or 1.0
-    names = list(rows[0][1]) if rows else []
+    names = TILE_FEATURES  # also of a chain without matrix stages, such as a resize: all vectors are equally long
     found = {f"mean {name}": sum(weight * values[name] for weight, values in rows) / total for name in names}
-    found |= {f"most {name}": max(values[name] for _, values in rows) for name in names}
+    found |= {f"most {name}": max((values[name] for _, values in rows), default=0.0) for name in names}
     slots = sorted(rows, key=lambda row: -row[0])[:SLOTS]
     for index in range(SLOTS):
         values = slots[index][1] if index < len(slots) else dict.fromkeys(names, -1.0)
-        found |= {f"{index} {name}": value for name, value in values.items()}
+        found |= {f"{index} {name}": values[name] for name in names}
     return found
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from math import log
+from random import Random
 
 import pytest
 
 from mnv2c import targets
 from mnv2c.errors import UserError
+from mnv2c.kernels.microkernels import provider
 from mnv2c.records.record import ChainRecord
+from mnv2c.schedule.analytic import analytic_schedule
 from mnv2c.schedule.choice import Choice
 from mnv2c.schedule.identity import chain_id, describe
 from mnv2c.tune import model as models
@@ -19,6 +22,7 @@ from mnv2c.tune.model import Model, Trials, load_xgboost
 from mnv2c.tune.search import PATIENCE, Search
 from mnv2c.tune.space import Space
 from mnv2c.tune.task import Measured, Status, Task
+from tests.kernels.segments import mask
 from tests.tune.test_space import task_of
 
 BATCH = 12
@@ -166,7 +170,18 @@ def test_features_are_numbers_of_the_same_names_for_every_choice() -> None:
         names = {tuple(features.named(choice)) for choice in space.starts()}
         assert names == {features.names}
         assert all(abs(value) < 1e6 for choice in space.starts() for value in features.vector(choice))
-    assert len({len(Features(Space(task_of(index))).names) for index in (0, 4, -2, -1)}) == 1
+    assert len({Features(Space(task_of(index))).names for index in (0, 4, -2, -1)}) == 1
+
+
+def test_a_chain_without_register_tiles_has_the_same_features() -> None:
+    """A model learns from all chains of a CPU at once, the resize behind a segmenter's logits among them."""
+    chain, target = mask(Random(0)), targets.load("x86-64-v4")
+    unit = provider("float32", target.isa)
+    task = Task("mask", chain, target, Choice(analytic_schedule(chain, unit, target.l2_bytes)))
+    features = Features(Space(task))
+    assert features.names == Features(Space(task_of(4))).names
+    search = Search(task, 0, elsewhere=[Known(task_of(4), ((task_of(4).default, 1.0),))])
+    assert run(search, 6) or search.done
 
 
 def test_a_model_ranks_what_it_has_seen_little_of() -> None:
