@@ -89,4 +89,6 @@ def test_a_device_that_went_away_is_a_failure(seen: dict[str, Any], capsys: pyte
 def test_numbers_that_make_no_sense_cost_no_time(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tune", "mobilenet_v2", "--trials", "0"]) == 2
     assert capsys.readouterr().err == "mnv2c: error: trials 0: give a number of at least 1\n"
-    assert main(["tune", "mobilenet_v2", "--minutes", "-1"]) == 2
+    for minutes in ("-1", "0", "nan", "inf"):
+        assert main(["tune", "mobilenet_v2", "--minutes", minutes]) == 2
+        assert "give a number above 0" in capsys.readouterr().err
