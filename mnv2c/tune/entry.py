@@ -56,5 +56,6 @@ def tune_model(
 def _check_places(asked: Asked, target: Target, threads: int) -> None:
     """Find out before a plan is made, which takes its time, whether there is such a device and a place for records."""
     own_file(target.entry, asked.schedules)
-    if asked.device is not None or not asked.resume:  # else the session knows its device
-        open_device(asked.device or LOCAL, target, threads=threads, allow_rpc=asked.allow_rpc)
+    if asked.allow_rpc or (asked.resume and asked.device is None):
+        return  # opening says what RPC means, and once is enough; a session that is resumed knows its device
+    open_device(asked.device or LOCAL, target, threads=threads)
