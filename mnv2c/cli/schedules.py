@@ -24,8 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the verb."""
     parser.add_argument("action", metavar="ACTION", help=", ".join(ITEMS))
     items = "; ".join(f"{name}: {what}" for name, what in ITEMS.items())
-    parser.add_argument("items", nargs="*", metavar="ITEM", help=items)
-    parser.add_argument("--target", metavar="T", help="records for this CPU only (default: for all)")
+    parser.add_argument("items", nargs="*", default=[], metavar="ITEM", help=items)
+    parser.add_argument("--target", metavar="T", help="records for this target only (default: for all)")
     add_schedules(parser)
     parser.add_argument("-o", "--output", metavar="FILE", help="of merge: the new file, *.jsonl, or *.json to ship it")
     parser.add_argument("--everything", action="store_true", help="of merge: keep all records, not only the best")

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from mnv2c import api
@@ -47,20 +51,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Tune; then print a line per chain, and what the network gains."""
-    result = api.tune_model(
-        options.model,
-        options.target,
-        **model_options(options),
-        device=options.device,
-        trials=options.trials,
-        minutes=options.minutes,
-        threads=options.threads,
-        schedules=options.schedules,
-        resume=options.resume,
-        seed=options.seed,
-        allow_rpc=options.allow_rpc,
-        show=not (options.quiet or options.json),
-    )
+    with _ended_by_sigterm():
+        result = api.tune_model(
+            options.model,
+            options.target,
+            **model_options(options),
+            device=options.device,
+            trials=options.trials,
+            minutes=options.minutes,
+            threads=options.threads,
+            schedules=options.schedules,
+            resume=options.resume,
+            seed=options.seed,
+            allow_rpc=options.allow_rpc,
+            show=not (options.quiet or options.json),
+        )
     figures = result.as_dict()
     if options.json:
         print_json(figures)
@@ -69,6 +74,19 @@ def execute(options: argparse.Namespace) -> int:
     if figures["interrupted"]:
         return INTERRUPTED
     return 1 if figures["ended"] else 0
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Take SIGTERM, of a service or a batch system whose time is over, for Ctrl-C: a device is to be left clean."""
+    if threading.current_thread() is not threading.main_thread():  # Python lets no other thread do that
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _print(figures: dict[str, Any], schedules: str | None) -> None:

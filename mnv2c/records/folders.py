@@ -23,6 +23,8 @@ from mnv2c.errors import CompilerError, UserError
 VARIABLE = "MNV2C_SCHEDULES"
 NONE = "none"
 SHARED = "shared.toml"
+HOME = "~/.local/share"
+"""Where users' data lie; it stays as it is for a user without a home, who then has no records."""
 
 
 def own_folder(schedules: str | Path | None = None) -> Path | None:
@@ -33,8 +35,8 @@ def own_folder(schedules: str | Path | None = None) -> Path | None:
     if given:
         return Path(given)
     base = os.environ.get("XDG_DATA_HOME", "")
-    home = Path(base) if os.path.isabs(base) else Path("~/.local/share").expanduser()
-    return home / "mnv2c" / "schedules"
+    home = base if os.path.isabs(base) else os.path.expanduser(HOME)
+    return Path(home) / "mnv2c" / "schedules"
 
 
 def own_file(entry: str, schedules: str | Path | None = None) -> Path:
@@ -42,6 +44,8 @@ def own_file(entry: str, schedules: str | Path | None = None) -> Path:
     folder = own_folder(schedules)
     if folder is None:
         raise UserError(f'schedules "{NONE}": records need a folder; give --schedules DIR or unset {VARIABLE}')
+    if folder.parts[0] == "~":
+        raise UserError("records need a folder, and this user has no home; give --schedules DIR")
     return folder / f"{_file_name(entry)}.jsonl"
 
 
@@ -50,15 +54,24 @@ def own_files(entry: str, schedules: str | Path | None = None) -> list[Path]:
 
     A folder may also be laid out as the shipped one is.
     """
-    folder = own_folder(schedules)
+    folder = existing_folder(schedules)
     if folder is None:
         return []
-    if not folder.is_dir():
-        if schedules is not None or os.environ.get(VARIABLE):
-            raise UserError(f'schedules "{folder}": no such folder; give one with records, or the word {NONE}')
-        return []
-    file = own_file(entry, schedules)
-    return [path for path in (file, *_within(folder / _file_name(entry))) if path.is_file()]
+    name = _file_name(entry)
+    return [path for path in (folder / f"{name}.jsonl", *_within(folder / name)) if os.path.isfile(path)]
+
+
+def existing_folder(schedules: str | Path | None = None) -> Path | None:
+    """Return the folder of the user's own records, None where there is none; UserError where one was given in vain.
+
+    A home that this user may not even look into has none: whoever gave no folder is not to hear of one.
+    """
+    folder = own_folder(schedules)
+    if folder is None or os.path.isdir(folder):  # unlike Path.is_dir it takes "permission denied" for a no
+        return folder
+    if schedules is not None or os.environ.get(VARIABLE):
+        raise UserError(f'schedules "{folder}": no such folder; give one with records, or the word {NONE}')
+    return None
 
 
 def shipped_files(entry: str) -> list[tuple[str, Path]]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from mnv2c import data
+from mnv2c import data, targets
 from mnv2c.errors import UserError, nearest
 from mnv2c.records import folders, store
 from mnv2c.records.best import OWN, SHIPPED, by_chain, by_network, decide, keeps_default, newest_cuts, warn_user
@@ -53,8 +53,11 @@ class Summary:
 
 
 def list_schedules(target: str | None = None, schedules: str | Path | None = None) -> list[Summary]:
-    """Return what own and shipped records know: by CPU, own first; with ``target`` for that entry only. UserError."""
-    found = []
+    """Return what own and shipped records know: by CPU, own first; with ``target`` for that CPU only.
+
+    UserError for a folder that does not exist, and for a target that is unknown and of which there are no records.
+    """
+    target, found = _entry(target), list[Summary]()
     for source, path in _files(target, schedules):
         records = store.read_file(path, warn_user)
         if source == SHIPPED:
@@ -62,7 +65,16 @@ def list_schedules(target: str | None = None, schedules: str | Path | None = Non
         for (entry, threads), group in _groups(records).items():
             if target is None or entry in folders.names(target):
                 found += _summaries(group, entry, threads, source, path)
+    if target is not None and not found and target not in (known := targets.names()):
+        raise UserError(f'target "{target}": unknown{nearest(target, known)}, and there are no records for it')
     return sorted(found, key=lambda entry: (entry.target, entry.source != OWN, entry.threads, entry.kind, entry.label))
+
+
+def _entry(target: str | None) -> str | None:
+    """The name that records have for a target: ``host`` and a file are called by what they come from."""
+    if target is None or not (target in targets.names() or target.endswith(".toml")):
+        return target  # records may be of a target whose file is not at hand
+    return targets.load(target).entry
 
 
 def _files(target: str | None, schedules: str | Path | None) -> list[tuple[str, Path]]:
@@ -70,7 +82,7 @@ def _files(target: str | None, schedules: str | Path | None) -> list[tuple[str, 
     if target is not None:
         own = folders.own_files(target, schedules)
         return [(OWN, path) for path in own] + [(SHIPPED, path) for _, path in folders.shipped_files(target)]
-    folder = folders.own_folder(schedules)
+    folder = folders.existing_folder(schedules)
     own = [] if folder is None else _inside(folder)
     return [(OWN, path) for path in own] + [(SHIPPED, path) for path in _inside(data.folder("schedules"))]
 
@@ -172,7 +184,7 @@ def prune_schedules(
     if files:
         paths = [_existing(Path(file)) for file in files]
     else:
-        paths = [path for source, path in _files(target, schedules) if source == OWN]
+        paths = [path for source, path in _files(_entry(target), schedules) if source == OWN]
     return [_prune(path) for path in paths]
 
 
@@ -220,19 +232,32 @@ def merge_schedules(
 ) -> Merged:
     """Write the best records of files and folders into one new file: a JSON array where it is called ``*.json``.
 
-    With ``everything`` all records are kept, equal ones once; with ``target`` those of that entry only. UserError where
-    there is no record, OutputError.
+    With ``everything`` all records are kept, equal ones once; with ``target`` those of that CPU only. UserError where
+    there is no record, and where ``output`` is a file that holds anything that the sources do not; OutputError.
     """
+    target = _entry(target)
     paths = [path for source in sources for path in _given(Path(source))]
-    records = list({to_line(record): record for record in store.read(paths, warn_user)}.values())
-    if target is not None:
-        records = [record for record in records if record.target == target]
+    lines = {to_line(record): record for record in store.read(paths, warn_user)}
+    _check_replaceable(Path(output), lines)
+    records = [record for record in lines.values() if target is None or record.target == target]
     if not records:
         raise UserError(f"schedules: no records in {', '.join(map(str, sources))}{f' for {target}' if target else ''}")
     kept = records if everything else _deciding(records)
     store.replace(Path(output), kept)
     chains = sum(isinstance(record, ChainRecord) for record in kept)
     return Merged(str(output), chains, sum(isinstance(record, CutsRecord) for record in kept), len(paths))
+
+
+def _check_replaceable(output: Path, lines: Container[str]) -> None:
+    """UserError where a file would be lost that holds more than the records on ``lines``."""
+    if not output.exists():
+        return
+    foreign: list[str] = []
+    lost = [record for record in store.read_file(output, foreign.append) if to_line(record) not in lines]
+    if foreign:
+        raise UserError(f"{output}: is there already and holds other things than records; name a new file")
+    if lost:
+        raise UserError(f"{output}: holds {len(lost)} records that are in none of the sources; name it as one, too")
 
 
 def _given(path: Path) -> list[Path]:

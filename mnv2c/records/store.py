@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mnv2c.errors import OutputError, UserError
@@ -123,5 +123,6 @@ def replace(path: Path, records: Sequence[Record]) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise OutputError(f"{path}: records cannot be written: {error.strerror}") from None
+        with suppress(OSError):
+            temporary.unlink()
+        raise OutputError(f"{path}: records cannot be written: {error.strerror}; make room or name another") from None

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from math import inf
 from typing import Any
 
 from mnv2c.tune.task import Measured, Status
 
 CONDITIONS = ("core", "pinned", "hertz", "celsius", "rounds", "default_cost", "phases", "parts")
 """What a line tells besides the result."""
+
+FIGURES = ("cost", "ratio", "spread", "error")
 
 
 def read_answers(text: str, numbers: Sequence[int], device: str = "") -> list[Measured]:
@@ -19,13 +22,24 @@ def read_answers(text: str, numbers: Sequence[int], device: str = "") -> list[Me
 
 
 def _answer(line: str) -> dict[str, Any] | None:
-    """A line's object; None for what the program did not print, or not wholly."""
+    """A line's object; None for what the program did not print, or not wholly, or could not have printed."""
     try:
         answer = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    whole = isinstance(answer, dict) and answer.get("status") in set(Status) and "number" in answer
-    return answer if whole else None
+    if (
+        not isinstance(answer, dict)
+        or answer.get("status") not in tuple(Status)
+        or type(answer.get("number")) is not int
+    ):
+        return None
+    costs = answer.get("costs", [])
+    figures = [answer[name] for name in FIGURES if answer.get(name) is not None]
+    return answer if isinstance(costs, list) and all(map(_is_figure, [*figures, *costs])) else None
+
+
+def _is_figure(value: object) -> bool:
+    return type(value) in (int, float) and 0 <= value < inf  # type: ignore[operator]  # a number, by the first half
 
 
 def _measured(answer: dict[str, Any] | None, device: str) -> Measured:

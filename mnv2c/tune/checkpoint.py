@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -65,8 +66,11 @@ class Checkpoint:
             temporary.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
             os.replace(temporary, self.path)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
-            raise OutputError(f"{self.path}: the session cannot be kept: {error.strerror}") from None
+            with suppress(OSError):
+                temporary.unlink()
+            raise OutputError(
+                f"{self.path}: the session cannot be kept: {error.strerror}; make room or give another --schedules"
+            ) from None
 
 
 def place(records: Path, network_id: str, threads: int) -> Path:
@@ -98,7 +102,10 @@ def load(path: Path) -> Checkpoint:
             float(content["seconds"]),
         )
     except FileNotFoundError:
-        raise UserError(f"nothing to resume: no session for this model, target and device ({path})") from None
+        raise UserError(
+            f"nothing to resume: no session for this model, target and number of threads ({path}); start one, without "
+            f"--resume"
+        ) from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise UserError(

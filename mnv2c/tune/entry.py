@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mnv2c.progress import progress
+from mnv2c.records.folders import own_file
 from mnv2c.tune import tasks
+from mnv2c.tune.devices.open import open_device
 from mnv2c.tune.progress import session_progress
 from mnv2c.tune.result import Tuned
-from mnv2c.tune.run import Asked, run_session
+from mnv2c.tune.run import LOCAL, Asked, run_session
+
+if TYPE_CHECKING:
+    from mnv2c.targets import Target
 
 
 def tune_model(
@@ -38,9 +44,18 @@ def tune_model(
     """
     asked = Asked(str(model), str(target), device, trials, minutes, seed, resume, allow_rpc, schedules)
     asked.check()
+    _check_places(asked, tasks.read_target(target, threads), threads)
     with progress(not show) as tell:
         tunable = tasks.read(
             model, target, width=width, resolution=resolution, classes=classes, threads=threads, tell=tell
         )
     with session_progress(not show) as watch:
         return run_session(tunable, asked, watch)
+
+
+def _check_places(asked: Asked, target: Target, threads: int) -> None:
+    """Find out before a plan is made, which takes its time, whether there is such a device and a place for records."""
+    own_file(target.entry, asked.schedules)
+    if asked.allow_rpc or (asked.resume and asked.device is None):
+        return  # opening says what RPC means, and once is enough; a session that is resumed knows its device
+    open_device(asked.device or LOCAL, target, threads=threads)

@@ -17,7 +17,7 @@ class Tuned:
     ``cost`` and ``default_cost`` are those of all chains of a run, in ``unit``: the plan and schedules that compiles
     take from now on, and those without records; None where something could not be measured. ``recut`` says that the
     plan has other chains. ``trials`` were measured now, ``known`` of those asked for before. ``ended`` is empty for a
-    session that came to its end, else why it did not. ``files`` were written to.
+    session that came to its end, else why it did not. ``file`` is where the records are.
     """
 
     name: str

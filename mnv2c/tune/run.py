@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,7 @@ class Asked:
         """Raise UserError for numbers that make no sense, before any work is done."""
         if self.trials is not None and self.trials < 1:
             raise UserError(f"trials {self.trials}: give a number of at least 1")
-        if self.minutes is not None and self.minutes <= 0:
+        if self.minutes is not None and not 0 < self.minutes < inf:
             raise UserError(f"minutes {self.minutes:g}: give a number above 0")
 
 
@@ -186,6 +187,7 @@ class _Run:
         default, tuned = session.default_costs(), session.costs()
         first, names = self.tunable.cuts, self.tunable.tasks(plan.cuts)
         whole = all(task.chain in default for task in (*self.tunable.tasks(first), *names))
+        begun = [session.states[task.chain] for task in names if task.chain in session.states]  # Ctrl-C may come early
         cost = replan.cost_of(self.tunable, plan.cuts, tuned) if whole else None
         peak, madds = session.peak, sum(task.times * task.chain.madds for task in names)
         return Tuned(
@@ -203,7 +205,7 @@ class _Run:
             default_cost=replan.cost_of(self.tunable, first, default) if whole else None,
             peak_share=madds / cost / peak if cost and peak else None,
             recut=plan.recut,
-            chains=tuple(session.states[task.chain].standing(peak, True) for task in names),
+            chains=tuple(state.standing(peak, True) for state in begun),
             notes=tuple(session.notes),
             file=self.file,
             ended="interrupted" if interrupted else session.given_up,

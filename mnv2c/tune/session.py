@@ -98,7 +98,7 @@ class Session:
     given_up: str = ""
     _planned: int = 0
     _lost: int = 0
-    _since: float = 0.0
+    _since: float | None = None
     _pipeline: Pipeline = field(init=False)
 
     def run(self, builder: Builds) -> Plan:
@@ -121,7 +121,7 @@ class Session:
     @property
     def seconds(self) -> float:
         """Seconds that the session has taken, with those before it was interrupted."""
-        return self.clock() - self._since
+        return self.elapsed if self._since is None else self.clock() - self._since
 
     def _add(self, tasks: Iterable[Task]) -> None:
         for task in tasks:

@@ -101,6 +101,18 @@ def choice_of(option: Option) -> Choice:
     return Choice(layout.schedule, parts, layout.chain.in_place)
 
 
+def read_target(target: str | Path, threads: int = 1) -> Target:
+    """Return the target that chains are tuned for; UserError where it is none or several, or ``threads`` too many."""
+    from mnv2c import targets
+    from mnv2c.compiler import check_threads
+    from mnv2c.compiler.variants import parts
+
+    check_threads(threads)
+    if len(parts(target)) > 1:
+        raise UserError(f'target "{target}": chains are tuned for one CPU at a time; give one of them')
+    return targets.load(target)
+
+
 def read(
     model: str | Path,
     target: str | Path = "host",
@@ -112,16 +124,10 @@ def read(
     tell: Callable[[str, float], None] = lambda phase, fraction: None,
 ) -> Tunable:
     """Read and plan a zoo model, a TOML spec or an ONNX file as a compile without records would; UserError."""
-    from mnv2c import targets
-    from mnv2c.compiler import check_threads
     from mnv2c.compiler.front import front
     from mnv2c.compiler.guard import one_line_errors
-    from mnv2c.compiler.variants import parts
 
-    check_threads(threads)
-    if len(parts(target)) > 1:
-        raise UserError(f'target "{target}": chains are tuned for one CPU at a time; give one of them')
-    chosen = targets.load(target)
+    chosen = read_target(target, threads)
     begun = front(model, width=width, resolution=resolution, classes=classes, tell=tell)
     tell("the plan", 0.5)
     from mnv2c.compiler import planning

@@ -159,8 +159,8 @@ class Workers:
             self._idle.put(kept)
 
     def close(self) -> None:
-        """End all processes."""
-        self._threads.shutdown()
+        """End all processes; what still waits to be compiled, after Ctrl-C, is not."""
+        self._threads.shutdown(cancel_futures=True)
         while not self._idle.empty():
             process = self._idle.get()
             if process is not None:

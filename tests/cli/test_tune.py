@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -80,13 +83,52 @@ def test_an_interrupted_session_says_how_to_go_on(seen: dict[str, Any], capsys: 
     assert "all chains together" not in out
 
 
+def test_sigterm_ends_a_session_as_ctrl_c_does(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def tune(*given: Any, **options: Any) -> Tuned:
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(10)
+        return replace(RESULT, ended="interrupted", interrupted=True)
+
+    monkeypatch.setitem(api.__dict__, "tune_model", tune)
+    before = signal.getsignal(signal.SIGTERM)
+    assert main(["tune", "net"]) == 130
+    assert "--resume goes on" in capsys.readouterr().out
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
 def test_a_device_that_went_away_is_a_failure(seen: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     seen["result"] = replace(RESULT, ended="the board is unreachable")
     assert main(["tune", "net"]) == 1
     assert "the board is unreachable" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--device locl", '--device "locl": unknown (did you mean "local"?)'),
+        ("--device ssh://", "which host?"),
+        ("--device rpc://127.0.0.1:9", "say --allow-rpc"),
+        ("--schedules none", "records need a folder"),
+        ("--target cortex-a55+cortex-a76", "one CPU at a time"),
+        ("--target cortex-a77", 'did you mean "cortex-a7"?'),
+        ("--threads 99", "give 1 to 16"),
+    ],
+)
+def test_mistakes_are_found_before_a_plan_is_made(
+    words: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MNV2C_SCHEDULES", "/nowhere")
+    monkeypatch.setattr("mnv2c.tune.tasks.read", lambda *given, **options: pytest.fail("planned"))
+    assert main(["tune", "mobilenet_v2", *words.split()]) == 2
+    assert said in capsys.readouterr().err
+
+
 def test_numbers_that_make_no_sense_cost_no_time(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tune", "mobilenet_v2", "--trials", "0"]) == 2
     assert capsys.readouterr().err == "mnv2c: error: trials 0: give a number of at least 1\n"
-    assert main(["tune", "mobilenet_v2", "--minutes", "-1"]) == 2
+    for minutes in ("-1", "0", "nan", "inf"):
+        assert main(["tune", "mobilenet_v2", "--minutes", minutes]) == 2
+        assert "give a number above 0" in capsys.readouterr().err

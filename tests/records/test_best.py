@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,31 @@ def test_without_xdg_the_place_is_in_the_home(shipped: Path, monkeypatch: pytest
     assert folders.own_file("x86-64-v4") == Path("/nowhere/.local/share/mnv2c/schedules/x86-64-v4.jsonl")
     monkeypatch.setenv("XDG_DATA_HOME", "relative")
     assert folders.own_file("../evil/../x") == Path("/nowhere/.local/share/mnv2c/schedules/_evil_.._x.jsonl")
+
+
+def test_a_user_without_a_home_has_no_records(shipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_DATA_HOME")
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", lambda user: {}[user])  # as in a container with a user of its own number
+    store.replace(shipped / "cortex-a76" / "best.json", [record(rows=5)])
+    assert rows(load()) == 5, "what is shipped still counts"
+    with pytest.raises(UserError, match="this user has no home; give --schedules DIR"):
+        folders.own_file("cortex-a76")
+
+
+def test_a_home_of_somebody_else_is_none(shipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    true_stat = os.stat
+
+    def refused(path: Any, *more: Any, **options: Any) -> os.stat_result:
+        if str(path).startswith("/somebody"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return true_stat(path, *more, **options)
+
+    monkeypatch.setattr(os, "stat", refused)
+    monkeypatch.setenv("XDG_DATA_HOME", "/somebody/elses")
+    assert load() == NOTHING
+    with pytest.raises(UserError, match="no such folder"):
+        load("/somebody/elses")
 
 
 def test_targets_may_share_a_set_and_differ(shipped: Path) -> None:

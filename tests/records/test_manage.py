@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from mnv2c import api, data
+from mnv2c import api, data, targets
 from mnv2c.cli.main import main
 from mnv2c.errors import UserError
 from mnv2c.records import store
 from mnv2c.records.best import OWN, best_of
-from mnv2c.records.record import Record
+from mnv2c.records.record import Record, to_line
 from mnv2c.schedule.identity import chain_id
 from tests.records.samples import CHAIN, cuts, dated, record
 
@@ -32,7 +32,8 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of own records; nothing is shipped."""
     shipped = tmp_path / "shipped"
     shipped.mkdir()
-    monkeypatch.setattr(data, "folder", lambda name: shipped)
+    true_folder = data.folder
+    monkeypatch.setattr(data, "folder", lambda name: shipped if name == "schedules" else true_folder(name))
     monkeypatch.setenv("MNV2C_SCHEDULES", str(tmp_path / "own"))
     store.append(tmp_path / "own" / "cortex-a76.jsonl", TRIALS)
     return tmp_path / "own"
@@ -143,6 +144,9 @@ def test_equal_records_are_kept_once(own: Path, tmp_path: Path) -> None:
         ("merge a", "the new file with --output"),
         ("merge missing.jsonl -o out", "missing.jsonl: no such file"),
         ("prune missing.jsonl", "missing.jsonl: no such file"),
+        ("list --target cortex-a77", 'target "cortex-a77": unknown (did you mean "cortex-a7"?)'),
+        ("list --schedules missing", 'schedules "missing": no such folder'),
+        ("prune --schedules missing", 'schedules "missing": no such folder'),
     ],
 )
 def test_mistakes_are_said_in_a_line(own: Path, words: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -162,3 +166,29 @@ def test_a_broken_line_is_a_warning_in_one_line(own: Path, capsys: pytest.Captur
     assert capsys.readouterr().err == (
         f"mnv2c: warning: {own}/cortex-a76.jsonl:8: not a record of this version of mnv2c, skipped\n"
     )
+
+
+def test_a_target_may_be_named_as_for_a_compile(own: Path, tmp_path: Path) -> None:
+    host = targets.load("host").entry
+    store.append(own / f"{host}.jsonl", [record(target=host)])
+    assert {entry.target for entry in api.list_schedules("host")} == {host}
+    text = (Path(targets.__file__).parents[2] / "targets" / "cortex-a76.toml").read_text()
+    (tmp_path / "mine.toml").write_text(text)
+    assert {entry.target for entry in api.list_schedules(str(tmp_path / "mine.toml"))} == {"cortex-a76"}
+    assert api.list_schedules("cortex-a53") == [], "a known target without records is no mistake"
+
+
+def test_merging_destroys_nothing(own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "other.jsonl").write_text(to_line(record(rows=9)) + "\n")
+    (tmp_path / "notes.txt").write_text("mine\n")
+    for name, said in (
+        ("other.jsonl", "holds 1 records that are in none of the sources"),
+        ("notes.txt", "other things"),
+    ):
+        before = (tmp_path / name).read_bytes()
+        assert main(["schedules", "merge", str(own), "-o", str(tmp_path / name)]) == 2
+        assert said in capsys.readouterr().err
+        assert (tmp_path / name).read_bytes() == before
+    out = str(tmp_path / "other.jsonl")
+    assert main(["schedules", "merge", str(own), out, "-o", out, "--everything"]) == 0
+    assert len(store.read([Path(out)], pytest.fail)) == len(TRIALS) + 1

@@ -1,5 +1,7 @@
 """Lines of the measuring program as results."""
 
+import pytest
+
 from mnv2c.tune.answers import read_answers
 from mnv2c.tune.task import Status
 
@@ -25,3 +27,23 @@ def test_results_have_the_order_of_the_numbers_and_missing_ones_are_lost() -> No
 def test_what_is_no_answer_is_passed_over() -> None:
     text = "\n".join(["warning: odd", "[]", "7", '{"number": 2}', '{"number": 2, "status": "odd"}', WHOLE])
     assert [answer.status for answer in read_answers(text, [2])] == [Status.OK]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        '"status": []',
+        '"status": "ok", "number": []',
+        '"status": "ok", "number": true',
+        '"status": "ok", "ratio": "fast"',
+        '"status": "ok", "ratio": NaN',
+        '"status": "ok", "cost": -1.0',
+        '"status": "ok", "cost": 1e999',
+        '"status": "ok", "costs": 7',
+        '"status": "ok", "costs": [[]]',
+    ],
+)
+def test_what_the_program_cannot_have_printed_is_no_answer(more: str) -> None:
+    """Boards behind RPC may say anything."""
+    (found,) = read_answers('{"number": 1, ' + more + "}\n", [1])
+    assert found.status == Status.LOST

@@ -9,16 +9,24 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mnv2c.errors import UserError
 from mnv2c.tune import checkpoint
+from mnv2c.tune.chain_state import ChainState
 from mnv2c.tune.checkpoint import Checkpoint, Options
+from mnv2c.tune.devices.base import Device
+from mnv2c.tune.journal import Journal
+from mnv2c.tune.pipeline import Builds
 from mnv2c.tune.run import run_session
 from mnv2c.tune.session import BATCH
 from mnv2c.tune.standing import Phase
+from mnv2c.tune.task import Task
 from tests.tune.session_fakes import FakeDevice, asked, records, tunable, workshop
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -96,6 +104,33 @@ def test_ctrl_c_keeps_all_and_says_how_far_it_came(tmp_path: Path) -> None:
 
     result = run_session(tunable(), asked(tmp_path, resume=True), workshop=workshop(FakeDevice()))
     assert (result.interrupted, result.trials) == (False, 90)
+
+
+@pytest.mark.parametrize("begun", [0, 2])
+def test_ctrl_c_before_the_first_batch_is_an_interruption_too(tmp_path: Path, begun: int) -> None:
+    """``begun`` searches are made until Ctrl-C comes; for 0 it comes while the compiling processes start."""
+    usual, made = workshop(FakeDevice()), list[Task]()
+
+    def begin(journal: Journal, seed: int, task: Task) -> ChainState:
+        if len(made) == begun:
+            raise KeyboardInterrupt
+        made.append(task)
+        return usual.begin(journal, seed, task)
+
+    result = run_session(tunable(), asked(tmp_path), workshop=replace(usual, begin=begin))
+    assert (result.interrupted, result.ended, result.trials, result.cost) == (True, "interrupted", 0, None)
+    assert len(result.chains) == begun
+    assert 0 <= result.seconds < 60, "not since the machine was started"
+    if begun:
+        return
+
+    @contextmanager
+    def starting(device: Device) -> Iterator[Builds]:
+        raise KeyboardInterrupt
+        yield
+
+    result = run_session(tunable(), asked(tmp_path), workshop=replace(usual, builder=starting))
+    assert (result.interrupted, result.seconds, result.chains) == (True, 0.0, ())
 
 
 def test_a_kill_during_the_confirmation_repeats_no_trial(tmp_path: Path) -> None:

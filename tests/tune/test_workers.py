@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,19 @@ def test_a_process_that_computes_for_too_long_is_ended_by_the_system() -> None:
 def test_processes_stay_from_batch_to_batch() -> None:
     with workers(1) as pool:
         assert pool.build([("process",)]) == pool.build([("process",)])
+
+
+def test_what_waits_is_not_compiled_once_the_pool_is_closed() -> None:
+    """As after Ctrl-C, which leaves the thread that builds where it is."""
+    with workers(1) as pool, ThreadPoolExecutor(1) as builder:
+        assert pool.build([("say", "ready")]) == ["ready"]
+        waiting = builder.submit(pool.build, [("slow", 1.0)] * 60)
+        time.sleep(0.3)
+        start = time.monotonic()
+        pool.close()
+        assert time.monotonic() - start < 30, "one of them, not all"
+        with pytest.raises(CancelledError):
+            waiting.result()
 
 
 def test_what_cannot_be_started_is_said() -> None:

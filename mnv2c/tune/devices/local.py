@@ -126,7 +126,7 @@ def open_url(url: str, target: Target, *, threads: int = 1, allow_rpc: bool = Fa
         raise UserError(f'--device "{url}": this machine is "local", or "local?core=N"')
     cores = os.sched_getaffinity(0)
     if core is not None and core not in cores:
-        raise UserError(f'--device "{url}": no core {core} to run on (there are {", ".join(map(str, sorted(cores)))})')
+        raise UserError(f'--device "{url}": no core {core} to run on (known: {", ".join(map(str, sorted(cores)))})')
     if threads > len(cores):
         raise UserError(f"--threads {threads}: this process has {len(cores)} cores to measure on")
     return LocalDevice(target, core)

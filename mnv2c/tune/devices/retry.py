@@ -16,7 +16,7 @@ Warn = Callable[[str], None]
 
 def say(line: str) -> None:
     """Print a warning, where nobody listens to it more closely."""
-    print(f"mnv2c: WARNING: {line}", file=sys.stderr)
+    print(f"mnv2c: warning: {line}", file=sys.stderr)
 
 
 Attempt = Callable[[Sequence[int], Callable[[int, Measured], None]], None]
