@@ -15,7 +15,7 @@ from random import Random
 from mnv2c.errors import ScheduleError
 from mnv2c.kernels.carried import may_carry
 from mnv2c.kernels.cost import Caches
-from mnv2c.kernels.division import divisions
+from mnv2c.kernels.division import check_parts, divisions
 from mnv2c.kernels.layout import KernelLayout, kernel_layout
 from mnv2c.kernels.microkernels import provider
 from mnv2c.kernels.microkernels.base import Provider
@@ -129,17 +129,10 @@ class Space:
         return True
 
     def _check_parts(self, layout: KernelLayout, parts: Parts) -> None:
+        check_parts(layout, parts, self.task.threads)
         known = [cut for cut, _ in divisions(layout, self.task.threads, self.caches)]
-        same = next((cut for cut in known if cut.cut is parts.cut), None)
-        if same is None or parts.count > self.task.threads:
-            raise ScheduleError(f"{self.task.threads} threads cannot share the kernel in {parts.count} {parts.cut}")
-        if parts.cut is Cut.COLUMNS and parts != same:
+        if parts.cut is Cut.COLUMNS and parts not in known:
             raise ScheduleError("columns are cut evenly, one part per thread")
-        if parts.cut is Cut.STRIPS:
-            bounds = [0, *(end for _, end in parts.ranges)]
-            whole = tuple(pairwise(bounds)) == parts.ranges and bounds[-1] == layout.flow.last_step
-            if not whole or parts.count != len(parts.ranges) or any(begin >= end for begin, end in parts.ranges):
-                raise ScheduleError("strips must follow each other from the first step to the last")
 
     def starts(self) -> list[Choice]:
         """Return the ways that the analytic rules know, the default first: what a planner chooses between."""
