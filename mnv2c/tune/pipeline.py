@@ -108,18 +108,18 @@ class _Run:
     flights: deque[_Flight] = field(default_factory=deque)
 
     def loop(self) -> None:
-        while self._begin():
+        self._begin()
+        while self.flights:
             open_ones: list[Future[Any]] = [flight.awaited for flight in self.flights if not flight.kept]
             wait(open_ones, return_when=FIRST_COMPLETED)
             for flight in list(self.flights):
                 self._advance(flight)
-                self._finish()
+            self._finish()
 
-    def _begin(self) -> bool:
-        """Begin as many jobs as there is room for; whether any is under way."""
+    def _begin(self) -> None:
+        """Begin as many jobs as there is room for."""
         while len(self.flights) < self.pipeline.depth and (job := self.next_job()) is not None:
             self.flights.append(_Flight(job, self.building.submit(_build, self.pipeline.builder, job)))
-        return bool(self.flights)
 
     def _advance(self, flight: _Flight) -> None:
         if flight.measuring is None:
@@ -132,11 +132,16 @@ class _Run:
             self.pipeline.measured(flight.job, results)
 
     def _finish(self) -> None:
-        """Finish what is kept, up to the first that is not."""
+        """Finish what is kept, up to the first that is not.
+
+        Each is followed by what there is room for then, before the next is looked at: otherwise it would depend on
+        which of two ended first what is known when a job is chosen.
+        """
         while self.flights and self.flights[0].kept:
             flight = self.flights.popleft()
             assert flight.measuring is not None
             self.pipeline.finished(flight.job, flight.measuring.result())
+            self._begin()
 
 
 def _build(builder: Builds, job: Job) -> Built:

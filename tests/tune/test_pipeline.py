@@ -126,3 +126,39 @@ def test_a_mistake_in_the_program_is_not_swallowed() -> None:
 
     with pytest.raises(ZeroDivisionError):
         run(Broken(), FakeBuilder(), 3)
+
+
+@dataclass
+class UnevenDevice(FakeDevice):
+    """One of its batches takes much longer than the others."""
+
+    slowest: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def measure(self, batch: Batch) -> Sequence[Measured]:
+        with self._lock:
+            self.batches += 1
+            slow = self.batches == self.slowest + 1
+        time.sleep(2 * STEP if slow else 0.0)
+        return [Measured(Status.OK, 1.0, 1.0)]
+
+
+@pytest.mark.parametrize("slowest", range(4))
+def test_what_is_known_when_a_job_is_chosen_does_not_depend_on_which_ends_first(slowest: int) -> None:
+    events: list[str] = []
+    left = jobs(8)
+
+    def choose() -> Job | None:
+        job = next(left, None)
+        events.append("nothing to choose" if job is None else f"{number_of(job.choices[0])} chosen")
+        return job
+
+    def finish(job: Job, results: Results) -> None:
+        events.append(f"{number_of(results[0][0])} finished")
+
+    device = UnevenDevice(lanes=2, slowest=slowest)
+    Pipeline(device=device, builder=FakeBuilder(), measured=lambda job, results: None, finished=finish).run(choose)
+    expected = [f"{number} chosen" for number in range(4)]
+    for number in range(8):
+        expected += [f"{number} finished", f"{number + 4} chosen" if number < 4 else "nothing to choose"]
+    assert events == expected

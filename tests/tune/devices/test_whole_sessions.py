@@ -57,13 +57,18 @@ def check_figures(folder: Path, figures: dict[str, Any], device: str) -> None:
 
 
 def check_library(folder: Path, figures: dict[str, Any], output: Path) -> None:
-    """A library that is compiled with the records computes right numbers, with the chains that were decided for."""
+    """A library that is compiled with the records computes right numbers, with the plan that was decided for."""
     whole.run("compile", *whole.NETWORK, "--seed", "1", "--schedules", str(folder), "-o", str(output), "-q")
-    verdict = json.loads(whole.run("verify", str(output), "--json").stdout)
-    print(verdict)
-    (file,) = output.glob("*.json")
-    chains = json.loads(file.read_text())["chains"]
-    print(chains[0], [chain.get("tuned") for chain in chains], figures["chains"])
+    assert json.loads(whole.run("verify", str(output), "--json").stdout)["passed"]
+    (file,) = (path for path in output.glob("*.json") if not path.name.endswith(".spdx.json"))
+    chains = {chain["name"]: chain["tuned"] for chain in json.loads(file.read_text())["chains"]}
+    tuned = [tuned for tuned in chains.values() if tuned is not None]
+    assert {entry["source"] for entry in tuned} <= {"own"}
+    assert len(chains) == sum(chain["times"] for chain in figures["chains"])
+    assert len(tuned) == sum(chain["times"] for chain in figures["chains"] if chain["state"] == "tuned")
+    for chain in figures["chains"]:
+        found = chains[chain["label"]]
+        assert (1.0 if found is None else found["ratio"]) == pytest.approx(chain["ratio"], abs=1e-6)
 
 
 def test_a_board_behind_ssh_and_a_library_from_its_records(sshd: Sshd, tmp_path: Path) -> None:
