@@ -141,14 +141,16 @@ class RpcDevice:
         send = SLACK + len(batch.content) / SLOWEST
         core = self._facts.last_core if self._core is None else self._core
         with self._session(client, send + len(numbers) * silence(batch.limit)) as place:
+            board = f"{place.host}:{place.port}"
             try:
                 client.ask(send, "load", path=library)
             except RefusedError as error:
+                if not _answers(client):
+                    raise UnreachableError(f"{board} went away while the candidates were sent ({error})") from error
                 raise FinalError(
-                    f"{place.host}:{place.port} cannot load the candidates ({error}); is --target the CPU there, and "
-                    f"--libc its C library?"
+                    f"{board} cannot load the candidates ({error}); is --target the CPU there, and --libc its C "
+                    f"library?"
                 ) from error
-            board = f"{place.host}:{place.port}"
             for number in numbers:  # One by one, so that none is lost with the next.
                 if self._patience.stop.is_set():
                     raise DeviceError("the session is over")
@@ -207,6 +209,15 @@ class RpcDevice:
             clients, self._idle = self._idle, []
         for client in clients:
             client.close()
+
+
+def _answers(client: ClientProcess) -> bool:
+    """Whether the board of the session is there: what failed was its own doing then."""
+    try:
+        client.ask(SLACK, "check")
+    except (RefusedError, UnreachableError):
+        return False
+    return True
 
 
 def permitted(url: str, allow_rpc: bool, default_port: int) -> Address:

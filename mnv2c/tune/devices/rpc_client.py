@@ -60,6 +60,10 @@ class Client:
         self._session.upload(path, LIBRARY)
         self._measure = self._session.load_module(LIBRARY)[FUNCTION]
 
+    def check(self) -> None:
+        """Ask the server for something that it always has: fails where it is gone."""
+        self._session.get_function("tvm.rpc.server.workpath")(OUTPUT)
+
     def measure(self, before: str, numbers: str) -> str:
         """Call the library with the words ``before``, the name of a file, ``numbers``; the file's text."""
         output = self._session.get_function("tvm.rpc.server.workpath")(OUTPUT)

@@ -1,7 +1,8 @@
 """A client of RPC servers for tests without TVM: the real process and its requests, but nobody behind them.
 
 A number below 2000 is measured; 2000 takes a minute; 2001 ends the process; 2002 is refused; 2003 gives no answer.
-The port says what becomes of a connection: 1 is refused, 2 takes a minute; behind port 3 no library can be loaded.
+The port says what becomes of a connection: 1 is refused, 2 takes a minute; behind port 3 no library can be loaded, and
+port 4 goes away when it gets one.
 Every request is noted in the file that FAKE_LOG names.
 """
 
@@ -37,7 +38,13 @@ class Fake(Client):
         self.note("load", path)
         if self.port == 3:
             raise RuntimeError("wrong ELF class")
+        if self.port == 4:
+            raise RuntimeError("connection reset")
         assert os.path.exists(path)
+
+    def check(self) -> None:
+        if self.port == 4:
+            raise RuntimeError("broken pipe")
 
     def measure(self, before: str, numbers: str) -> str:
         self.note("measure", before, numbers)

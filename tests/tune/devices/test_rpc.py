@@ -165,6 +165,15 @@ def test_a_library_that_cannot_be_loaded_is_not_sent_again(
     assert log.read_text().count("load") == 1
 
 
+def test_a_board_that_goes_away_while_it_gets_the_candidates_is_replaced(
+    device: Callable[..., RpcDevice], warnings: Warnings
+) -> None:
+    with device(9, 4, 7) as board:
+        found = board.measure(batch(1, 2))
+    assert [(result.status, result.conditions["board"]) for result in found] == [(Status.OK, "127.0.0.1:7")] * 2
+    assert "127.0.0.1:4 went away while the candidates were sent (connection reset); trying again" in warnings.text
+
+
 def test_leaving_lets_the_candidate_end_and_drops_the_rest(device: Callable[..., RpcDevice], log: Path) -> None:
     with device(9, boards=2) as board:
         assert board.lanes == 2
