@@ -26,8 +26,12 @@ def _search() -> None:
 
 
 @pytest.mark.parametrize("enough", [TRIALS // 3, TRIALS * 9 // 10], ids=["search", "cuts"])
-def test_kill_9_in_the_middle_loses_nothing_and_repeats_nothing(tmp_path: Path, enough: int) -> None:
-    folder, log = tmp_path / "records", tmp_path / "session.log"
+def test_kill_9_in_the_middle_loses_nothing_and_repeats_nothing(
+    tmp_path: Path, enough: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, log, programs = tmp_path / "records", tmp_path / "session.log", tmp_path / "programs"
+    programs.mkdir()
+    monkeypatch.setenv("TMPDIR", str(programs))
 
     def trials() -> int:
         assert process.poll() is None, log.read_text()
@@ -55,6 +59,7 @@ def test_kill_9_in_the_middle_loses_nothing_and_repeats_nothing(tmp_path: Path, 
     assert whole.repeated(tried) == len(tried) - TRIALS, "what comes then is the confirmation, of some of them"
     assert whole.repeated([record for record in found if record.default]) == 0
     assert figures["cost"] <= figures["default_cost"]
+    assert list(programs.iterdir()) == [], "nor are programs left, of either session"
 
 
 def runs(pid: int) -> bool:

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -21,9 +19,12 @@ from mnv2c.errors import DeviceError, LibraryError, LinkerError, UserError
 from mnv2c.tune.answers import read_answers
 from mnv2c.tune.devices.base import Batch, Form, Machine
 from mnv2c.tune.devices.open import split_url
+from mnv2c.tune.devices.private import clear, private_folder
 from mnv2c.tune.task import Measured, Status
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mnv2c.targets import Target
 
 L1_MISS = 4.0
@@ -63,9 +64,10 @@ class EmulatorDevice:
     def __enter__(self) -> Self:
         """Build the plugin if need be; DeviceError where qemu or a part of it is missing."""
         self._simulator = _simulator(self._target)
-        with tempfile.TemporaryDirectory(prefix="mnv2c-tune-") as name:
+        clear()
+        with private_folder() as folder:
             try:
-                self._simulator.install(Path(name))
+                self._simulator.install(folder)
             except LinkerError as error:
                 raise DeviceError(f"emulator: the counting plugin cannot be built: {error}") from error
         return self
@@ -85,8 +87,7 @@ class EmulatorDevice:
         """Count each of ``batch.numbers``, in order, and the default, with which they are compared."""
         if self._simulator is None:
             raise DeviceError("emulator: not opened; use the device as a context")
-        with tempfile.TemporaryDirectory(prefix="mnv2c-tune-") as name:
-            folder = Path(name)
+        with private_folder() as folder:
             self._simulator.install(folder)
             (folder / PROGRAM).write_bytes(batch.content)
             (folder / PROGRAM).chmod(0o700)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -15,6 +15,7 @@ from mnv2c.targets.host import detect
 from mnv2c.tune.answers import read_answers
 from mnv2c.tune.devices.base import Batch, Form, Machine
 from mnv2c.tune.devices.open import core_of, split_url
+from mnv2c.tune.devices.private import clear, private_folder
 
 if TYPE_CHECKING:
     from mnv2c.targets import Target
@@ -50,12 +51,14 @@ class LocalDevice:
         _check(target)
         self.url = "local" if core is None else f"local?core={core}"
         self.core = last_core() if core is None else core
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder: Path | None = None
+        self._left = ExitStack()
 
     def __enter__(self) -> Self:
-        """Make a private folder for the programs; DeviceError where that is impossible."""
+        """Make a private folder for the programs, and end what a killed session left; DeviceError without a folder."""
+        clear()
         try:
-            self._folder = tempfile.TemporaryDirectory(prefix="mnv2c-tune-")
+            self._folder = self._left.enter_context(private_folder())
         except OSError as error:
             raise DeviceError(f"local: no folder for programs: {error.strerror}; set TMPDIR") from error
         return self
@@ -64,9 +67,8 @@ class LocalDevice:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Remove the folder."""
-        if self._folder is not None:
-            self._folder.cleanup()
-            self._folder = None
+        self._folder = None
+        self._left.close()
 
     def machine(self) -> Machine:
         """Describe this machine."""
@@ -81,7 +83,7 @@ class LocalDevice:
         """Measure each of ``batch.numbers``, in order; DeviceError where the program cannot be started."""
         if self._folder is None:
             raise DeviceError("local: not opened; use the device as a context")
-        program = Path(self._folder.name) / "measure"
+        program = self._folder / "measure"
         program.write_bytes(batch.content)
         program.chmod(0o700)
         command = [str(program), f"{batch.limit:g}", str(self.core), *map(str, batch.numbers)]

@@ -87,8 +87,8 @@ def test_a_board_behind_ssh_and_a_library_from_its_records(sshd: Sshd, tmp_path:
 
 
 def test_a_phone_behind_adb(adb: Adb, tmp_path: Path) -> None:
-    folder, url = tmp_path / "records", f"adb://{SERIAL}"
-    figures = whole.tune(folder, "--device", f"{url}?core=0", "--trials", str(TRIALS))
+    folder, url = tmp_path / "records", f"adb://{SERIAL}?core=0"
+    figures = whole.tune(folder, "--device", url, "--trials", str(TRIALS))
     check_figures(folder, figures, url)
     found = check_records(folder, url)
     assert {record.evidence.conditions["core"] for record in found} == {0}
