@@ -8,6 +8,7 @@ from dataclasses import replace
 from mnv2c.compiler.planning import Prepared, choose, common_planner, smallest_fast
 from mnv2c.plan.cuts import Cuts, Option, Planner
 from mnv2c.plan.together import Options, together
+from mnv2c.records.best import warn_user
 
 
 def plan(prepared: Sequence[Prepared], limit: int | None, threads: int = 1) -> Cuts:
@@ -22,8 +23,12 @@ def plan(prepared: Sequence[Prepared], limit: int | None, threads: int = 1) -> C
         return choose(plans, limit, threads)
     measured = _measured(plans, [entry.planner.options for entry in prepared])
     starts = {entry.starts for entry in prepared}
-    fixed = replace(measured, starts=starts.pop()) if len(starts) == 1 else measured
-    return smallest_fast(fixed.frontier() or measured.frontier())
+    if len(starts) > 1:
+        return smallest_fast(measured.frontier())
+    found = replace(measured, starts=starts.pop()).frontier()
+    if not found:
+        warn_user("the recorded cuts of this network are not possible (any more) and are not used; tune it again")
+    return smallest_fast(found or measured.frontier())
 
 
 def _measured(plans: Planner, variants: Sequence[Options]) -> Planner:
