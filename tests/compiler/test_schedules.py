@@ -147,7 +147,9 @@ def test_recorded_cuts_are_taken_unless_memory_is_limited(net: Network, default:
 
 
 @pytest.mark.parametrize("starts", [(1, 2), (0, 99), (0, 3, 2), (0,), (0, 0)])
-def test_cuts_that_are_not_legal_are_left_out_with_a_warning(default: Cuts, prepared: Prepared, starts: tuple[int, ...]) -> None:
+def test_cuts_that_are_not_legal_are_left_out_with_a_warning(
+    default: Cuts, prepared: Prepared, starts: tuple[int, ...]
+) -> None:
     with pytest.warns(RecordsWarning, match="recorded cuts of this network are not possible"):
         found = recorded.plan([replace(prepared, best=ANYTHING, starts=starts)], None)
     assert [(piece.first, piece.last) for piece in found.pieces] == [

@@ -104,8 +104,20 @@ class Sshd:
             self.process.wait()
             self.process = None
 
+    def runs(self, word: str) -> bool:
+        """Whether it runs a command with that word."""
+        found = descendants(self.process.pid) if self.process is not None else []
+        return any(word.encode() in command_line(pid) for pid in found)
+
     def files(self) -> list[str]:
         return sorted(path.name for path in (self.folder / "board").iterdir())
+
+
+def command_line(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""  # it has ended
 
 
 def descendants(pid: int) -> list[int]:
