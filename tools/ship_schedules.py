@@ -1,0 +1,85 @@
+"""Chooses from records of tuning what is shipped in schedules/.
+
+Usage: ship_schedules.py TARGET RECORDS... --output schedules/FOLDER/best.json
+
+Of every chain it takes what a session confirmed. A choice whose kernel needs more than a tenth more scratch memory than
+the default's is left out unless it saves more than a twenty-fifth of the time: a compile without --arena-limit takes
+recorded choices whatever memory they need, and users count on small arenas. Cuts of sessions whose choices were
+left out go with them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from mnv2c import targets
+from mnv2c.kernels.layout import kernel_layout
+from mnv2c.kernels.microkernels import provider
+from mnv2c.kernels.microkernels.base import Provider
+from mnv2c.plan.chain import Chain
+from mnv2c.records.best import by_chain, by_network, decide, keeps_default, newest_cuts
+from mnv2c.records.record import ChainRecord, Record
+from mnv2c.records.store import read
+from mnv2c.records.store import replace as replace_file
+from mnv2c.schedule.choice import Choice
+from mnv2c.schedule.identity import restore
+
+MORE_SCRATCH, ROOM, ENOUGH = 1.1, 8192, 0.96
+"""Scratch memory over the default's, bytes that do not matter, and the ratio that is worth more."""
+
+
+def scratch(chain: Chain, choice: Choice, unit: Provider) -> int:
+    """Return the bytes of scratch memory of a chain's kernel."""
+    layout = kernel_layout(replace(chain, in_place=choice.in_place), choice.schedule, unit)
+    return layout.scratch_elements * 4
+
+
+def is_greedy(decided: ChainRecord, records: Sequence[ChainRecord], unit: Provider) -> bool:
+    """Whether a decision costs memory for little time."""
+    default = next((record.choice for record in reversed(records) if record.default), None)
+    if default is None or keeps_default(decided) or (decided.ratio or 1.0) <= ENOUGH:
+        return False
+    chain = restore(decided.chain)
+    return scratch(chain, decided.choice, unit) > scratch(chain, default, unit) * MORE_SCRATCH + ROOM
+
+
+def shipped(records: Sequence[Record], unit: Provider) -> list[Record]:
+    """Return what decides and is worth its memory."""
+    found: list[Record] = []
+    sessions_left_out = set()
+    for group in by_chain(records).values():
+        decided = decide([record for record in group if record.confirmed])
+        if decided is None:
+            continue
+        if is_greedy(decided, group, unit):
+            sessions_left_out.add(decided.evidence.session)
+            print(f"{decided.label}: left out, {decided.ratio:.3f} for more memory", file=sys.stderr)
+            continue
+        found.append(decided)
+    for several in by_network(records).values():
+        cuts = newest_cuts(several)
+        if cuts is not None and cuts.evidence.session not in sessions_left_out:
+            found.append(cuts)
+    return found
+
+
+def main() -> None:
+    """Read, choose, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("target")
+    parser.add_argument("records", type=Path, nargs="+")
+    parser.add_argument("--output", type=Path, required=True)
+    arguments = parser.parse_args()
+    target = targets.load(arguments.target)
+    records = read(arguments.records, lambda message: print(message, file=sys.stderr))
+    found = shipped([record for record in records if record.target == target.entry], provider("float32", target.isa))
+    replace_file(arguments.output, found)
+    print(f"{arguments.output}: {len(found)} records")
+
+
+if __name__ == "__main__":
+    main()
