@@ -32,7 +32,10 @@ QEMU = ("qemu-{arch}", "qemu-{arch}-static")
 FOREIGN_LIBC = "libsystem"
 """That of macOS, whose programs neither Linux nor qemu starts."""
 
-SOURCES = ("harness.c", "system.c", "system.h")
+SYSTEM = ("system.c", "system.h", "call.h", "memory.h", "start.h")
+"""What a program without a libc is linked with."""
+
+SOURCES = ("harness.c", *SYSTEM)
 
 FLAGS = ("-static", "-nostdlib", "-ffreestanding", "-fno-builtin", "-std=c99", "-fno-sanitize=undefined", "-s")
 """Without a libc: zig would first have to build one for every architecture, which takes a minute."""

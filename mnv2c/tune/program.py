@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from mnv2c.tune.candidate import Candidate
 
 HERE = Path(__file__).parent / "c"
+SYSTEM = tuple(Path(__file__).parents[1] / "runtime" / "c" / name for name in ("call.h", "memory.h", "start.h"))
+"""Of any program without a libc: how system calls are made, what compilers call, where it begins."""
 POOL = Path(__file__).parents[1] / "codegen" / "threads.c.in"
 
 COMMON = ("bench.c", "machine.c", "measure.c", "rounds.c", "system.c", "text.c")
@@ -63,7 +65,7 @@ def link(
 def _measuring(arch: str, form: Form, threads: int) -> bytes:
     """All of the program that is the same for every batch, as one object."""
     names = (*COMMON, ENTRY[form], *(THREADS if threads > 1 else ()))
-    files = {path.name: path.read_bytes() for path in HERE.glob("*.h")}
+    files = {path.name: path.read_bytes() for path in (*SYSTEM, *HERE.glob("*.h"))}
     files |= {name: (HERE / name).read_bytes() for name in names}
     if threads > 1:
         files["pool.c"] = fill(

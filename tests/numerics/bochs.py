@@ -151,7 +151,13 @@ def _execute(description: Description, mode: str, folder: Path, pc: Pc) -> None:
 
 def _build(description: Description, mode: str, pc: Pc) -> bytes:
     """The harness for a bare PC, an ELF file."""
-    files = [emulator.HERE / "harness.c", emulator.HERE / "system.h", *HERE.iterdir(), description.header]
+    files = [
+        emulator.HERE / "harness.c",
+        emulator.HERE / "system.h",
+        emulator.HERE / "memory.h",
+        *HERE.iterdir(),
+        description.header,
+    ]
     sources = {path.name: path.read_text("utf-8") for path in files}
     sources["table.h"] = emulator._table(description)
     flags = [*FLAGS, f'-DRUN_MODE="{mode}"', f"-DXCR0={pc.registers:#x}"]

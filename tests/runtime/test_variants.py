@@ -57,7 +57,7 @@ E_CPU, E_VARIANT = 2, 18
 @pytest.fixture(scope="module")
 def arm_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = several.build(tmp_path_factory.mktemp("arm"), ARM)
-    system = {name: (emulator.HERE / name).read_text() for name in ("system.c", "system.h")}
+    system = {name: (emulator.HERE / name).read_text() for name in emulator.SYSTEM}
     sources = {"main.c": CHOICES, "fake.h": (folder / "fake.h").read_text(), **system}
     program = folder / "choices"
     program.write_bytes(static_linker("aarch64").executable(sources, [folder / "libfake.a"], emulator.FLAGS))

@@ -28,7 +28,7 @@ STATUSES = [Status.OK] * 4 + [Status.WRONG, Status.WRONG, Status.HUNG, Status.CR
 
 @pytest.mark.parametrize("arch", ["x86_64", "aarch64", pytest.param("arm", marks=pytest.mark.slow)])
 def test_zig_finds_nothing_to_warn_about(arch: str) -> None:
-    sources = {path.name: path.read_bytes() for path in program.HERE.iterdir()}
+    sources = {path.name: path.read_bytes() for path in (*program.SYSTEM, *program.HERE.iterdir())}
     for shared in ((), ("-DSHARED",)):
         used = {name: text for name, text in sources.items() if name != ("program.c" if shared else "rpc.c")}
         assert static_linker(arch).build(used, (*program.COMPILE, *STRICT, *shared, "-DTHREADS", "-r"), "all.o")
@@ -39,7 +39,9 @@ def test_sanitizers_find_nothing(tmp_path: Path) -> None:
     host = targets.load("host")
     made = handmade.candidates(["default", *NAMES], host)
     files = subject_files(handmade.CHAIN, host, 2, made, expected_of(handmade.CHAIN))
-    files |= {path.name: path.read_bytes() for path in program.HERE.iterdir() if path.name != "rpc.c"}
+    files |= {
+        path.name: path.read_bytes() for path in (*program.SYSTEM, *program.HERE.iterdir()) if path.name != "rpc.c"
+    }
     files["kernels.c"] = handmade.source(["default", *NAMES]).encode()
     files["hosted.c"] = (Path(__file__).parent / "hosted.c").read_bytes()
     values = {"name": "measure", "version": __version__, "threads": 2, "pool_bytes": pool_bytes(2)}

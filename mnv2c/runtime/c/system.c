@@ -1,73 +1,28 @@
 /* A program's start and its system calls, without a libc; see system.h. Compiled with -ffreestanding -fno-builtin. */
 #include "system.h"
 
+#include "call.h"
+#include "start.h"
+
 enum { PAGE_SIZE_ENTRY = 6, CURRENT_FOLDER = -100, READ_WRITE = 3, PRIVATE_ANONYMOUS = 0x22 };
 enum { READ_ONLY_FILE = 0, NEW_FILE = 01 | 0100 | 01000, MODE = 0644 };
 enum { MARKER = 28014 };
 
-/* ---- What differs between the architectures: the entry point, the system call and its numbers. ---- */
+/* ---- What differs between the architectures: the numbers of the system calls. ---- */
 
 #if defined(__x86_64__)
 
 enum { SYS_READ = 0, SYS_WRITE = 1, SYS_CLOSE = 3, SYS_MMAP = 9, SYS_MPROTECT = 10, SYS_EXIT = 231, SYS_OPENAT = 257 };
-
-__asm__(".globl _start\n_start:\n"
-        "    xor %ebp, %ebp\n    mov %rsp, %rdi\n    and $-16, %rsp\n    call start_c\n    hlt\n");
-
-static long call(long number, long a, long b, long c, long d, long e, long f)
-{
-    long result;
-    register long r10 __asm__("r10") = d;
-    register long r8 __asm__("r8") = e;
-    register long r9 __asm__("r9") = f;
-    __asm__ volatile("syscall"
-                     : "=a"(result)
-                     : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-                     : "rcx", "r11", "memory");
-    return result;
-}
 
 #elif defined(__aarch64__)
 
 enum { SYS_READ = 63, SYS_WRITE = 64, SYS_CLOSE = 57, SYS_MMAP = 222, SYS_MPROTECT = 226, SYS_EXIT = 94,
        SYS_OPENAT = 56 };
 
-__asm__(".globl _start\n_start:\n"
-        "    mov x29, #0\n    mov x30, #0\n    mov x0, sp\n    and sp, x0, #-16\n    bl start_c\n");
-
-static long call(long number, long a, long b, long c, long d, long e, long f)
-{
-    register long x8 __asm__("x8") = number;
-    register long x0 __asm__("x0") = a;
-    register long x1 __asm__("x1") = b;
-    register long x2 __asm__("x2") = c;
-    register long x3 __asm__("x3") = d;
-    register long x4 __asm__("x4") = e;
-    register long x5 __asm__("x5") = f;
-    __asm__ volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
-    return x0;
-}
-
 #elif defined(__arm__)
 
 enum { SYS_READ = 3, SYS_WRITE = 4, SYS_CLOSE = 6, SYS_MMAP = 192 /* mmap2 */, SYS_MPROTECT = 125, SYS_EXIT = 248,
        SYS_OPENAT = 322 };
-
-__asm__(".globl _start\n_start:\n"
-        "    mov fp, #0\n    mov lr, #0\n    mov r0, sp\n    bic sp, r0, #15\n    bl start_c\n");
-
-static long call(long number, long a, long b, long c, long d, long e, long f)
-{
-    register long r7 __asm__("r7") = number;
-    register long r0 __asm__("r0") = a;
-    register long r1 __asm__("r1") = b;
-    register long r2 __asm__("r2") = c;
-    register long r3 __asm__("r3") = d;
-    register long r4 __asm__("r4") = e;
-    register long r5 __asm__("r5") = f;
-    __asm__ volatile("svc #0" : "+r"(r0) : "r"(r7), "r"(r1), "r"(r2), "r"(r3), "r"(r4), "r"(r5) : "memory");
-    return r0;
-}
 
 #else
 #error "no system calls for this architecture"
@@ -178,37 +133,7 @@ int strcmp(const char *left, const char *right)
 
 /* ---- What compilers call ---- */
 
-void *memcpy(void *restrict to, const void *restrict from, size_t bytes)
-{
-    return memmove(to, from, bytes);
-}
-
-void *memmove(void *to, const void *from, size_t bytes)
-{
-    unsigned char *target = to;
-    const unsigned char *source = from;
-    size_t i;
-    if (target < source) {
-        for (i = 0; i < bytes; ++i) {
-            target[i] = source[i];
-        }
-    } else {
-        for (i = bytes; i > 0; --i) {
-            target[i - 1] = source[i - 1];
-        }
-    }
-    return to;
-}
-
-void *memset(void *to, int value, size_t bytes)
-{
-    unsigned char *target = to;
-    size_t i;
-    for (i = 0; i < bytes; ++i) {
-        target[i] = (unsigned char)value;
-    }
-    return to;
-}
+#include "memory.h"
 
 /* What a library's thread pool calls. Here no thread can be started: one runs all parts of the work. */
 #define NO_THREADS(name) int name(void); int name(void) { return 11; /* EAGAIN */ }

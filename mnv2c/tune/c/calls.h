@@ -1,4 +1,5 @@
-/* Linux' system calls on x86-64 and ARM: how one is made, and the numbers of those that system.c needs. */
+/* The numbers of the system calls that system.c needs, and how a thread begins. */
+#include "call.h"
 
 #if defined(__x86_64__)
 
@@ -7,19 +8,6 @@ enum {
     SYS_SETITIMER = 38, SYS_CLONE = 56, SYS_EXIT = 60, SYS_WAIT4 = 61, SYS_FUTEX = 202, SYS_SETAFFINITY = 203,
     SYS_CLOCK_GETTIME = 228, SYS_EXIT_GROUP = 231, SYS_OPENAT = 257, SYS_GETCPU = 309
 };
-
-static inline long call(long number, long a, long b, long c, long d, long e, long f)
-{
-    long result;
-    register long r10 __asm__("r10") = d;
-    register long r8 __asm__("r8") = e;
-    register long r9 __asm__("r9") = f;
-    __asm__ volatile("syscall"
-                     : "=a"(result)
-                     : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-                     : "rcx", "r11", "memory");
-    return result;
-}
 
 /* A new thread calls what lies on top of its stack with the word below that. */
 static inline long clone_thread(unsigned long flags, void *stack, volatile int *alive)
@@ -50,19 +38,6 @@ enum {
     SYS_CLOCK_GETTIME = 113, SYS_EXIT_GROUP = 94, SYS_OPENAT = 56, SYS_GETCPU = 168
 };
 
-static inline long call(long number, long a, long b, long c, long d, long e, long f)
-{
-    register long x8 __asm__("x8") = number;
-    register long x0 __asm__("x0") = a;
-    register long x1 __asm__("x1") = b;
-    register long x2 __asm__("x2") = c;
-    register long x3 __asm__("x3") = d;
-    register long x4 __asm__("x4") = e;
-    register long x5 __asm__("x5") = f;
-    __asm__ volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
-    return x0;
-}
-
 static inline long clone_thread(unsigned long flags, void *stack, volatile int *alive)
 {
     register long x8 __asm__("x8") = SYS_CLONE;
@@ -92,19 +67,6 @@ enum {
     SYS_SETITIMER = 104, SYS_CLONE = 120, SYS_EXIT = 1, SYS_WAIT4 = 114, SYS_FUTEX = 240, SYS_SETAFFINITY = 241,
     SYS_CLOCK_GETTIME = 263, SYS_EXIT_GROUP = 248, SYS_OPENAT = 322, SYS_GETCPU = 345
 };
-
-static inline long call(long number, long a, long b, long c, long d, long e, long f)
-{
-    register long r7 __asm__("r7") = number;
-    register long r0 __asm__("r0") = a;
-    register long r1 __asm__("r1") = b;
-    register long r2 __asm__("r2") = c;
-    register long r3 __asm__("r3") = d;
-    register long r4 __asm__("r4") = e;
-    register long r5 __asm__("r5") = f;
-    __asm__ volatile("svc #0" : "+r"(r0) : "r"(r7), "r"(r1), "r"(r2), "r"(r3), "r"(r4), "r"(r5) : "memory");
-    return r0;
-}
 
 static inline long clone_thread(unsigned long flags, void *stack, volatile int *alive)
 {

@@ -126,50 +126,11 @@ void marker(void)
 
 #ifndef HOSTED
 
-HIDDEN void *memcpy(void *restrict to, const void *restrict from, size_t bytes)
-{
-    return memmove(to, from, bytes);
-}
-
-HIDDEN void *memmove(void *to, const void *from, size_t bytes)
-{
-    unsigned char *target = to;
-    const unsigned char *source = from;
-    size_t i;
-    if (target < source) {
-        for (i = 0; i < bytes; ++i) {
-            target[i] = source[i];
-        }
-    } else {
-        for (i = bytes; i > 0; --i) {
-            target[i - 1] = source[i - 1];
-        }
-    }
-    return to;
-}
-
-HIDDEN void *memset(void *to, int value, size_t bytes)
-{
-    unsigned char *target = to;
-    size_t i;
-    for (i = 0; i < bytes; ++i) {
-        target[i] = (unsigned char)value;
-    }
-    return to;
-}
+#include "memory.h"
 
 #ifndef SHARED
 
-#if defined(__x86_64__)
-__asm__(".globl _start\n_start:\n"
-        "    xor %ebp, %ebp\n    mov %rsp, %rdi\n    and $-16, %rsp\n    call start_c\n    hlt\n");
-#elif defined(__aarch64__)
-__asm__(".globl _start\n_start:\n"
-        "    mov x29, #0\n    mov x30, #0\n    mov x0, sp\n    and sp, x0, #-16\n    bl start_c\n");
-#else
-__asm__(".globl _start\n_start:\n"
-        "    mov fp, #0\n    mov lr, #0\n    mov r0, sp\n    bic sp, r0, #15\n    bl start_c\n");
-#endif
+#include "start.h"
 
 int program(int argc, char **argv);
 void start_c(long *stack);

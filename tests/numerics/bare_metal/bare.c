@@ -162,34 +162,4 @@ int strcmp(const char *left, const char *right)
     return (unsigned char)*left - (unsigned char)*right;
 }
 
-void *memcpy(void *restrict to, const void *restrict from, size_t bytes)
-{
-    return memmove(to, from, bytes);
-}
-
-void *memmove(void *to, const void *from, size_t bytes)
-{
-    unsigned char *target = to;
-    const unsigned char *source = from;
-    size_t i;
-    if (target < source) {
-        for (i = 0; i < bytes; ++i) {
-            target[i] = source[i];
-        }
-    } else {
-        for (i = bytes; i > 0; --i) {
-            target[i - 1] = source[i - 1];
-        }
-    }
-    return to;
-}
-
-void *memset(void *to, int value, size_t bytes)
-{
-    unsigned char *target = to;
-    size_t i;
-    for (i = 0; i < bytes; ++i) {
-        target[i] = (unsigned char)value;
-    }
-    return to;
-}
+#include "memory.h"
