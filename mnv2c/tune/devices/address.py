@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from mnv2c.errors import UserError, nearest
 
@@ -14,9 +14,15 @@ NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 SIX = re.compile(r"[0-9A-Fa-f:.]+(%[A-Za-z0-9_.-]+)?")
 """An IPv6 address; URLs have it in brackets."""
 
-OPTIONS = ("core",)
+OPTIONS: dict[str, tuple[str, ...]] = {"emulator": ()}
+"""Where they are others than ``core``."""
+
+WORDS = ("local", "emulator")
+"""Devices of this machine: a word, without a host."""
 
 FORMS = {
+    "local": "local or local?core=N",
+    "emulator": "emulator; the CPU is that of --target",
     "ssh": "ssh://USER@HOST:PORT/FOLDER?core=N, of which only the host is needed",
     "adb": "adb://SERIAL/FOLDER?core=N; adb:// is the only phone",
     "rpc": "rpc://HOST:PORT/KEY?core=N, of which nothing is needed",
@@ -56,9 +62,11 @@ def read_address(url: str) -> Address:
     """Take a URL of ``FORMS`` apart; UserError, with the form, where it is none."""
     try:
         parts = urlsplit(url)
-        form = FORMS[parts.scheme]
+        form = FORMS[parts.scheme or parts.path]
     except (ValueError, KeyError):
         raise _wrong(url, "not the URL of a device") from None
+    if (parts.scheme or parts.path) in WORDS:
+        return _word(url, parts)
     if parts.password is not None:
         raise UserError(
             f'--device "{parts.scheme}://{parts.hostname}": no password in a URL, please: use a key (ssh-copy-id)'
@@ -85,11 +93,22 @@ def read_address(url: str) -> Address:
     return replace(address, user=_name(url, unquote(parts.username)) if parts.username else "")
 
 
+def _word(url: str, parts: SplitResult) -> Address:
+    word = parts.scheme or parts.path
+    if parts.netloc or parts.fragment or parts.path not in ("", word):
+        raise _wrong(url, "it is this machine, and nothing more can be said of it")
+    return Address(word, core=_core(url, parts.query))
+
+
+def _scheme(url: str) -> str:
+    return re.split("[:?#]", url, maxsplit=1)[0]
+
+
 def _core(url: str, query: str) -> int | None:
-    given = dict(parse_qsl(query, keep_blank_values=True))
+    given, known = dict(parse_qsl(query, keep_blank_values=True)), OPTIONS.get(_scheme(url), ("core",))
     for name in given:
-        if name not in OPTIONS:
-            raise _wrong(url, f'unknown option "{name}"{nearest(name, OPTIONS)}')
+        if name not in known:
+            raise _wrong(url, f'unknown option "{name}"{nearest(name, known)}')
     core = given.get("core")
     if core is None or core == "any":
         return None if core is None else ANY_CORE
@@ -109,6 +128,6 @@ def _name(url: str, text: str, whole: str | None = None) -> str:
 
 
 def _wrong(url: str, reason: str) -> UserError:
-    scheme = url.split(":")[0]
+    scheme = _scheme(url)
     forms = [FORMS[scheme]] if scheme in FORMS else [form.split(",")[0] for form in FORMS.values()]
     return UserError(f'--device "{url}": {reason}; write {" or ".join(forms)}')

@@ -17,8 +17,8 @@ from mnv2c.benchmark import plugin
 from mnv2c.benchmark.counts import LINE_BYTES, WAYS, Counts, Simulator, read_counts
 from mnv2c.errors import DeviceError, LibraryError, LinkerError, UserError
 from mnv2c.tune.answers import read_answers
+from mnv2c.tune.devices.address import read_address
 from mnv2c.tune.devices.base import Batch, Form, Machine
-from mnv2c.tune.devices.open import split_url
 from mnv2c.tune.devices.private import clear, private_folder
 from mnv2c.tune.task import Measured, Status
 
@@ -153,9 +153,7 @@ def _simulator(target: Target) -> Simulator:
 
 def open_url(url: str, target: Target, *, threads: int = 1, allow_rpc: bool = False) -> EmulatorDevice:
     """The emulator for ``target``; UserError where its instructions are not emulated, or for options: it has none."""
-    parts, _ = split_url(url, ())
-    if parts.netloc or parts.path != "emulator":
-        raise UserError(f'--device "{url}": the emulator is "emulator"; the CPU is that of --target')
+    read_address(url)
     if target.isa == "avx512":
         raise UserError(f"--device emulator: qemu does not emulate AVX-512, which target {target.name} needs")
     return EmulatorDevice(target, threads)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Self
 from mnv2c.errors import DeviceError, UserError
 from mnv2c.targets.host import detect
 from mnv2c.tune.answers import read_answers
+from mnv2c.tune.devices.address import ANY_CORE, read_address
 from mnv2c.tune.devices.base import Batch, Form, Machine
-from mnv2c.tune.devices.open import core_of, split_url
 from mnv2c.tune.devices.private import clear, private_folder
 
 if TYPE_CHECKING:
@@ -122,11 +122,9 @@ def _check(target: Target) -> None:
 
 def open_url(url: str, target: Target, *, threads: int = 1, allow_rpc: bool = False) -> LocalDevice:
     """This machine; UserError for an option other than ``core``, or a core that this process may not run on."""
-    parts, options = split_url(url, ("core",))
-    core = core_of(url, options)
-    if parts.netloc or parts.path not in ("", "local"):
-        raise UserError(f'--device "{url}": this machine is "local", or "local?core=N"')
-    cores = os.sched_getaffinity(0)
+    core, cores = read_address(url).core, os.sched_getaffinity(0)
+    if core == ANY_CORE:
+        raise UserError(f'--device "{url}": here a core must be a number, as compiling keeps off it')
     if core is not None and core not in cores:
         raise UserError(f'--device "{url}": no core {core} to run on (known: {", ".join(map(str, sorted(cores)))})')
     if threads > len(cores):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
-from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from mnv2c.errors import UserError, nearest
 
@@ -41,24 +40,3 @@ def open_device(url: str, target: Target, *, threads: int = 1, allow_rpc: bool =
     module = import_module(f"mnv2c.tune.devices.{SCHEMES[scheme]}")
     opener = cast(_Opener, module.open_url)
     return opener(url, target, threads=threads, allow_rpc=allow_rpc)
-
-
-def split_url(url: str, options: tuple[str, ...]) -> tuple[SplitResult, dict[str, str]]:
-    """The parts of a device's URL and its options, which must be among ``options``; UserError."""
-    parts = urlsplit(url)
-    found = dict(parse_qsl(parts.query, keep_blank_values=True))
-    for name in found:
-        if name not in options:
-            known = ", ".join(options) or "none"
-            raise UserError(f'--device "{url}": unknown option "{name}"{nearest(name, options)} (known: {known})')
-    return parts, found
-
-
-def core_of(url: str, options: dict[str, str]) -> int | None:
-    """The number after ``core=`` among the options of ``url``, None without it; UserError for what is no core."""
-    text = options.get("core")
-    if text is None:
-        return None
-    if not text.isascii() or not text.isdigit():
-        raise UserError(f'--device "{url}": core must be a number from 0 on, not "{text}"')
-    return int(text)
