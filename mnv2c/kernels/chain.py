@@ -25,6 +25,8 @@ from mnv2c.kernels.stages.load import LoadStage
 from mnv2c.kernels.stages.matrix import Following, MatrixStage
 from mnv2c.kernels.stages.pool import PoolStage
 from mnv2c.kernels.stages.resize import ResizeStage
+from mnv2c.kernels.stages.strassen import StrassenStage
+from mnv2c.kernels.strassen import StrassenPacking
 from mnv2c.kernels.units import Unit
 from mnv2c.kernels.zeros import Zeros
 from mnv2c.plan.chain import MATRIX_KINDS, Shape, StageKind, clips, input_name, is_added_pixel
@@ -134,6 +136,11 @@ class _ChainEmitter:
             if clips(layout.chain, stage):
                 return ClippedStage(at, packing, tile, prefetch, residual, unit.pool, unit.ending)
             following = self._following(unit) if prefetch else None
+            if isinstance(packing, StrassenPacking):
+                work = self._work[unit.result]
+                return StrassenStage(
+                    at, packing, tile, prefetch, residual, unit.pool, unit.ending, following, work=work
+                )
             return MatrixStage(at, packing, tile, prefetch, residual, unit.pool, unit.ending, following)
         if isinstance(packing, DepthwisePacking):
             row = layout.depthwise[stage.name]

@@ -45,8 +45,10 @@ def phases(layout: KernelLayout) -> int:
 
 
 def cuts_columns(layout: KernelLayout) -> bool:
-    """Whether every stage can be cut by channels: not where pixels are resized or their classes compared."""
-    return all(unit.stage.kind not in (StageKind.RESIZE, StageKind.ARGMAX) for unit in layout.units)
+    """Whether every stage can be cut by channels: not where pixels are resized, their classes compared, or summed."""
+    return not layout.added and all(
+        unit.stage.kind not in (StageKind.RESIZE, StageKind.ARGMAX) for unit in layout.units
+    )
 
 
 def overwrites_late(layout: KernelLayout) -> bool:

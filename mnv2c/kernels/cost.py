@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mnv2c.kernels.layout import KernelLayout
+from mnv2c.kernels.microkernels.base import Provider
 from mnv2c.kernels.packing import MatrixPacking
+from mnv2c.kernels.strassen import StrassenPacking
 from mnv2c.kernels.units import Unit
 from mnv2c.plan.chain import MATRIX_KINDS, StageKind, clips
 from mnv2c.plan.clipping import inside_share
@@ -21,6 +23,10 @@ L3_VECTORS_PER_CYCLE = 0.375
 HIDDEN = 0.5
 """Share of the cost of weights that remains: they are read in order, which hardware prefetches."""
 FLOAT_BYTES = 4
+SUM_INSTRUCTIONS = 12
+"""Per pixel and vector of half of K of a pair of tiles: four loads, four sums, four stores (`strassen`)."""
+KEPT_INSTRUCTIONS = 12
+"""Per accumulator of a pair of tiles in two columns: five loads, three sums, four stores of what is kept."""
 CYCLES_PER_CLASS = 2.5
 """For a vector of pixels whose scores of one class are compared with the best so far: five instructions."""
 
@@ -74,9 +80,19 @@ def _matrix(layout: KernelLayout, unit: Unit) -> float:
     assert isinstance(packing, MatrixPacking)  # what `layout` packs for a matrix stage
     pixels = span(layout.chain, stage, 0 if layout.flow.whole else min(rows, stage.shape.rows))
     cycles, _ = tile_cycles(layout.tiles[stage.name], pixels, stage.shape.channels, layout.provider, packing.depth)
+    if isinstance(packing, StrassenPacking):
+        cycles -= saved_cycles(packing, pixels, layout.provider)
     if clips(layout.chain, stage):
         cycles *= inside_share(stage, layout.chain.shape(stage.sources[0]))
     return cycles * packing.chunks * stage.shape.pixels / pixels
+
+
+def saved_cycles(packing: StrassenPacking, pixels: int, provider: Provider) -> float:
+    """Return the cycles that Strassen's products save: one product of eight, less what their sums and tiles take."""
+    columns = 2 * packing.pairs * sum(packing.columns)
+    vectors = pixels * columns / provider.lanes
+    added = pixels * packing.depth / packing.halves.lanes(provider.lanes) / 4 * SUM_INSTRUCTIONS
+    return (vectors * packing.depth / 8 - vectors / 4 * KEPT_INSTRUCTIONS - added) / PORTS
 
 
 def memory_cycles(layout: KernelLayout, caches: Caches) -> float:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from dataclasses import fields as dataclass_fields
 from functools import cached_property
 
 from mnv2c.errors import ScheduleError
@@ -15,6 +16,7 @@ from mnv2c.kernels.microkernels.base import Provider
 from mnv2c.kernels.packing import DepthwisePacking, MatrixPacking, Packing
 from mnv2c.kernels.planes import Layout
 from mnv2c.kernels.resizing import Resizing, resizing
+from mnv2c.kernels.strassen import Halves, StrassenPacking, check_strassen, most_pairs, work_elements
 from mnv2c.kernels.units import Unit, units
 from mnv2c.plan.chain import MATRIX_KINDS, Chain, Stage, StageKind, with_loads
 from mnv2c.plan.rows import Flow, flow
@@ -38,7 +40,8 @@ class KernelLayout:
 
     ``rings`` are keyed by the result they hold, ``packings`` by stage name. ``sums`` holds the unfinished sums of each
     carried depthwise stage. Planes of one entry of ``regions`` are never needed at the same time and share memory;
-    packings and regions are in the order of the kernel's parameters. ``resizings`` are keyed by result.
+    packings and regions are in the order of the kernel's parameters. ``resizings`` are keyed by result, and so
+    is ``added``: elements for the sums of Strassen's products.
     """
 
     chain: Chain
@@ -51,6 +54,7 @@ class KernelLayout:
     regions: tuple[Region, ...]
     packings: dict[str, Packing]
     resizings: dict[str, Resizing] = field(default_factory=dict)
+    added: dict[str, int] = field(default_factory=dict)
 
     @property
     def scratch(self) -> tuple[int, ...]:
@@ -58,6 +62,7 @@ class KernelLayout:
         sizes = {name: ring.elements for name, ring in self.rings.items()}
         sizes |= {f"sums_{name}": layout.elements for name, layout in self.sums.items()}
         sizes |= {f"work_{name}": work.elements for name, work in self.resizings.items()}
+        sizes |= {f"work_{name}": elements for name, elements in self.added.items()}
         return tuple(max(sizes[name] for name in region.planes) for region in self.regions)
 
     @property
@@ -113,8 +118,20 @@ def kernel_layout(chain: Chain, schedule: ChainSchedule, provider: Provider) -> 
         for unit in parts
         if unit.stage.kind is StageKind.RESIZE
     }
+    added = {unit.result: _added(unit, packings.get(unit.stage.name), schedule, chain) for unit in parts}
+    added = {name: elements for name, elements in added.items() if elements}
     regions = _regions(rings, sums, carried) + tuple(Region(f"work_{name}", (f"work_{name}",)) for name in resizings)
-    return KernelLayout(chain, schedule, provider, plan, parts, rings, sums, regions, packings, resizings)
+    regions += (Region("added", tuple(f"work_{name}" for name in added)),) if added else ()
+    return KernelLayout(chain, schedule, provider, plan, parts, rings, sums, regions, packings, resizings, added)
+
+
+def _added(unit: Unit, packing: Packing | None, schedule: ChainSchedule, chain: Chain) -> int:
+    """Elements of memory for the sums of a stage's products."""
+    if not isinstance(packing, StrassenPacking):
+        return 0
+    names = [stage.name for stage in chain.stages if stage.kind in MATRIX_KINDS]
+    pixels = schedule.tiles[names.index(unit.stage.name)].pixels
+    return work_elements(packing, pixels, most_pairs(unit.stage, pixels, unit.pool))
 
 
 def _has_ring(chain: Chain, unit: Unit) -> bool:
@@ -280,7 +297,7 @@ def _matrix_packing(
             raise ScheduleError(f"a chunk of {schedule.chunk} does not divide {padded} channels into whole vectors")
     elif schedule.chunk and schedule.chunk % columns:
         raise ScheduleError(f"a chunk of {schedule.chunk} channels is no multiple of {stage.name}'s {columns} columns")
-    return MatrixPacking(
+    plain = MatrixPacking(
         taps=stage.window.kernel,
         channels=channels,
         padded=padded,
@@ -290,6 +307,25 @@ def _matrix_packing(
         chunks=chunks,
         bias_rows=tile.pixels if provider.loads_bias and _may_begin_with_bias(unit) and chunks == 1 else 1,
     )
+    if not tile.strassen:
+        return plain
+    in_flight = schedule.chunk if not is_last else 0
+    in_flight += sum(entry.channels for entry in carried.values() if entry.source == unit.result)
+    return _strassen_packing(chain, stage, plain, rings.get(source), in_flight)
+
+
+def _strassen_packing(
+    chain: Chain, stage: Stage, plain: MatrixPacking, ring: Layout | None, in_flight: int
+) -> StrassenPacking:
+    """Pack for Strassen's products what is read from a ring, or from a tensor of the caller."""
+    check_strassen(stage, plain, in_flight)
+    shape = chain.shape(stage.sources[0])
+    if ring is None and chain.is_planar(stage.sources[0]):
+        raise ScheduleError(f"{stage.name} reads an NCHW tensor, whose channels are no vectors")
+    plane = ring or Layout(shape.rows, shape.columns, shape.channels, shape.channels)
+    halves = Halves.of(plane, plain.depth)
+    fields = {field.name: getattr(plain, field.name) for field in dataclass_fields(plain)}
+    return StrassenPacking(**{**fields, "bias_rows": 1}, halves=halves)
 
 
 def _may_begin_with_bias(unit: Unit) -> bool:

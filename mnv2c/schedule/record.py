@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,11 +11,20 @@ from mnv2c.errors import ScheduleError
 
 @dataclass(frozen=True)
 class Tile:
-    """Register tile of a matrix stage: ``pixels`` x ``vectors`` accumulators, ``unroll`` values of K per iteration."""
+    """Register tile of a matrix stage: ``pixels`` x ``vectors`` accumulators, ``unroll`` values of K per iteration.
+
+    With ``strassen`` two tiles of pixels and two of columns are made together, by seven products of half of K in place
+    of eight (`mnv2c.kernels.strassen`); the stage's packed weights take 7/4 of the memory.
+    """
 
     pixels: int
     vectors: int
     unroll: int
+    strassen: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the tile as JSON-compatible data; what only tuning asks for is left out where it is not."""
+        return _without(asdict(self), ("strassen",))
 
 
 @dataclass(frozen=True)
@@ -38,8 +47,7 @@ class DepthwiseTile:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the tile as JSON-compatible data; what only tuning asks for is left out where it is not."""
-        values = asdict(self)
-        return {name: value for name, value in values.items() if value or name not in ("by_channel", "exact")}
+        return _without(asdict(self), ("by_channel", "exact"))
 
 
 @dataclass(frozen=True)
@@ -63,7 +71,7 @@ class ChainSchedule:
         """Return the schedule as JSON-compatible data."""
         return {
             **asdict(self),
-            "tiles": [asdict(tile) for tile in self.tiles],
+            "tiles": [tile.to_dict() for tile in self.tiles],
             "depthwise": [tile.to_dict() for tile in self.depthwise],
         }
 
@@ -71,7 +79,12 @@ class ChainSchedule:
     def from_dict(cls, values: Mapping[str, Any]) -> ChainSchedule:
         """Return the schedule that `to_dict` described; ScheduleError for what is none."""
         tiles = [
-            Tile(*(whole(entry, name, 1) for name in ("pixels", "vectors", "unroll")))
+            Tile(
+                whole(entry, "pixels", 1),
+                whole(entry, "vectors", 1),
+                whole(entry, "unroll", 1),
+                "strassen" in entry and switch(entry, "strassen"),
+            )
             for entry in entries(values, "tiles")
         ]
         depthwise = [
@@ -92,6 +105,10 @@ class ChainSchedule:
             depthwise=tuple(depthwise),
             prefetch=switch(values, "prefetch"),
         )
+
+
+def _without(values: Mapping[str, Any], switches: Sequence[str]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value or name not in switches}
 
 
 def whole(values: Mapping[str, Any], name: str, least: int) -> int:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from mnv2c.kernels.cost import KEPT_INSTRUCTIONS, SUM_INSTRUCTIONS
 from mnv2c.kernels.layout import KernelLayout
 from mnv2c.kernels.packing import MatrixPacking
 from mnv2c.kernels.stages.base import spans
 from mnv2c.kernels.stages.matrix import STATIC_PIXELS
+from mnv2c.kernels.strassen import PRODUCTS, StrassenPacking, paired
 from mnv2c.kernels.units import Unit
 from mnv2c.plan.chain import MATRIX_KINDS, StageKind
 from mnv2c.schedule.analytic import span
@@ -44,11 +46,22 @@ def _matrix(layout: KernelLayout, unit: Unit) -> float:
     step = min(tile.unroll, length)
     products = step * max(1, tile.unroll // length) + length % step
     total = 0.0
+    if isinstance(packing, StrassenPacking):
+        spans_of_pairs = paired(max(2, span(layout.chain, stage, layout.schedule.rows)), tile.pixels)
+        total = sum(_pair(layout, part.size, len(packing.columns), products) for part in spans_of_pairs)
+        widths = [len(packing.columns)] * (packing.tiles % 2) + [len(packing.tail)] * bool(packing.tail)
     for _, size, _ in pieces:
         for wide in widths:
             loads = layout.provider.loads(size, wide)
             total += runs * products * (size * wide + loads) + size * (wide * EPILOGUE + ADDRESS)
     return total
+
+
+def _pair(layout: KernelLayout, size: int, wide: int, products: int) -> float:
+    """Two register tiles of two column tiles: seven loops, the sums of pixels, and what is kept between them."""
+    loads = layout.provider.loads(size, wide)
+    kept = 4 * size * wide * EPILOGUE + KEPT_INSTRUCTIONS * size * wide
+    return PRODUCTS * products * (size * wide + loads) + kept + size * (SUM_INSTRUCTIONS + ADDRESS)
 
 
 def _pieces(layout: KernelLayout, unit: Unit, pixels: int, size: int) -> list[tuple[int, int, int]]:

@@ -114,6 +114,7 @@ TILE_FEATURES = (
     "K walked",
     "uneven",
     "tiles",
+    "strassen",
 )
 """What `_tile` tells of a register tile."""
 
@@ -158,6 +159,7 @@ def _tile(layout: KernelLayout, unit: Unit) -> dict[str, float]:
         "K walked": packing.padded / packing.channels,
         "uneven": float(len(pieces) > 1),
         "tiles": _log(sum(count for _, _, count in pieces), 1),
+        "strassen": float(tile.strassen),
     }
 
 

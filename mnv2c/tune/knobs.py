@@ -15,6 +15,7 @@ from typing import TypeVar
 from mnv2c.kernels.carried import may_carry
 from mnv2c.kernels.microkernels.base import Provider
 from mnv2c.kernels.stages.matrix import STATIC_PIXELS
+from mnv2c.kernels.strassen import KINDS, NARROWEST
 from mnv2c.plan.chain import Chain, Stage, StageKind, with_loads
 from mnv2c.schedule.analytic import matrix_stages, may_chunk, span, tile_cycles, tiles
 from mnv2c.schedule.choice import Choice
@@ -91,6 +92,18 @@ class Knobs:
         rests = [stage.shape.channels % self.unit.lanes for stage in self.depthwise]
         return tuple(bool(rest) and not self.unit.gathers for rest in rests)
 
+    @cached_property
+    def may_be_strassen(self) -> tuple[bool, ...]:
+        """Whether a stage is a 1x1 convolution that pairs of tiles, and halves of K, may be cut from, by stage."""
+        return tuple(
+            stage.kind in KINDS
+            and stage.window.is_pixel
+            and stage.shape.columns > 1
+            and stage.shape.channels >= 2 * self.unit.lanes
+            and self._depth(stage) % (2 * NARROWEST) == 0
+            for stage in self.matrices
+        )
+
     def _vectors(self, stage: Stage) -> int:
         return -(-stage.shape.channels // self.unit.lanes)
 
@@ -101,7 +114,8 @@ class Knobs:
         """Draw a register tile and its unrolling."""
         shapes, weights = self._tiles(index, rows)
         pixels, vectors = rng.choices(shapes, weights)[0]
-        return Tile(pixels, vectors, self._unroll(index, pixels * vectors, rng))
+        strassen = self.may_be_strassen[index] and rng.random() < 0.5
+        return Tile(pixels, vectors, self._unroll(index, pixels * vectors, rng), strassen)
 
     def _tiles(self, index: int, rows: int) -> tuple[list[tuple[int, int]], list[float]]:
         """Return the register tiles of a stage that differ in what they cut, and how likely each is to be drawn."""
@@ -188,6 +202,7 @@ class Knobs:
         """Turn one knob; the others follow where they must."""
         moves: list[tuple[int, Callable[[Choice, Random], Choice]]] = [(1, self._change_prefetch)]
         moves += [(2 * len(self.matrices), self._change_tile), (len(self.matrices), self._change_unroll)]
+        moves += [(2, self._change_products)] if any(self.may_be_strassen) else []
         moves += [(2, self._change_rows)] if len(self.rows) > 1 else []
         moves += [(2, self._change_chunk)] if len(self.chunks) > 1 else []
         moves += [(1, self._change_place)] if self.may_be_in_place else []
@@ -206,6 +221,16 @@ class Knobs:
     def _change_tile(self, choice: Choice, rng: Random) -> Choice:
         index = rng.randrange(len(self.matrices))
         return _with(choice, tiles=_put(choice.schedule.tiles, index, self._tile(index, choice.schedule.rows, rng)))
+
+    def _change_products(self, choice: Choice, rng: Random) -> Choice:
+        """Turn Strassen's products on or off: of one stage, or of all."""
+        able = [index for index, may in enumerate(self.may_be_strassen) if may]
+        turned = able if rng.random() < 0.3 else [rng.choice(able)]
+        value = not choice.schedule.tiles[turned[0]].strassen
+        tiles = list(choice.schedule.tiles)
+        for index in turned:
+            tiles[index] = replace(tiles[index], strassen=value)
+        return _with(choice, tiles=tuple(tiles))
 
     def _change_unroll(self, choice: Choice, rng: Random) -> Choice:
         index = rng.randrange(len(self.matrices))
@@ -255,7 +280,7 @@ class Knobs:
             depthwise = [replace(row, carry=0, again=False) for row in depthwise]
         if choice.in_place:
             depthwise = [replace(row, again=False) for row in depthwise]
-        tiles = list(schedule.tiles)
+        tiles = [self._paired(index, tile) for index, tile in enumerate(schedule.tiles)]
         if schedule.chunk:
             depthwise = [replace(row, exact=False) for row in depthwise]
             tiles[0] = _cut_by(tiles[0], schedule.chunk // lanes)
@@ -267,6 +292,14 @@ class Knobs:
         in_place = choice.in_place and not schedule.chunk
         return replace(_with(choice, tiles=tuple(tiles), depthwise=tuple(depthwise)), in_place=in_place)
 
+    def _paired(self, index: int, tile: Tile) -> Tile:
+        """Return a tile of which the stage has two, if Strassen's products want two."""
+        if not tile.strassen:
+            return tile
+        if not self.may_be_strassen[index]:
+            return replace(tile, strassen=False)
+        return replace(tile, vectors=min(tile.vectors, self.matrices[index].shape.channels // self.unit.lanes // 2))
+
 
 def _with(choice: Choice, **changes: object) -> Choice:
     return replace(choice, schedule=replace(choice.schedule, **changes))  # type: ignore[arg-type]
@@ -277,5 +310,8 @@ def _put(values: Sequence[T], index: int, value: T) -> tuple[T, ...]:
 
 
 def _cut_by(tile: Tile, vectors: int) -> Tile:
-    """Return the tile with as many vectors as divide ``vectors``, at most its own."""
-    return replace(tile, vectors=max(count for count in range(1, tile.vectors + 1) if vectors % count == 0))
+    """Return the tile with as many vectors as divide ``vectors``, at most its own; two of them do if it is paired."""
+    if tile.strassen and vectors % 2:
+        tile = replace(tile, strassen=False)
+    wide = vectors // 2 if tile.strassen else vectors
+    return replace(tile, vectors=max(width for width in range(1, tile.vectors + 1) if wide % width == 0))

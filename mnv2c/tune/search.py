@@ -12,7 +12,6 @@ from random import Random
 
 from mnv2c.errors import ScheduleError
 from mnv2c.schedule.choice import Choice
-from mnv2c.tune.effects import Effects
 from mnv2c.tune.features import Features
 from mnv2c.tune.known import Known, of_task
 from mnv2c.tune.model import Model, Trials
@@ -32,8 +31,6 @@ ALIKE = 0.5
 """The share of a batch that may come from one parent: more would measure one idea many times."""
 HOPELESS = 1.3
 """Times the default's predicted cycles from which on no analytic variant is tried."""
-COMBINED = 4
-"""One in so many of a batch combines what seems best of every stage."""
 PATIENCE = 48
 """Trials without a gain after which a search is done."""
 GAIN = 0.002
@@ -120,8 +117,6 @@ class Search:
         while self._waiting and len(chosen) < count:
             self._take(self._waiting.pop(0), chosen)
         wanted = count - len(chosen)
-        self._take_combined(wanted // COMBINED, chosen)
-        wanted = count - len(chosen)
         ranked = wanted - ceil(wanted * RANDOM_SHARE) if self._learn() else wanted
         if ranked > 0:
             self._take_ranked(ranked, chosen)
@@ -169,16 +164,6 @@ class Search:
             self._stale = False
         return self._model.ready
 
-    def _take_combined(self, count: int, chosen: list[Choice]) -> None:
-        """Take what seems best of every stage together: once as estimated, then as it may just as well be."""
-        effects = Effects.of(self._ratios, self.task.default) if count else None
-        for turn in range(count if effects else 0):
-            assert effects is not None
-            choice = effects.combined(self.task.default, self._rng if turn else None)
-            choice = self.space.knobs.repaired(choice)
-            if self.space.contains(choice):
-                self._take(choice, chosen)
-
     def _take_ranked(self, count: int, chosen: list[Choice]) -> None:
         """Take the candidates that are predicted to be fastest, not too many of them from one parent."""
         parents = self._pool()
@@ -200,12 +185,12 @@ class Search:
     def _pool(self) -> dict[Choice, int]:
         """Return candidates by the number of the measured choice they are next to, -1 for those drawn anew."""
         pool: dict[Choice, int] = {}
-        half = min(max(STAGES // len(self.task.chain.stages), POOL[0]), POOL[1]) // 2
+        each = min(max(STAGES // len(self.task.chain.stages), POOL[0]), POOL[1]) // 2
         parents = sorted(self._ratios, key=self._ratios.__getitem__)[:PARENTS]
         for number, parent in enumerate(parents):
-            for choice in self.space.neighbours(parent, self._rng, half // len(parents)):
+            for choice in self.space.neighbours(parent, self._rng, each // len(parents)):
                 pool.setdefault(choice, number)
-        for _ in range(half):
+        for _ in range(each):
             pool.setdefault(self.space.sample(self._rng), -1)
         return pool
 

@@ -155,8 +155,12 @@ class Space:
             yield from even_schedules(chain, self.unit, self.task.target.l2_bytes, self.task.threads)
 
     def _kin(self, schedule: ChainSchedule) -> Iterator[ChainSchedule]:
-        """The schedule, and what no rule asks for though it often pays: depthwise stages by channel, or exact."""
+        """The schedule, and what no rule asks for though it often pays.
+
+        That is Strassen's products, and depthwise stages by channel, or exact.
+        """
         yield schedule
+        yield self._strassen(schedule)
         aligned = self.knobs.aligned(Choice(schedule)).schedule
         if aligned != schedule:
             yield aligned
@@ -168,6 +172,23 @@ class Space:
             yield replace(
                 schedule, depthwise=tuple(self._exact(row, index) for index, row in enumerate(schedule.depthwise))
             )
+
+    def _strassen(self, schedule: ChainSchedule) -> ChainSchedule:
+        """Return the schedule with Strassen's products wherever they are possible."""
+        for index, may in enumerate(self.knobs.may_be_strassen):
+            tiles = list(schedule.tiles)
+            tiles[index] = replace(tiles[index], strassen=may)
+            changed = self.knobs.repaired(Choice(replace(schedule, tiles=tuple(tiles)))).schedule
+            if changed.tiles[index].strassen and self._is_possible(changed):
+                schedule = changed
+        return schedule
+
+    def _is_possible(self, schedule: ChainSchedule) -> bool:
+        try:
+            self._unbounded(Choice(schedule))
+        except ScheduleError:
+            return False
+        return True
 
     def _exact(self, row: DepthwiseTile, index: int) -> DepthwiseTile:
         if not self.knobs.may_be_exact[index]:

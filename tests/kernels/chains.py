@@ -336,19 +336,30 @@ def schedule(random: Random, chain: Chain, provider: Provider) -> ChainSchedule:
 
 
 def switched(random: Random, chain: Chain, provider: Provider, drawn: ChainSchedule) -> ChainSchedule:
-    """The schedule with depthwise stages by channel, sometimes, and without what fills a vector, where it may be."""
+    """The schedule with switches turned, sometimes, where they may be: Strassen's products, rows by channel, exact."""
     found = drawn
+    for index, tile in enumerate(drawn.tiles):
+        tiles = [*found.tiles[:index], replace(tile, strassen=True), *found.tiles[index + 1 :]]
+        changed = replace(found, tiles=tuple(tiles))
+        if random.random() < 0.5 and is_legal(chain, changed, provider):
+            found = changed
     for index, row in enumerate(drawn.depthwise):
         for change in ({"by_channel": True}, {"exact": True}):
             rows = [*found.depthwise[:index], replace(found.depthwise[index], **change), *found.depthwise[index + 1 :]]
             changed = replace(found, depthwise=tuple(rows))
-            if random.random() < (0.4 if "by_channel" in change else 0.8) and (not row.carry or "exact" not in change):
-                try:
-                    kernel_layout(chain, changed, provider)
-                except ScheduleError:
-                    continue
+            tried = random.random() < (0.4 if "by_channel" in change else 0.8)
+            if tried and (not row.carry or "exact" not in change) and is_legal(chain, changed, provider):
                 found = changed
     return found
+
+
+def is_legal(chain: Chain, schedule: ChainSchedule, provider: Provider) -> bool:
+    """Whether the kernel generator takes the schedule."""
+    try:
+        kernel_layout(chain, schedule, provider)
+    except ScheduleError:
+        return False
+    return True
 
 
 def carry(random: Random, chain: Chain, stage: Stage, rows: int, lanes: int, tiles: list[Tile]) -> int:

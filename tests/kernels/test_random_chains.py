@@ -20,7 +20,7 @@ from mnv2c.plan.resampling import Coordinates
 from tests.kernels import chains, native
 from tests.kernels.reference import error, evaluate
 
-CASES = 6
+CASES = 8
 """Per family and provider in one run; each compiles in about a tenth of a second."""
 
 providers = pytest.mark.parametrize("provider", PROVIDERS.values(), ids=lambda provider: provider.name)

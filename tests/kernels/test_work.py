@@ -21,13 +21,14 @@ from mnv2c.kernels.stages.load import LoadStage
 from mnv2c.kernels.stages.matrix import MatrixStage
 from mnv2c.kernels.stages.pool import PoolStage
 from mnv2c.kernels.stages.resize import ResizeStage
+from mnv2c.kernels.stages.strassen import StrassenStage
 from mnv2c.kernels.units import Unit
 from mnv2c.plan import interpreter
 from mnv2c.plan.chain import RELU6, Shape, StageKind, Window
 from mnv2c.schedule.record import ChainSchedule, DepthwiseTile, Tile
 from tests.kernels import chains, native
 
-STAGES = (MatrixStage, ClippedStage, DepthwiseStage, LoadStage, PoolStage, ResizeStage, ArgmaxStage)
+STAGES = (MatrixStage, ClippedStage, StrassenStage, DepthwiseStage, LoadStage, PoolStage, ResizeStage, ArgmaxStage)
 MOST_ROWS, MOST_CHUNKS = 128, 32  # resized images have many rows
 EACH = MOST_ROWS * MOST_CHUNKS
 

@@ -34,7 +34,7 @@ class Surroundings:
         Not where a dilation is so wide that pixels between those of the windows would be loaded for nothing.
         """
         window = self.stage.window
-        suits = lanes == self.sources[0].layout.block and window.dilation[1] <= count
+        suits = lanes == self.provider.lanes == self.sources[0].layout.block and window.dilation[1] <= count
         return suits and self.provider.has_window(count, window.taps)
 
 

@@ -304,16 +304,18 @@ class MatrixStage:
         return self.at.k.load(plane.buffer, index, lanes)
 
     def _store(self, tile: MatrixTile, columns: ColumnTile, first: Pixel, bases: dict[int, Index]) -> None:
-        k, unfinished = self.at.k, self.packing.chunks > 1
-
         def consume(pixel: int, offset: int, lanes: int, value: Value) -> None:
-            late = self._late and self._load(self._late, bases, first, pixel, columns.channel + offset, lanes)
-            result = value if unfinished else self._finished(value, late, lanes)
-            for plane in self.at.results:
-                channel = plane.channel(columns.channel + offset)
-                k.store(plane.buffer, bases[id(plane)] + self._pixel(plane, first, pixel) + channel, result, lanes)
+            self._put(value, bases, first, pixel, columns.channel + offset, lanes)
 
         tile.finish(consume)
+
+    def _put(self, value: Value, bases: dict[int, Index], first: Pixel, pixel: int, channel: Index, lanes: int) -> None:
+        """Finish a sum, unless more chunks follow, and store it in every result plane."""
+        late = self._late and self._load(self._late, bases, first, pixel, channel, lanes)
+        result = value if self.packing.chunks > 1 else self._finished(value, late, lanes)
+        for plane in self.at.results:
+            index = bases[id(plane)] + self._pixel(plane, first, pixel) + plane.channel(channel)
+            self.at.k.store(plane.buffer, index, result, lanes)
 
     def _finished(self, value: Value, late: Value | None, lanes: int) -> Value:
         """Clamp a sum, add a residual that waited for that, and clamp again."""

@@ -30,12 +30,14 @@ class Means:
             self._store(offset, zero(self.at.provider, lanes), lanes)
             offset += lanes
 
-    def add(self, tile: MatrixTile) -> None:
-        """Add the finished pixels of one register tile."""
+    def add(self, tile: MatrixTile, skipped: int = 0) -> None:
+        """Add the finished pixels of one register tile, but the first ``skipped``."""
         k = self.at.k
         sums: dict[int, tuple[int, Value]] = {}
 
         def consume(pixel: int, offset: int, lanes: int, value: Value) -> None:
+            if pixel < skipped:
+                return
             clamped = self.at.provider.clamp(k, value, lanes, self.at.stage.activation)
             before = sums[offset][1] if offset in sums else self._load(offset, lanes)
             sums[offset] = lanes, k.bind(before + clamped, "sum")

@@ -1,0 +1,344 @@
+"""1x1 convolutions by Strassen's products: pairs of register tiles, seven products of half of K where there were eight.
+
+The formulas are in `mnv2c.kernels.strassen`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mnv2c.kernels.ir import Buffer, Index, KernelBuilder, Value, divided
+from mnv2c.kernels.microkernels.base import MatrixTile, Operand, Prefetch, Stream, Weights, zero
+from mnv2c.kernels.stages.base import spans
+from mnv2c.kernels.stages.matrix import STATIC_PIXELS, ColumnTile, MatrixStage, Pixel
+from mnv2c.kernels.stages.means import Means
+from mnv2c.kernels.strassen import PIXEL_SUMS, PRODUCTS, StrassenPacking, most_pairs, paired
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two register tiles of ``size`` pixels; the first ``overlap`` of the second belong to the first already."""
+
+    first: Pixel
+    second: Pixel
+    size: int
+    overlap: int
+    number: Index
+
+
+@dataclass(frozen=True)
+class ColumnPair:
+    """Two neighbouring column tiles, and where their seven right sides start."""
+
+    left: ColumnTile
+    right: ColumnTile
+    weights: Index
+
+
+@dataclass(frozen=True, kw_only=True)
+class StrassenStage(MatrixStage):
+    """Emitter of a 1x1 convolution; ``work`` holds the sums of pixels, then the three register tiles that are kept."""
+
+    work: Buffer
+
+    @property
+    def _halved(self) -> StrassenPacking:
+        assert isinstance(self.packing, StrassenPacking)  # what `layout` packs for this stage
+        return self.packing
+
+    def emit_rows(self, row: Index, rows: int, chunk: Index | None) -> None:
+        """Emit result rows [row, row + rows): together where their pixels pair, else one by one."""
+        if rows == 1 or self.pool or (self._joins() and (self._follow(rows) or rows % 2 == 0)):
+            self._emit_span(row, rows, chunk)
+            return
+        with self.at.k.loop(rows, "row") as index:
+            self._emit_span(self.at.k.bind(row + index, "row"), 1, chunk)
+
+    def _follow(self, rows: int) -> bool:
+        """Whether tiles may cross the ends of rows."""
+        return rows == 1 or self._linear() or rows * self.at.stage.shape.columns <= STATIC_PIXELS
+
+    def _emit_span(self, row: Index, rows: int, chunk: Index | None) -> None:
+        """Emit a pair of pixel tiles at a time, so that their sums stay in the first-level cache."""
+        k, source = self.at.k, self._source_rows(row)
+        bases = {id(plane): plane.row(k, row) for plane in self._planes()[1:]}
+        if self.pool:
+            self._emit_means(rows, source(0), chunk)
+            return
+        for pair in self._pixel_pairs(rows):
+            self._add_pixels(pair, source(0), 0)
+            operands = self._operands(pair, source(0), 0)
+            for columns in self._column_pairs(chunk):
+                self._multiply_pair(pair, columns, operands, bases)
+        for columns_alone in self._columns_alone(chunk):
+            for first, size, _, _ in self._pixel_tiles(rows):
+                tile = self._multiply(columns_alone, source, first, size, bases, chunk)
+                self._store(tile, columns_alone, first, bases)
+
+    def _emit_means(self, rows: int, source: Index, chunk: Index | None) -> None:
+        """Emit a pair of column tiles at a time, as means are made of all pixels; the sums of all pairs come first."""
+        pairs = most_pairs(self.at.stage, self.tile.pixels, pooled=True)
+        elements = self._sum_elements(self.tile.pixels)
+        for pair in self._pixel_pairs(rows):
+            self._add_pixels(pair, source, pair.number * elements)
+        for columns in self._column_pairs(chunk):
+            means = tuple(self._mean(tile) for tile in (columns.left, columns.right))
+            for pair in self._pixel_pairs(rows):
+                stream = self._stream(columns.left, pair.number, pairs, chunk)
+                operands = self._operands(pair, source, pair.number * elements)
+                self._multiply_pair(pair, columns, operands, {}, means, stream)
+            for mean in means:
+                mean.finish()
+        for alone in self._columns_alone(chunk):
+            mean = self._mean(alone)
+            for first, size, _, _ in self._pixel_tiles(rows):
+                mean.add(self._multiply(alone, lambda _: source, first, size, {}, chunk))
+            mean.finish()
+
+    def _mean(self, columns: ColumnTile) -> Means:
+        mean = Means(self.at, columns.channel, columns.widths, self.ending)
+        mean.start()
+        return mean
+
+    def _stream(self, columns: ColumnTile, part: Index, parts: int, chunk: Index | None) -> Stream | None:
+        """What one product fetches for the stage that follows: an equal share of that one's chunk."""
+        if self.following is None or chunk is None:
+            return None
+        k, packing, line = self.at.k, self.following.packing, self.at.provider.line
+        width, iterations = sum(columns.widths), max(1, self.packing.depth // 2 // self.tile.unroll)
+        products = PRODUCTS * parts * (self.at.results[0].layout.channels // (2 * width))
+        lines = -(-packing.chunk_elements // (line * products * iterations))
+        number = (divided(columns.channel, 2 * width) * parts + part) * PRODUCTS
+        begin = packing.separate_bias + chunk * packing.chunk_elements
+        return Stream(self.following.weights, k.bind(begin + number * (iterations * lines * line), "stream"), lines)
+
+    def _pixel_pairs(self, rows: int) -> Iterator[Pair]:
+        """Walk pairs of tiles: neighbours, or the same columns of two rows where no tile may cross the end of one."""
+        k, columns, number = self.at.k, self.at.stage.shape.columns, 0
+        if not self._follow(rows):
+            yield from self._row_pairs(rows)
+            return
+        loops = rows == 1 or self._linear()
+        for span in paired(rows * columns, self.tile.pixels):
+            with k.loop(span.count if loops else 1, "pair") as index:
+                for at in [index] if loops else range(span.count):
+                    first = k.bind(at * span.pixels + span.start, "pixel")
+                    second = k.bind(first + (span.size - span.overlap), "pixel")
+                    yield Pair(Pixel(0, first), Pixel(0, second), span.size, span.overlap, number + at)
+            number += span.count
+
+    def _row_pairs(self, rows: int) -> Iterator[Pair]:
+        k = self.at.k
+        with k.loop(rows // 2, "rows") as row:
+            for start, size, count in spans(self.at.stage.shape.columns, self.tile.pixels):
+                with k.loop(count, "pixels") as index:
+                    column = k.bind(index * size + start, "pixel")
+                    yield Pair(Pixel(row * 2, column), Pixel(row * 2 + 1, column), size, 0, 0)
+
+    def _column_pairs(self, chunk: Index | None) -> Iterator[ColumnPair]:
+        """Walk the pairs of column tiles in a loop: all, or those of a chunk of an expansion's channels."""
+        k, packing, columns = self.at.k, self._halved, sum(self.packing.columns)
+        start: Index = packing.separate_bias
+        channel: Index = 0
+        pairs = packing.pairs
+        if chunk is not None and packing.chunks > 1:
+            start = k.bind(start + chunk * packing.chunk_elements, "chunk")
+        elif chunk is not None:
+            pairs = self.at.results[0].layout.channels // (2 * columns)
+            start = k.bind(start + chunk * (pairs * packing.pair_elements), "chunk")
+            channel = k.bind(chunk * (pairs * 2 * columns), "channel")
+        with k.loop(pairs, "columns") as index:
+            at = k.bind(start + index * packing.pair_elements, "weights")
+            left, right = (
+                ColumnTile(packing.columns, here, k.bind(here + channel, "bias"), at, 0)
+                for here in (index * (2 * columns), index * (2 * columns) + columns)
+            )
+            yield ColumnPair(left, right, at)
+
+    def _columns_alone(self, chunk: Index | None) -> Iterator[ColumnTile]:
+        """The column tile without a partner, and the tail: none of them where channels come in chunks."""
+        packing, columns = self._halved, sum(self.packing.columns)
+        if chunk is not None and packing.chunks == 1:
+            return
+        channel = 2 * packing.pairs * columns
+        start = packing.separate_bias + packing.pairs * packing.pair_elements
+        for widths in [packing.columns] * (packing.tiles % 2) + [packing.tail] * bool(packing.tail):
+            here = start if chunk is None else self.at.k.bind(start + chunk * packing.chunk_elements, "tile")
+            yield ColumnTile(widths, channel, channel, here, packing.depth * sum(widths))
+            channel, start = channel + sum(widths), start + packing.depth * sum(widths)
+
+    def _sum_elements(self, size: int) -> int:
+        return PIXEL_SUMS * size * (self.packing.depth // 2)
+
+    def _lefts(self, source: Index, first: Pixel, size: int) -> tuple[Index, ...]:
+        return tuple(self.at.k.bind(source + self._source_pixel(first, pixel), "left") for pixel in range(size))
+
+    def _add_pixels(self, pair: Pair, source: Index, at: Index) -> None:
+        """Store S1 to S4 of a pair of tiles, in the order S2, S3, S1, S4, from element ``at`` on."""
+        k, halves, plane = self.at.k, self._halved.halves, self.at.sources[0]
+        lanes, half = halves.lanes(self.at.provider.lanes), self.packing.depth // 2
+        firsts, seconds = (self._lefts(source, pixel, pair.size) for pixel in (pair.first, pair.second))
+        with k.loop(half // halves.block, "block") as block, k.loop(halves.block // lanes, "vector") as vector:
+            offset = k.bind(block * halves.stride + vector * lanes, "offset")
+            position = k.bind(block * halves.block + vector * lanes, "position")
+            for pixel, (upper, lower) in enumerate(zip(firsts, seconds, strict=True)):
+                a11, a12, a21, a22 = (
+                    k.bind(k.load(plane.buffer, base + offset + shift, lanes))
+                    for base in (upper, lower)
+                    for shift in (0, halves.second)
+                )
+                s1 = k.bind(a21 + a22)
+                s2 = k.bind(s1 - a11)
+                target = at + self._place(position, pixel, pair.size, lanes)
+                for number, value in enumerate((s2, a11 - a21, s1, a12 - s2)):
+                    k.store(self.work, target + number * (half * pair.size), value, lanes)
+
+    def _place(self, position: Index, pixel: int, size: int, lanes: int) -> Index:
+        """Where value ``position`` of a half of K lies: neighbouring pixels together where vectors of them are read."""
+        if self.at.provider.gathers:
+            return position * size + pixel * lanes
+        return position + pixel * (self.packing.depth // 2)
+
+    def _operands(self, pair: Pair, source: Index, at: Index) -> tuple[Operand, ...]:
+        """Return the left sides of the seven products, in the order in which they are multiplied."""
+        k, halves, plane, size = self.at.k, self._halved.halves, self.at.sources[0], pair.size
+        half, lanes = self.packing.depth // 2, halves.lanes(self.at.provider.lanes)
+
+        def pixels(first: Pixel, shift: int) -> Operand:
+            lefts = tuple(left + shift for left in self._lefts(source, first, size))
+            return Operand(plane.buffer, lefts, halves.block, halves.stride, self._distances(first, size))
+
+        def added(number: int) -> Operand:
+            begin = k.bind(at + number * (half * size), "sums")
+            places = tuple(self._place(0, pixel, size, lanes) for pixel in range(size))
+            lefts = tuple(begin + place for place in places)
+            block, stride = (lanes, lanes * size) if self.at.provider.gathers else (half, half)
+            return Operand(self.work, lefts, block, stride, places)
+
+        s2, s3, s1, s4 = (added(number) for number in range(PIXEL_SUMS))
+        a11, a12, a22 = pixels(pair.first, 0), pixels(pair.first, halves.second), pixels(pair.second, halves.second)
+        return a11, a12, s2, s3, a22, s1, s4
+
+    def _multiply_pair(
+        self,
+        pair: Pair,
+        columns: ColumnPair,
+        operands: tuple[Operand, ...],
+        bases: dict[int, Index],
+        means: tuple[Means, ...] = (),
+        stream: Stream | None = None,
+    ) -> None:
+        """Compute two register tiles of two column tiles: store them, or add them to the ``means`` of both."""
+        k, provider, half, widths = self.at.k, self.at.provider, self.packing.depth // 2, self.packing.columns
+        tile, width = MatrixTile(k, provider, pair.size, widths), sum(widths)
+        prefetch = Prefetch(half * width, 0, 1) if self.prefetch else None
+        kept = _Kept(k, self.work, self._kept_from(), pair.size, width)
+
+        def product(number: int) -> None:
+            at = k.bind(columns.weights + number * half * width, "weights")
+            fetched = stream and self._part_of(stream, number)
+            weights = Weights(self.at.weights, at, width)
+            tile.accumulate(operands[number], weights, half, self.tile.unroll, prefetch, fetched)
+
+        def finish(second: bool, column: int) -> None:
+            taken = _Taken(pair.second, pair.overlap) if second else _Taken(pair.first, 0)
+            mean = means[column] if means else None
+            self._take(tile, taken, columns.right if column else columns.left, bases, mean)
+
+        tile.start(lambda pixel, offset, lanes: zero(provider, lanes))
+        product(0)
+        kept.keep(tile, 0)
+        product(1)
+        finish(second=False, column=0)
+        kept.resume(tile, 0)
+        product(2)
+        kept.keep(tile, 1)
+        product(3)
+        kept.keep(tile, 2)
+        product(4)
+        finish(second=True, column=0)
+        kept.resume(tile, 1)
+        product(5)
+        kept.add_difference(tile, 1, 2)
+        product(6)
+        finish(second=False, column=1)
+        kept.resume(tile, 2)
+        finish(second=True, column=1)
+
+    def _take(
+        self, tile: MatrixTile, taken: _Taken, columns: ColumnTile, bases: dict[int, Index], mean: Means | None
+    ) -> None:
+        """Finish a register tile whose sums are complete but for the bias, or for those of other chunks."""
+        k, partial = self.at.k, self.packing.chunks > 1
+        if not partial:
+            tile.add(lambda offset, lanes: k.load(self.at.weights, columns.bias + offset, lanes))
+        if mean is not None:
+            mean.add(tile, taken.skipped)
+            return
+        added = self.at.results[0] if partial else self._early
+
+        def consume(pixel: int, offset: int, lanes: int, value: Value) -> None:
+            if pixel >= taken.skipped:
+                channel = columns.channel + offset
+                more = added and self._load(added, bases, taken.first, pixel, channel, lanes)
+                self._put(value if more is None else value + more, bases, taken.first, pixel, channel, lanes)
+
+        tile.finish(consume)
+
+    def _kept_from(self) -> int:
+        """The element of ``work`` from which on register tiles are kept."""
+        return most_pairs(self.at.stage, self.tile.pixels, self.pool) * self._sum_elements(self.tile.pixels)
+
+    def _part_of(self, stream: Stream, number: int) -> Stream:
+        """What product ``number`` fetches."""
+        iterations = max(1, self.packing.depth // 2 // self.tile.unroll)
+        lines = number * iterations * stream.lines
+        return Stream(stream.buffer, stream.first + lines * self.at.provider.line, stream.lines)
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """The pixels that a register tile stands for, but the first ``skipped``."""
+
+    first: Pixel
+    skipped: int
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """Register tiles of ``size`` x ``width`` that wait in memory, from element ``begin`` of ``buffer`` on."""
+
+    k: KernelBuilder
+    buffer: Buffer
+    begin: int
+    size: int
+    width: int
+
+    def _place(self, slot: int, pixel: int, offset: int) -> int:
+        return self.begin + (slot * self.size + pixel) * self.width + offset
+
+    def _load(self, slot: int, pixel: int, offset: int, lanes: int) -> Value:
+        return self.k.load(self.buffer, self._place(slot, pixel, offset), lanes)
+
+    def keep(self, tile: MatrixTile, slot: int) -> None:
+        """Store the accumulators, which go on."""
+        tile.finish(
+            lambda pixel, offset, lanes, value: self.k.store(
+                self.buffer, self._place(slot, pixel, offset), value, lanes
+            )
+        )
+
+    def resume(self, tile: MatrixTile, slot: int) -> None:
+        """Set the accumulators to what was stored."""
+        tile.start(lambda pixel, offset, lanes: self._load(slot, pixel, offset, lanes))
+
+    def add_difference(self, tile: MatrixTile, before: int, slot: int) -> None:
+        """Add to ``slot`` what the accumulators have gained since ``before`` was stored."""
+
+        def consume(pixel: int, offset: int, lanes: int, value: Value) -> None:
+            gained = value - self._load(before, pixel, offset, lanes)
+            total = self._load(slot, pixel, offset, lanes) + gained
+            self.k.store(self.buffer, self._place(slot, pixel, offset), total, lanes)
+
+        tile.finish(consume)
