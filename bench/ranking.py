@@ -30,6 +30,7 @@ from mnv2c.tune.known import Known, known
 from mnv2c.tune.model import Model, Trials
 from mnv2c.tune.space import Space
 from mnv2c.tune.task import Task
+from mnv2c.tune.tasks import read as read_model
 
 BATCH = 20
 """Candidates of one program when measuring."""
@@ -121,23 +122,9 @@ def evidence(seed: int) -> Evidence:
 
 def costliest(arguments: argparse.Namespace) -> list[Task]:
     """Return the tasks of the model's default plan that have most multiply-adds, but for the first few."""
-    from mnv2c.compiler.front import front
-    from mnv2c.compiler.planning import choose, joined, prepare
-    from mnv2c.schedule.choice import Choice
-
-    target = targets.load(arguments.target)
-    begun = front(arguments.measure, width=arguments.width, resolution=arguments.resolution, classes=None)
-    planner = prepare(begun.network, begun.library, target).planner
-    tasks: dict[str, Task] = {}
-    for piece in choose(planner, None).pieces:
-        if piece.option.choice is not None:
-            node = joined(begun.network, piece.first, piece.last)
-            layout, parts = piece.option.choice
-            default = Choice(layout.schedule, parts, layout.chain.in_place)
-            label = f"{begun.source.title}: {node.label}"
-            task = Task(label, node.chain, target, default, may_be_in_place=layout.chain.in_place)
-            tasks.setdefault(chain_id(node.chain), task)
-    return sorted(tasks.values(), key=lambda task: -task.chain.madds)[arguments.skip :][: arguments.chains]
+    tunable = read_model(arguments.measure, arguments.target, width=arguments.width, resolution=arguments.resolution)
+    tasks = tunable.tasks(tunable.cuts)
+    return sorted(tasks, key=lambda task: -task.chain.madds)[arguments.skip :][: arguments.chains]
 
 
 def main() -> None:

@@ -3,9 +3,9 @@
 Usage: ship_schedules.py TARGET RECORDS... --output schedules/FOLDER/best.json
 
 Of every chain it takes what a session confirmed. A choice whose kernel needs more than a tenth more scratch memory than
-the default's is left out unless it saves more than a twenty-fifth of the time: a compile without --arena-limit takes
-recorded choices whatever memory they need, and users count on small arenas. Cuts of sessions whose choices were
-left out go with them.
+the default's, or more memory for weights, is left out unless it saves more than a twenty-fifth of the time: a compile
+without --arena-limit takes recorded choices whatever memory they need, and users count on small arenas and libraries.
+Cuts of sessions whose choices were left out go with them.
 """
 
 from __future__ import annotations
@@ -28,14 +28,16 @@ from mnv2c.records.store import replace as replace_file
 from mnv2c.schedule.choice import Choice
 from mnv2c.schedule.identity import restore
 
-MORE_SCRATCH, ROOM, ENOUGH = 1.1, 8192, 0.96
-"""Scratch memory over the default's, bytes that do not matter, and the ratio that is worth more."""
+MORE, ENOUGH = 1.1, 0.96
+"""Memory over the default's that matters, and the ratio that is worth it."""
+ROOM = 8192, 262144
+"""Bytes of scratch memory, and of weights, that do not matter."""
 
 
-def scratch(chain: Chain, choice: Choice, unit: Provider) -> int:
-    """Return the bytes of scratch memory of a chain's kernel."""
+def memory(chain: Chain, choice: Choice, unit: Provider) -> tuple[int, int]:
+    """Return the bytes of scratch memory and of packed weights of a chain's kernel."""
     layout = kernel_layout(replace(chain, in_place=choice.in_place), choice.schedule, unit)
-    return layout.scratch_elements * 4
+    return layout.scratch_elements * 4, sum(packing.elements for packing in layout.packings.values()) * 4
 
 
 def is_greedy(decided: ChainRecord, records: Sequence[ChainRecord], unit: Provider) -> bool:
@@ -44,7 +46,8 @@ def is_greedy(decided: ChainRecord, records: Sequence[ChainRecord], unit: Provid
     if default is None or keeps_default(decided) or (decided.ratio or 1.0) <= ENOUGH:
         return False
     chain = restore(decided.chain)
-    return scratch(chain, decided.choice, unit) > scratch(chain, default, unit) * MORE_SCRATCH + ROOM
+    taken, before = (memory(chain, choice, unit) for choice in (decided.choice, default))
+    return any(now > then * MORE + room for now, then, room in zip(taken, before, ROOM, strict=True))
 
 
 def shipped(records: Sequence[Record], unit: Provider) -> list[Record]:

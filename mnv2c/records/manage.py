@@ -179,7 +179,8 @@ def prune_schedules(
 ) -> list[Pruned]:
     """Leave in the user's files, or in ``files``, only what decides: the best record per chain and the best cuts.
 
-    A new file takes the old one's place; who appends meanwhile waits. UserError, OutputError.
+    What a later version of mnv2c wrote stays, too. A new file takes the old one's place; who appends meanwhile waits.
+    UserError, OutputError.
     """
     if files:
         paths = [_existing(Path(file)) for file in files]
@@ -199,7 +200,7 @@ def _prune(path: Path) -> Pruned:
         records = store.read_file(path, warn_user)
         kept = _deciding(records)
         went = Counter(record.label for record in records) - Counter(record.label for record in kept)
-        store.replace(path, kept)
+        store.replace(path, kept, store.newer_lines(path))
     return Pruned(str(path), len(kept), dict(went))
 
 

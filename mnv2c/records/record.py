@@ -136,6 +136,16 @@ def from_line(line: str) -> Record | None:
         return None
 
 
+def is_newer(line: str) -> bool:
+    """Whether a line is a record of a later schema."""
+    try:
+        values = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    schema = values.get("schema") if isinstance(values, dict) else None
+    return type(schema) is int and schema > SCHEMA
+
+
 def _record(kind: type[ChainRecord] | type[CutsRecord], values: dict[str, Any]) -> Record:
     """What a later version added to this schema is ignored."""
     known = {entry.name: values[entry.name] for entry in fields(kind) if entry.name in values}

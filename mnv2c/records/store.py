@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mnv2c.errors import OutputError, UserError
-from mnv2c.records.record import Record, from_line, to_line
+from mnv2c.records.record import Record, from_line, is_newer, to_line
 
 Warn = Callable[[str], None]
 """Receives a sentence for the user."""
@@ -84,18 +84,9 @@ def read(paths: Iterable[Path], warn: Warn) -> list[Record]:
 
 def read_file(path: Path, warn: Warn) -> list[Record]:
     """Return the records of one file; see `read`. The file may be a JSON array with a record per line."""
-    try:
-        lines = path.read_bytes().decode(errors="replace").splitlines()
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise UserError(f"{path}: records cannot be read: {error.strerror}") from None
     found: list[Record] = []
     skipped: list[int] = []
-    for number, line in enumerate(lines, 1):
-        text = line.strip().removesuffix(",")
-        if text in ("", "[", "]"):
-            continue
+    for number, text in _lines(path):
         record = from_line(text)
         if record is None:
             skipped.append(number)
@@ -107,12 +98,29 @@ def read_file(path: Path, warn: Warn) -> list[Record]:
     return found
 
 
-def replace(path: Path, records: Sequence[Record]) -> None:
-    """Put a file with ``records`` in the place of ``path``, whole or not at all; OutputError.
+def newer_lines(path: Path) -> list[str]:
+    """Return the lines of a file that a later version of mnv2c wrote, with a schema that this one cannot read."""
+    return [text for _, text in _lines(path) if is_newer(text)]
+
+
+def _lines(path: Path) -> list[tuple[int, str]]:
+    """Return what may be records, one JSON value each, with the numbers of their lines; a missing file has none."""
+    try:
+        lines = path.read_bytes().decode(errors="replace").splitlines()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise UserError(f"{path}: records cannot be read: {error.strerror}") from None
+    texts = ((number, line.strip().removesuffix(",")) for number, line in enumerate(lines, 1))
+    return [(number, text) for number, text in texts if text not in ("", "[", "]")]
+
+
+def replace(path: Path, records: Sequence[Record], others: Sequence[str] = ()) -> None:
+    """Put a file with ``records`` and the lines ``others`` in the place of ``path``, whole or not at all; OutputError.
 
     A file called ``*.json`` becomes a JSON array with a line per record, any other has one object per line.
     """
-    lines = [to_line(record) for record in records]
+    lines = [*(to_line(record) for record in records), *others]
     text = "[\n" + ",\n".join(lines) + "\n]\n" if path.suffix == ".json" else "".join(f"{line}\n" for line in lines)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

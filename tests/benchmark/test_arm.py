@@ -17,7 +17,8 @@ from mnv2c.benchmark.job import UnavailableError
 from mnv2c.benchmark.peers.base import Prepared
 from mnv2c.benchmark.plugin import HERE
 
-SCRIPT = Path(__file__).resolve().parents[2] / "tools" / "arm_peers.sh"
+TOOLS = Path(__file__).resolve().parents[2] / "tools"
+SCRIPTS = ["arm_peers.sh", "arm_rpc.sh"]
 
 
 def prepared(folder: Path) -> Path:
@@ -74,35 +75,42 @@ def test_a_counted_process_runs_twice() -> None:
     assert gc.isenabled()
 
 
+@pytest.mark.parametrize("name", [*SCRIPTS, "arm_system.sh"])
 @pytest.mark.parametrize("command", ["sh", "dash"])
-def test_the_script_is_portable(command: str) -> None:
+def test_the_scripts_are_portable(command: str, name: str) -> None:
     if not shutil.which(command):
         pytest.skip(f"{command} is not installed")
-    assert subprocess.run([command, "-n", str(SCRIPT)], check=False).returncode == 0
+    assert subprocess.run([command, "-n", str(TOOLS / name)], check=False).returncode == 0
 
 
-def script(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def script(name: str, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["/bin/sh", str(SCRIPT), *words], env={**os.environ, **environment}, capture_output=True, text=True, check=False
+        ["/bin/sh", str(TOOLS / name), *words],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
-def test_the_script_says_what_it_lacks_and_leaves_nothing(tmp_path: Path) -> None:
-    done = script()
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_says_what_it_lacks_and_leaves_nothing(name: str, tmp_path: Path) -> None:
+    done = script(name)
     assert done.returncode == 2
-    assert "usage: arm_peers.sh FOLDER" in done.stderr
-    done = script(str(tmp_path / "made"), PATH="/nowhere")
+    assert f"usage: {name} FOLDER" in done.stderr
+    done = script(name, str(tmp_path / "made"), PATH="/nowhere")
     assert done.returncode == 1
     assert "apt-get and dpkg-deb are needed" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(not shutil.which("apt-get") or platform.system() != "Linux", reason="apt-get is missing")
-def test_sources_without_arm64_are_an_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_sources_without_arm64_are_an_error(name: str, tmp_path: Path) -> None:
     """No source at all: nothing is fetched, and the answer is that of a machine whose sources have no arm64."""
     sources = tmp_path / "sources.list"
     sources.write_text("")
-    done = script(str(tmp_path / "made"), ARM_SOURCES=str(sources))
+    done = script(name, str(tmp_path / "made"), ARM_SOURCES=str(sources))
     assert done.returncode == 1
     assert "have no Python for arm64; name others with ARM_SOURCES" in done.stderr
     assert list(tmp_path.iterdir()) == [sources]

@@ -105,6 +105,17 @@ def test_pruning_keeps_what_decides(own: Path, capsys: pytest.CaptureFixture[str
     assert [file.name for file in own.iterdir()] == ["cortex-a76.jsonl"]
 
 
+@pytest.mark.parametrize("name", ["cortex-a76.jsonl", "kept.json"])
+def test_what_a_later_version_wrote_survives_pruning(name: str, tmp_path: Path) -> None:
+    path, newer = tmp_path / name, '{"schema": 2, "kind": "chain", "new": [1, 2]}'
+    store.replace(path, [record(rows=2), record(ratio=0.8)], [newer, '{"schema": "two"}', "broken"])
+    with pytest.warns(UserWarning, match="not a record of this version"):
+        api.prune_schedules(files=[path])
+    assert store.read([path], lambda message: None) == [record(ratio=0.8)]
+    assert store.newer_lines(path) == [newer]
+    assert "broken" not in path.read_text()
+
+
 def test_a_decision_for_the_default_survives_pruning(own: Path) -> None:
     path = own / "cortex-a53.jsonl"
     default = record(target="cortex-a53", default=True, confirmed=True, ratio=1.0)
