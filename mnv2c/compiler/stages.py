@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -16,8 +17,10 @@ from mnv2c.compiler import planning, recorded
 from mnv2c.compiler.artefacts import Kernels, Variant
 from mnv2c.compiler.variants import prefix, together
 from mnv2c.errors import OnnxError
+from mnv2c.kernels.ahead import fetched_bytes
 from mnv2c.kernels.chain import emit_chain, pack_weights
 from mnv2c.kernels.layout import KernelLayout
+from mnv2c.kernels.microkernels import provider
 from mnv2c.plan.assemble import NodeKernel
 from mnv2c.plan.chain import Chain
 from mnv2c.plan.network import ChainNode, FallbackNode, Network
@@ -41,6 +44,11 @@ if TYPE_CHECKING:
     from mnv2c.plan.cuts import Cuts, Option
     from mnv2c.plan.program import Program
     from mnv2c.targets import Target
+
+
+FLOAT_BYTES = 4
+
+_Kernel: TypeAlias = tuple[Chain, ChainSchedule, Parts | None]
 
 
 def fuse(model: onnx.ModelProto, dump: Callable[[str, str], None]) -> Network:
@@ -83,15 +91,21 @@ def schedule_variants(
     cuts = recorded.plan(prepared, arena_limit, threads)
     cut = planning.cut(network, cuts)
     return tuple(
-        _emit(cut, cuts, [planning.each(piece.option)[index] for piece in cuts.pieces], name, prepared[index])
-        for index, name in enumerate(names)
+        _emit(cut, cuts, [planning.each(piece.option)[index] for piece in cuts.pieces], name, prepared[index], target)
+        for index, (name, target) in enumerate(zip(names, variants, strict=True))
     )
 
 
-def _emit(cut: Network, cuts: Cuts, options: Sequence[Option], library: str, prepared: Prepared) -> Kernels:
+def _emit(
+    cut: Network, cuts: Cuts, options: Sequence[Option], library: str, prepared: Prepared, target: Target
+) -> Kernels:
     """The kernels of one variant; ``options`` say how it runs every piece."""
     nodes: list[NodeKernel] = []
-    emitter = _Emitter(library)
+    each = zip(cut.nodes, options, strict=True)
+    chains = [option.choice if isinstance(node, ChainNode) else None for node, option in each]
+    emitter = _Emitter(
+        library, _following(chains, fetched_bytes(provider(planning.DTYPE, target.isa), target.l2_bytes))
+    )
     for node, piece, option in zip(cut.nodes, cuts.pieces, options, strict=True):
         if isinstance(node, ChainNode):
             nodes.append(emitter.chain(node, *option.choice))
@@ -100,19 +114,35 @@ def _emit(cut: Network, cuts: Cuts, options: Sequence[Option], library: str, pre
     return Kernels(cut, tuple(nodes), emitter.functions, emitter.layouts, tuple(option.tuned for option in options))
 
 
+def _following(chains: Sequence[tuple[KernelLayout, Parts | None] | None], most: int) -> dict[_Kernel, int]:
+    """Return how many bytes of weights each kernel may fetch for the one that follows, at the most."""
+    found: dict[_Kernel, int] = {}
+    for this, after in pairwise(chains):
+        if this is not None and after is not None:
+            wanted = sum(packing.elements for packing in after[0].packings.values()) * FLOAT_BYTES
+            key = _kernel(*this)
+            found[key] = max(found.get(key, 0), min(wanted, most))
+    return found
+
+
+def _kernel(layout: KernelLayout, parts: Parts | None) -> _Kernel:
+    return layout.chain, layout.schedule, parts
+
+
 class _Emitter:
-    def __init__(self, library: str) -> None:
-        self.library = library
+    def __init__(self, library: str, following: Mapping[_Kernel, int]) -> None:
+        self.library, self._following = library, following
         self.functions: dict[str, Any] = {}
         self.layouts: dict[str, KernelLayout] = {}
-        self._symbols: dict[tuple[Chain, ChainSchedule, Parts | None], str] = {}
+        self._symbols: dict[_Kernel, str] = {}
 
     def chain(self, node: ChainNode, layout: KernelLayout, parts: Parts | None) -> NodeKernel:
         symbol = planning.symbol(self.library, node.label)
-        symbol = self._symbols.setdefault((layout.chain, layout.schedule, parts), symbol)
+        key = _kernel(layout, parts)
+        symbol = self._symbols.setdefault(key, symbol)
         if symbol not in self.functions:
             self.layouts[symbol] = layout
-            self.functions[symbol] = emit_chain(layout, symbol, parts)
+            self.functions[symbol] = emit_chain(layout, symbol, parts, self._following.get(key, 0))
         in_place = layout.chain.in_place
         return NodeKernel(
             symbol=symbol,

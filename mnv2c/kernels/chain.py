@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnv2c.errors import CompilerError
+from mnv2c.kernels.ahead import ahead_of, has_room
 from mnv2c.kernels.columns import Placed, placed_units
 from mnv2c.kernels.ir import Buffer, Index, KernelBuilder, both, divided, equal, maximum, negated, outside
 from mnv2c.kernels.layout import KernelLayout
@@ -22,10 +23,11 @@ from mnv2c.kernels.stages.carried import CarriedDepthwise
 from mnv2c.kernels.stages.clipped import ClippedStage
 from mnv2c.kernels.stages.depthwise import DepthwiseStage
 from mnv2c.kernels.stages.load import LoadStage
-from mnv2c.kernels.stages.matrix import Following, MatrixStage
+from mnv2c.kernels.stages.matrix import MatrixStage
 from mnv2c.kernels.stages.pool import PoolStage
 from mnv2c.kernels.stages.resize import ResizeStage
 from mnv2c.kernels.stages.strassen import StrassenStage
+from mnv2c.kernels.stages.tiles import Following
 from mnv2c.kernels.strassen import StrassenPacking
 from mnv2c.kernels.units import Unit
 from mnv2c.kernels.zeros import Zeros
@@ -37,12 +39,13 @@ Array = npt.NDArray[np.float32]
 Emitter = MatrixStage | DepthwiseStage | LoadStage | PoolStage | ResizeStage | ArgmaxStage
 
 
-def emit_chain(layout: KernelLayout, name: str, parts: Parts | None = None) -> Any:
+def emit_chain(layout: KernelLayout, name: str, parts: Parts | None = None, following: int = 0) -> Any:
     """Return the PrimFunc of a chain; parameters: inputs, outputs (none for one in place), weights by stage, rings.
 
     With ``parts`` a call computes only one: two int32 follow, the steps [begin, end) of a strip, or phase and part.
+    Without, ``following`` bytes behind the last weights, those of the next kernel, are fetched meanwhile.
     """
-    return _ChainEmitter(layout, name, parts).emit()
+    return _ChainEmitter(layout, name, parts, following if parts is None else 0).emit()
 
 
 def pack_weights(layout: KernelLayout, weights: Mapping[str, tuple[Array, Array]]) -> tuple[Array, ...]:
@@ -51,7 +54,7 @@ def pack_weights(layout: KernelLayout, weights: Mapping[str, tuple[Array, Array]
 
 
 class _ChainEmitter:
-    def __init__(self, layout: KernelLayout, name: str, parts: Parts | None) -> None:
+    def __init__(self, layout: KernelLayout, name: str, parts: Parts | None, following: int) -> None:
         self.layout, self.k, self.parts = layout, KernelBuilder(name), parts
         self._planes: dict[str, list[Plane]] = {}
         self._sums: dict[str, Plane] = {}
@@ -64,6 +67,7 @@ class _ChainEmitter:
             for name, packing in layout.packings.items()
         }
         self._declare_scratch()
+        self._ahead = ahead_of(self.k, layout, self._weights, following)
         self._begin: Index = 0
         self._end: Index = layout.flow.last_step
         self._low: dict[str, Index] = {}
@@ -128,6 +132,7 @@ class _ChainEmitter:
             tuple(self._planes[unit.result]),
             self._weights.get(stage.name),
             layout.chain.shape(stage.sources[0]),
+            ahead=self._ahead if has_room(layout, stage) else None,
         )
         packing = layout.packings.get(stage.name)
         if isinstance(packing, MatrixPacking) and stage.kind in MATRIX_KINDS:
@@ -182,6 +187,8 @@ class _ChainEmitter:
             self._emit_whole()
         else:
             self._emit_steps()
+        if self._ahead is not None:
+            self._ahead.finish()
         return self.k.finish()
 
     def _emit_whole(self) -> None:

@@ -73,6 +73,8 @@ class KernelBuilder:
         self._parameters: list[Any] = []
         self._counter = 0
         self._called: set[str] = set()
+        self.times = 1
+        """How often the statement that comes next runs, as far as the loops around it have known extents."""
 
     def _fresh(self, prefix: str) -> str:
         self._counter += 1
@@ -122,8 +124,10 @@ class KernelBuilder:
             yield start
             return
         variable = tirx.Var(self._fresh(name), INDEX)
+        before, self.times = self.times, self.times * (extent if known else 1)
         with self._nested() as body:
             yield variable
+        self.times = before
         if body and not (known and extent <= 0):
             kind = tirx.ForKind.SERIAL
             bounds = (tirx.IntImm(INDEX, start), _index(extent, 1))
@@ -146,6 +150,14 @@ class KernelBuilder:
         variable = tirx.Var(self._fresh(name), value.ty)
         self._emit(tirx.Bind(variable, value))
         return variable
+
+    def promised(self, name: str) -> Index:
+        """Return an index whose value is only known when the kernel has been written; see `keep`."""
+        return tirx.Var(self._fresh(name), INDEX)
+
+    def keep(self, promised: Index, value: int) -> None:
+        """Give a promised index its value."""
+        self._blocks[0].insert(0, tirx.Bind(promised, tirx.IntImm(INDEX, value)))
 
     def load(self, buffer: Buffer, index: Index, lanes: int = 1) -> Value:
         """Read ``lanes`` consecutive elements."""

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mnv2c.codegen.parallel import part_body, part_parameters
+from mnv2c.kernels.ahead import fetched_bytes
+from mnv2c.kernels.microkernels import provider
 from mnv2c.link.formats import ELF
 from mnv2c.plan.arena import ALIGNMENT, aligned
 from mnv2c.plan.chain import StageKind
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from mnv2c.targets import Target
     from mnv2c.tune.candidate import Candidate
 
+DTYPE = "float32"
 DATA = "data.S"
 TABLE = "table.c"
 
@@ -58,8 +61,9 @@ def subject_files(
     names = [blobs.name(content) for content in expected]
     outputs = [_output(chain.stage(name), blob) for name, blob in zip(chain.outputs, names, strict=True)]
     lines += ["static const tensor outputs[] = {", *outputs, "};"]
+    fetched = fetched_bytes(provider(DTYPE, target.isa), target.l2_bytes, threads)
     counts = f"{len(rows)}u, {len(inputs)}u, {len(outputs)}u, {threads}u"
-    subject = f"{{candidates, inputs, outputs, {counts}, {target.l2_bytes}u, {FLOAT32!r}}}"
+    subject = f"{{candidates, inputs, outputs, {counts}, {target.l2_bytes}u, {fetched}u, {FLOAT32!r}}}"
     lines += [f"const subject SUBJECT = {subject};", ""]
     declared = [f"extern HIDDEN const unsigned char {name}[];" for name in blobs.names.values()]
     lines[1:1] = declared

@@ -251,6 +251,15 @@ class MatrixTile:
                 consume(pixel, offset, lanes, register.get())
 
 
+def fetching_iterations(operand: Operand, depth: int, unroll: int) -> int:
+    """Return in how many iterations `MatrixTile.accumulate` fetches a stream's lines."""
+    total = 0
+    for _, blocks, block in _runs(operand, depth):
+        group = max(1, unroll // block)
+        total += blocks // group * group * (block // min(unroll, block))
+    return total
+
+
 def _runs(operand: Operand, depth: int) -> list[tuple[int, int, int]]:
     """Cut K into (start, number of blocks, values per block): the full blocks, then what is left of the last."""
     full, rest = divmod(depth, operand.block)

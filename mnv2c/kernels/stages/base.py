@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from mnv2c.kernels.ir import Buffer, Index, KernelBuilder
 from mnv2c.kernels.microkernels.base import Provider
@@ -11,12 +12,16 @@ from mnv2c.kernels.planes import Plane
 from mnv2c.kernels.share import WHOLE, Share
 from mnv2c.plan.chain import Shape, Stage
 
+if TYPE_CHECKING:
+    from mnv2c.kernels.ahead import Ahead
+
 
 @dataclass(frozen=True)
 class Surroundings:
     """A stage among its planes: where it reads, where it writes (more than once for a side output).
 
-    ``shape`` is that of the first source, ``share`` what is computed of its channels.
+    ``shape`` is that of the first source, ``share`` what is computed of its channels. ``ahead`` is set where
+    the stage fetches weights of the next kernel.
     """
 
     k: KernelBuilder
@@ -27,6 +32,7 @@ class Surroundings:
     weights: Buffer
     shape: Shape
     share: Share = WHOLE
+    ahead: Ahead | None = None
 
     def has_window(self, count: int, lanes: int) -> bool:
         """Whether the provider's `window` computes ``count`` neighbouring outputs of ``lanes`` channels.

@@ -8,32 +8,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mnv2c.kernels.ir import Buffer, Index, KernelBuilder, Value, divided
-from mnv2c.kernels.microkernels.base import MatrixTile, Operand, Prefetch, Stream, Weights, zero
+from mnv2c.kernels.ir import Buffer, Index, Value, divided
+from mnv2c.kernels.microkernels.base import (
+    MatrixTile,
+    Operand,
+    Prefetch,
+    Stream,
+    Weights,
+    fetching_iterations,
+    zero,
+)
 from mnv2c.kernels.stages.base import spans
-from mnv2c.kernels.stages.matrix import STATIC_PIXELS, ColumnTile, MatrixStage, Pixel
+from mnv2c.kernels.stages.matrix import STATIC_PIXELS, MatrixStage
 from mnv2c.kernels.stages.means import Means
+from mnv2c.kernels.stages.pairs import ColumnPair, Kept, Pair, Taken
+from mnv2c.kernels.stages.tiles import ColumnTile, Pixel
 from mnv2c.kernels.strassen import PIXEL_SUMS, PRODUCTS, StrassenPacking, most_pairs, paired
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Two register tiles of ``size`` pixels; the first ``overlap`` of the second belong to the first already."""
-
-    first: Pixel
-    second: Pixel
-    size: int
-    overlap: int
-    number: Index
-
-
-@dataclass(frozen=True)
-class ColumnPair:
-    """Two neighbouring column tiles, and where their seven right sides start."""
-
-    left: ColumnTile
-    right: ColumnTile
-    weights: Index
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -233,16 +223,18 @@ class StrassenStage(MatrixStage):
         k, provider, half, widths = self.at.k, self.at.provider, self.packing.depth // 2, self.packing.columns
         tile, width = MatrixTile(k, provider, pair.size, widths), sum(widths)
         prefetch = Prefetch(half * width, 0, 1) if self.prefetch else None
-        kept = _Kept(k, self.work, self._kept_from(), pair.size, width)
+        kept = Kept(k, self.work, self._kept_from(), pair.size, width)
 
         def product(number: int) -> None:
             at = k.bind(columns.weights + number * half * width, "weights")
             fetched = stream and self._part_of(stream, number)
+            if fetched is None and self.at.ahead is not None:
+                fetched = self.at.ahead.stream(fetching_iterations(operands[number], half, self.tile.unroll))
             weights = Weights(self.at.weights, at, width)
             tile.accumulate(operands[number], weights, half, self.tile.unroll, prefetch, fetched)
 
         def finish(second: bool, column: int) -> None:
-            taken = _Taken(pair.second, pair.overlap) if second else _Taken(pair.first, 0)
+            taken = Taken(pair.second, pair.overlap) if second else Taken(pair.first, 0)
             mean = means[column] if means else None
             self._take(tile, taken, columns.right if column else columns.left, bases, mean)
 
@@ -267,7 +259,7 @@ class StrassenStage(MatrixStage):
         finish(second=True, column=1)
 
     def _take(
-        self, tile: MatrixTile, taken: _Taken, columns: ColumnTile, bases: dict[int, Index], mean: Means | None
+        self, tile: MatrixTile, taken: Taken, columns: ColumnTile, bases: dict[int, Index], mean: Means | None
     ) -> None:
         """Finish a register tile whose sums are complete but for the bias, or for those of other chunks."""
         k, partial = self.at.k, self.packing.chunks > 1
@@ -295,50 +287,3 @@ class StrassenStage(MatrixStage):
         iterations = max(1, self.packing.depth // 2 // self.tile.unroll)
         lines = number * iterations * stream.lines
         return Stream(stream.buffer, stream.first + lines * self.at.provider.line, stream.lines)
-
-
-@dataclass(frozen=True)
-class _Taken:
-    """The pixels that a register tile stands for, but the first ``skipped``."""
-
-    first: Pixel
-    skipped: int
-
-
-@dataclass(frozen=True)
-class _Kept:
-    """Register tiles of ``size`` x ``width`` that wait in memory, from element ``begin`` of ``buffer`` on."""
-
-    k: KernelBuilder
-    buffer: Buffer
-    begin: int
-    size: int
-    width: int
-
-    def _place(self, slot: int, pixel: int, offset: int) -> int:
-        return self.begin + (slot * self.size + pixel) * self.width + offset
-
-    def _load(self, slot: int, pixel: int, offset: int, lanes: int) -> Value:
-        return self.k.load(self.buffer, self._place(slot, pixel, offset), lanes)
-
-    def keep(self, tile: MatrixTile, slot: int) -> None:
-        """Store the accumulators, which go on."""
-        tile.finish(
-            lambda pixel, offset, lanes, value: self.k.store(
-                self.buffer, self._place(slot, pixel, offset), value, lanes
-            )
-        )
-
-    def resume(self, tile: MatrixTile, slot: int) -> None:
-        """Set the accumulators to what was stored."""
-        tile.start(lambda pixel, offset, lanes: self._load(slot, pixel, offset, lanes))
-
-    def add_difference(self, tile: MatrixTile, before: int, slot: int) -> None:
-        """Add to ``slot`` what the accumulators have gained since ``before`` was stored."""
-
-        def consume(pixel: int, offset: int, lanes: int, value: Value) -> None:
-            gained = value - self._load(before, pixel, offset, lanes)
-            total = self._load(slot, pixel, offset, lanes) + gained
-            self.k.store(self.buffer, self._place(slot, pixel, offset), total, lanes)
-
-        tile.finish(consume)

@@ -89,6 +89,7 @@ static void fill_inputs(const bench *at)
 
 int prepare(bench *at, const candidate *const each[2], int fixed)
 {
+    at->fixed = fixed;
     at->memory = NULL;
     at->memory = allocate(fixed ? (void *)FIXED : NULL, lay_out(at, each, fixed));
     if (at->memory == NULL) {
@@ -130,10 +131,45 @@ static void copy(unsigned char *restrict to, const unsigned char *restrict from,
     }
 }
 
+/* Out of all caches, where a program may ask for that. */
+static void flush(const unsigned char *start, size_t bytes)
+{
+#if defined(__x86_64__) || defined(__aarch64__)
+    size_t i;
+    for (i = 0; i < bytes; i += LINE) {
+#ifdef __x86_64__
+        __asm__ volatile("clflush %0" : : "m"(start[i]) : "memory");
+#else
+        __asm__ volatile("dc civac, %0" : : "r"(start + i) : "memory");
+#endif
+    }
+    __sync_synchronize();
+#else
+    (void)start, (void)bytes;
+#endif
+}
+
+static void forget_weights(const candidate *which)
+{
+    size_t fetched = SUBJECT.fetched_bytes;
+    unsigned i;
+    for (i = 0; i < which->weights_count; ++i) {
+        flush(which->weights[i].start, which->weights[i].bytes);
+    }
+    for (i = 0; i < which->weights_count && fetched > 0; ++i) {
+        const size_t bytes = which->weights[i].bytes < fetched ? which->weights[i].bytes : fetched;
+        touch(which->weights[i].start, bytes);
+        fetched -= bytes;
+    }
+}
+
 void refresh(bench *at, const candidate *which)
 {
     unsigned i;
     touch(at->eviction, at->eviction_bytes);
+    if (!at->fixed) { /* counted misses are those of a cache that the walk has emptied */
+        forget_weights(which);
+    }
     touch(at->scratch, which->scratch_bytes);
     for (i = 0; i < SUBJECT.outputs_count; ++i) {
         touch(at->outputs[i], bytes_of(&SUBJECT.outputs[i]));

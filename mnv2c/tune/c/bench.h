@@ -11,6 +11,7 @@ typedef struct bench {
     const unsigned char *weights[2][MOST_WEIGHTS]; /* of two candidates */
     unsigned char *scratch, *last, *eviction, *memory;
     size_t eviction_bytes;
+    int fixed; /* whether everything lies at fixed addresses, to be counted */
     void *pool; /* NULL where one thread does all */
 } bench;
 
@@ -18,7 +19,8 @@ typedef struct bench {
  * of its own and one thread does all parts: others would be counted while they wait. */
 int prepare(bench *at, const candidate *const each[2], int fixed);
 
-/* Puts the caches into the state in which a network leaves them: weights gone, scratch memory used, inputs just made. */
+/* Puts the caches into the state in which a network leaves them: weights gone but for
+ * those that the kernel before has fetched, scratch memory used, inputs just made. */
 void refresh(bench *at, const candidate *which);
 
 /* One call; 0 for success. `slot` is that of the candidate in prepare. */

@@ -36,7 +36,7 @@ typedef struct subject {
     const candidate *candidates;
     const tensor *inputs, *outputs;
     unsigned candidates_count, inputs_count, outputs_count, threads;
-    size_t l2_bytes;
+    size_t l2_bytes, fetched_bytes; /* of the weights, what the kernel before brings into the L2 */
     double tolerance;
 } subject;
 
