@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,10 @@ from mnv2c import __version__, targets
 from mnv2c.data import fill
 from mnv2c.link.select import static_linker
 from mnv2c.plan.assemble import pool_bytes
+from mnv2c.runtime import emulator
 from mnv2c.tune import program
 from mnv2c.tune.answers import read_answers
+from mnv2c.tune.devices.base import Form
 from mnv2c.tune.sample import expected_of
 from mnv2c.tune.table import subject_files
 from mnv2c.tune.task import Status
@@ -63,3 +66,25 @@ def test_sanitizers_find_nothing(tmp_path: Path) -> None:
         assert "ERROR" not in done.stderr and "runtime error" not in done.stderr, done.stderr[:3000]
         if words[0] == "2":
             assert [found.status for found in read_answers(done.stdout, numbers)] == STATUSES, done.stdout
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["host", *(pytest.param(name, marks=pytest.mark.emulated) for name in ("cortex-a76", "cortex-a7"))],
+)
+def test_weights_are_forgotten_before_every_call(target: str, tmp_path: Path) -> None:
+    """Programs may flush caches on all of them, or do not try to; what is flushed is read again as it was."""
+    chosen = targets.load(target)
+    qemu = None if target == "host" else emulator.find_qemu(chosen.arch)
+    if target != "host" and qemu is None:
+        pytest.skip("qemu is missing")
+    weights = (bytes(range(200)), bytes(5000))
+    made = [replace(one, weights=weights) for one in handmade.candidates(["default", "equal"], chosen)]
+    content = program.link(handmade.CHAIN, chosen, 1, made, expected_of(handmade.CHAIN), Form.EXECUTABLE)
+    path = tmp_path / "measure"
+    path.write_bytes(content)
+    path.chmod(0o755)
+    command = [qemu, str(path)] if qemu else [str(path)]
+    done = subprocess.run([*command, "1", "-1", "1"], capture_output=True, text=True, check=False)
+    (found,) = read_answers(done.stdout, [1])
+    assert found.status == Status.OK, done
