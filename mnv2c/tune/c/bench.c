@@ -89,7 +89,6 @@ static void fill_inputs(const bench *at)
 
 int prepare(bench *at, const candidate *const each[2], int fixed)
 {
-    at->fixed = fixed;
     at->memory = NULL;
     at->memory = allocate(fixed ? (void *)FIXED : NULL, lay_out(at, each, fixed));
     if (at->memory == NULL) {
@@ -149,13 +148,18 @@ static void flush(const unsigned char *start, size_t bytes)
 #endif
 }
 
-static void forget_weights(const candidate *which)
+static void flush_weights(const candidate *which)
 {
-    size_t fetched = SUBJECT.fetched_bytes;
     unsigned i;
     for (i = 0; i < which->weights_count; ++i) {
         flush(which->weights[i].start, which->weights[i].bytes);
     }
+}
+
+static void fetch_weights(const candidate *which)
+{
+    size_t fetched = SUBJECT.fetched_bytes;
+    unsigned i;
     for (i = 0; i < which->weights_count && fetched > 0; ++i) {
         const size_t bytes = which->weights[i].bytes < fetched ? which->weights[i].bytes : fetched;
         touch(which->weights[i].start, bytes);
@@ -163,13 +167,14 @@ static void forget_weights(const candidate *which)
     }
 }
 
-void refresh(bench *at, const candidate *which)
+void refresh(bench *at, const candidate *which, int flushed)
 {
     unsigned i;
     touch(at->eviction, at->eviction_bytes);
-    if (!at->fixed) { /* counted misses are those of a cache that the walk has emptied */
-        forget_weights(which);
+    if (flushed) {
+        flush_weights(which);
     }
+    fetch_weights(which);
     touch(at->scratch, which->scratch_bytes);
     for (i = 0; i < SUBJECT.outputs_count; ++i) {
         touch(at->outputs[i], bytes_of(&SUBJECT.outputs[i]));

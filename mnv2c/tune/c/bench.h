@@ -11,7 +11,6 @@ typedef struct bench {
     const unsigned char *weights[2][MOST_WEIGHTS]; /* of two candidates */
     unsigned char *scratch, *last, *eviction, *memory;
     size_t eviction_bytes;
-    int fixed; /* whether everything lies at fixed addresses, to be counted */
     void *pool; /* NULL where one thread does all */
 } bench;
 
@@ -19,9 +18,10 @@ typedef struct bench {
  * of its own and one thread does all parts: others would be counted while they wait. */
 int prepare(bench *at, const candidate *const each[2], int fixed);
 
-/* Puts the caches into the state in which a network leaves them: weights gone but for
- * those that the kernel before has fetched, scratch memory used, inputs just made. */
-void refresh(bench *at, const candidate *which);
+/* Puts the caches into the state in which a network leaves them: weights gone but for those that the kernel before has
+ * fetched, scratch memory used, inputs just made. `flushed` weights are in memory, where those of a large network come
+ * from; else in a cache behind the L2, if there is one. */
+void refresh(bench *at, const candidate *which, int flushed);
 
 /* One call; 0 for success. `slot` is that of the candidate in prepare. */
 int run(bench *at, const candidate *which, unsigned slot);

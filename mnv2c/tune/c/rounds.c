@@ -1,7 +1,7 @@
 /* See rounds.h. */
 #include "rounds.h"
 
-enum { WARM_UP = 2, FEWEST = 24, EVERY = 8, READINGS = 31 };
+enum { WARM_UP = 2, FEWEST = 24, EVERY = 8, READINGS = 31, STATES = 2 };
 
 static const double LEAST_SHARE = 0.15; /* of the time there is: what disturbs a core may last for milliseconds */
 
@@ -10,12 +10,12 @@ static const double SHARE = 0.02;        /* of how far from the default's the co
 
 static double sorted[MOST_ROUNDS];
 
-/* Sorts a copy; returns its middle. Shell's sort: a few thousand values, seldom. */
-static double median(const double *values, unsigned count)
+/* Sorts a copy of every `step`-th value; returns its middle. Shell's sort: a few thousand values, seldom. */
+static double median(const double *values, unsigned count, unsigned step)
 {
     unsigned gap, i, k;
     for (i = 0; i < count; ++i) {
-        sorted[i] = values[i];
+        sorted[i] = values[i * step];
     }
     for (gap = count / 2; gap > 0; gap = gap == 2 ? 1 : gap * 5 / 11) {
         for (i = gap; i < count; ++i) {
@@ -29,12 +29,22 @@ static double median(const double *values, unsigned count)
     return count % 2 ? sorted[count / 2] : (sorted[count / 2 - 1] + sorted[count / 2]) / 2;
 }
 
+/* Of the rounds so far; an even number of them. */
 static void summarise(timing *found)
 {
-    found->cost = median(found->costs, found->rounds);
-    found->default_cost = median(found->default_costs, found->rounds);
-    found->ratio = median(found->ratios, found->rounds); /* leaves the ratios sorted, for the quartiles */
-    found->spread = sorted[found->rounds * 3 / 4 - (found->rounds == 4)] - sorted[found->rounds / 4];
+    const unsigned each = found->rounds / STATES;
+    unsigned state;
+    found->ratio = found->default_cost = 0;
+    for (state = 0; state < STATES; ++state) {
+        const double cost = median(found->default_costs + state, each, STATES);
+        const double ratio = median(found->ratios + state, each, STATES);
+        found->default_cost += cost / STATES;
+        if (ratio > found->ratio) { /* the ratios are sorted still, for the quartiles */
+            found->ratio = ratio;
+            found->spread = sorted[each * 3 / 4 - (each == 4)] - sorted[each / 4];
+        }
+    }
+    found->cost = found->ratio * found->default_cost;
 }
 
 /* Seconds that a reading of the clock adds. */
@@ -46,15 +56,15 @@ static double reading(void)
         const double start = now();
         spans[i] = now() - start;
     }
-    return median(spans, READINGS);
+    return median(spans, READINGS, 1);
 }
 
 /* Seconds of one call, or less than 0 if it failed. */
-static double time_call(bench *at, const candidate *which, unsigned slot, double overhead)
+static double time_call(bench *at, const candidate *which, unsigned slot, int flushed, double overhead)
 {
     double start, seconds;
     int failed;
-    refresh(at, which);
+    refresh(at, which, flushed);
     start = now();
     failed = run(at, which, slot);
     seconds = now() - start - overhead;
@@ -73,7 +83,7 @@ static double square_root(double value)
 
 static int is_stable(const timing *found, double precision)
 {
-    const double known = MEDIAN_ERROR * found->spread / square_root(found->rounds);
+    const double known = MEDIAN_ERROR * found->spread / square_root((double)found->rounds / STATES);
     const double apart = found->ratio > 1 ? found->ratio - 1 : 1 - found->ratio;
     return known <= precision || known <= apart * SHARE;
 }
@@ -84,10 +94,11 @@ int time_rounds(bench *at, const candidate *const each[2], double precision, dou
     unsigned round;
     found->rounds = 0;
     for (round = 0; found->rounds < MOST_ROUNDS; ++round) {
-        const unsigned first = round % 2; /* who comes first changes: it might be at an advantage */
+        const unsigned first = round / STATES % 2; /* who comes first changes: it might be at an advantage */
+        const int flushed = round % STATES == 0;
         double seconds[2];
-        seconds[first] = time_call(at, each[first], first, overhead);
-        seconds[!first] = time_call(at, each[!first], !first, overhead);
+        seconds[first] = time_call(at, each[first], first, flushed, overhead);
+        seconds[!first] = time_call(at, each[!first], !first, flushed, overhead);
         if (seconds[0] < 0 || seconds[1] < 0) {
             return 0;
         }
@@ -96,7 +107,7 @@ int time_rounds(bench *at, const candidate *const each[2], double precision, dou
             found->costs[found->rounds] = seconds[1];
             found->ratios[found->rounds++] = seconds[1] / seconds[0];
         }
-        if (found->rounds > 0 && now() > end) {
+        if (found->rounds > 0 && found->rounds % STATES == 0 && now() > end) {
             break;
         }
         if (found->rounds >= FEWEST && found->rounds % EVERY == 0 && now() > least) {

@@ -13,7 +13,10 @@ typedef struct timing {
     double costs[MOST_ROUNDS]; /* seconds of the candidate, in the order of the rounds */
     double ratios[MOST_ROUNDS];
     double default_costs[MOST_ROUNDS];
-    double cost, default_cost, ratio, spread; /* medians, and the distance between the quartiles of the ratios */
+    /* In every second round weights come from memory, in the others from a cache. `ratio` is the larger of the two
+     * medians, so that no network gets slower; `spread` the distance between its quartiles; `default_cost` the mean of
+     * its two medians, `cost` the ratio times that. */
+    double cost, default_cost, ratio, spread;
 } timing;
 
 /* Fills `found` until the median of the ratios is known to within `precision`, or the clock says `end`; 0 if a call
