@@ -140,6 +140,13 @@ class ChainState:
             return self.decision.cost / self.decision.ratio
         return median(costs) if costs else None
 
+    @property
+    def default_costs(self) -> tuple[float, ...]:
+        """The default's cost with weights in memory and in a cache, where a device measures both; else nothing."""
+        known = [found.conditions.get("default_costs") for found in self.tried.values() if found.valid]
+        pairs = [tuple(map(float, pair)) for pair in known if isinstance(pair, list | tuple)]
+        return tuple(map(median, zip(*pairs, strict=True)))
+
     def _hopeful(self, bar: float) -> list[tuple[float, Choice]]:
         """Choices that took less than ``bar`` of the default's time, the best first."""
         found = [

@@ -58,7 +58,9 @@ def starts(cuts: Cuts) -> tuple[int, ...]:
     return tuple(piece.first for piece in cuts.pieces)
 
 
-def surely_cheaper(tunable: Tunable, new: Cuts, old: Cuts, costs: Mapping[Chain, float]) -> bool:
+def surely_cheaper(
+    tunable: Tunable, new: Cuts, old: Cuts, costs: Mapping[Chain, float], gain: float = LEAST_CUT_GAIN
+) -> bool:
     """Whether ``new`` is faster than ``old`` by more than chance, in the chains in which they differ."""
     shared = set(zip(starts(new), _ends(new), strict=True)) & set(zip(starts(old), _ends(old), strict=True))
 
@@ -66,7 +68,7 @@ def surely_cheaper(tunable: Tunable, new: Cuts, old: Cuts, costs: Mapping[Chain,
         pieces = [piece for piece in cuts.pieces if (piece.first, piece.last) not in shared]
         return sum(costs[tunable.chain(piece)] for piece in pieces if piece.option.choice is not None)
 
-    return different(new) < different(old) * (1 - LEAST_CUT_GAIN)
+    return different(new) < different(old) * (1 - gain)
 
 
 def _ends(cuts: Cuts) -> tuple[int, ...]:

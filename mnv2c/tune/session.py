@@ -200,6 +200,17 @@ class Session:
 
         return {chain: cost * ratio(self.states[chain]) for chain, cost in self.default_costs().items()}
 
+    def _state_costs(self) -> list[dict[Chain, float]]:
+        """Return the costs of chains run as was decided, weights in memory or in a cache, if both are known."""
+        known = {chain: state.default_costs for chain, state in self.states.items() if state.default_cost is not None}
+        if not known or not all(known.values()):
+            return []
+        ratios = {chain: self.states[chain].settled_ratio for chain in known}
+        return [
+            {chain: cost * ratios[chain] for chain, cost in zip(known, each, strict=True)}
+            for each in zip(*known.values(), strict=True)
+        ]
+
     def _confirm(self) -> None:
         """Decide for every chain; where no candidate was faster there is nothing to measure."""
         self._enter(Phase.CONFIRM)
@@ -221,6 +232,7 @@ class Session:
             and known
             and replan.starts(cuts) != replan.starts(first)
             and replan.surely_cheaper(self.tunable, cuts, first, costs)
+            and all(replan.surely_cheaper(self.tunable, cuts, first, each, gain=0) for each in self._state_costs())
         )
         return Plan(cuts if recut and cuts is not None else first, recut)
 

@@ -36,16 +36,24 @@ static void add_entry(const char *name, double value)
     add_number(&line, value);
 }
 
+static void add_list(const char *name, const double *values, unsigned count)
+{
+    unsigned i;
+    add_name(name);
+    add(&line, "[");
+    for (i = 0; i < count; ++i) {
+        add(&line, i > 0 ? ", " : "");
+        add_number(&line, values[i]);
+    }
+    add(&line, "]");
+}
+
 /* What was read before and after; nothing where the machine does not tell. */
 static void add_readings(const char *name, double before, double after)
 {
+    const double readings[2] = {before, after};
     if (before >= 0 && after >= 0) {
-        add_name(name);
-        add(&line, "[");
-        add_number(&line, before);
-        add(&line, ", ");
-        add_number(&line, after);
-        add(&line, "]");
+        add_list(name, readings, 2);
     }
 }
 
@@ -71,15 +79,13 @@ static void write_fault(long file, unsigned which, const char *status, const cha
 /* At most MOST_COSTS of the rounds' costs, evenly spread. */
 static void add_costs(void)
 {
+    static double chosen[MOST_COSTS];
     const unsigned count = found.rounds < MOST_COSTS ? found.rounds : MOST_COSTS;
     unsigned i;
-    add_name("costs");
-    add(&line, "[");
     for (i = 0; i < count; ++i) {
-        add(&line, i > 0 ? ", " : "");
-        add_number(&line, found.costs[i * found.rounds / count]);
+        chosen[i] = found.costs[i * found.rounds / count];
     }
-    add(&line, "]");
+    add_list("costs", chosen, count);
 }
 
 /* Two checks: before the rounds, and after them, when scratch memory has been used a thousand times. */
@@ -110,6 +116,7 @@ static verdict measure_here(const order *wanted, unsigned which, double start)
     begin_line(which, "ok");
     add_entry("cost", found.cost);
     add_entry("default_cost", found.default_cost);
+    add_list("default_costs", found.state_costs, STATES);
     add_entry("ratio", found.ratio);
     add_entry("spread", found.spread);
     add_entry("error", second.error);

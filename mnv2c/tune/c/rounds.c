@@ -1,7 +1,7 @@
 /* See rounds.h. */
 #include "rounds.h"
 
-enum { WARM_UP = 2, FEWEST = 24, EVERY = 8, READINGS = 31, STATES = 2 };
+enum { WARM_UP = 2, FEWEST = 24, EVERY = 8, READINGS = 31 };
 
 static const double LEAST_SHARE = 0.15; /* of the time there is: what disturbs a core may last for milliseconds */
 
@@ -38,6 +38,7 @@ static void summarise(timing *found)
     for (state = 0; state < STATES; ++state) {
         const double cost = median(found->default_costs + state, each, STATES);
         const double ratio = median(found->ratios + state, each, STATES);
+        found->state_costs[state] = cost;
         found->default_cost += cost / STATES;
         if (ratio > found->ratio) { /* the ratios are sorted still, for the quartiles */
             found->ratio = ratio;
