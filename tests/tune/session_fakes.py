@@ -110,10 +110,14 @@ class FakeSearch:
 
 @dataclass
 class FakeBuilder:
-    """The content of a batch is what its candidates will be found to take."""
+    """The content of a batch is what its candidates will be found to take.
+
+    ``cached`` is what n2 and n3, joined, take of the time that they take apart if their weights are in a cache.
+    """
 
     statuses: dict[tuple[str, int], Status] = field(default_factory=dict)
     noise: float = 0.0
+    cached: float | None = None
 
     def build(self, job: Job) -> Built:
         entries, unbuilt = [], {}
@@ -125,7 +129,11 @@ class FakeBuilder:
                 unbuilt[choice] = Measured(status, detail="too long to compile")
                 continue
             cost, ratio = true_cost(job.task.chain), true_ratio(job.task, number)
-            entries.append({"status": status, "cost": cost * ratio, "ratio": ratio, "spread": self.noise})
+            entry = {"status": status, "cost": cost * ratio, "ratio": ratio, "spread": self.noise}
+            if self.cached is not None:
+                joined_share = self.cached if cost < job.task.chain.madds * 1e-9 else 1.0
+                entry["default_costs"] = [cost, job.task.chain.madds * 1e-9 * joined_share]
+            entries.append(entry)
             built.append(choice)
         content = json.dumps(entries).encode()
         batch = Batch(content, tuple(range(1, len(built) + 1)), job.seconds) if built else None
@@ -173,7 +181,10 @@ def _answer(entry: dict[str, Any]) -> Measured:
     if status != Status.OK:
         return Measured(status, detail=f"made up: {status}")
     costs = (entry["cost"],) * 20
-    return Measured(status, entry["cost"], entry["ratio"], entry["spread"], 1e-6, costs, device="fake")
+    conditions = {name: entry[name] for name in ("default_costs",) if name in entry}
+    return Measured(
+        status, entry["cost"], entry["ratio"], entry["spread"], 1e-6, costs, device="fake", conditions=conditions
+    )
 
 
 def workshop(device: FakeDevice, builder: FakeBuilder | None = None, choices: int = CHOICES) -> Workshop:

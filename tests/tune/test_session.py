@@ -63,6 +63,13 @@ def test_the_plan_is_cut_anew_where_measuring_finds_a_join_faster(tmp_path: Path
     assert result.cost < result.default_cost
 
 
+@pytest.mark.parametrize("cached, recut", [(0.9, True), (1.5, False)])
+def test_other_cuts_must_be_faster_wherever_weights_come_from(cached: float, recut: bool, tmp_path: Path) -> None:
+    found = workshop(FakeDevice(), FakeBuilder(cached=cached))
+    result = run_session(tunable(), asked(tmp_path, trials=100), workshop=found)
+    assert result.recut == recut
+
+
 def test_without_trials_for_other_chains_the_plan_stays(tmp_path: Path) -> None:
     found = workshop(FakeDevice(), FakeBuilder({("n2_to_n3", -1): Status.CRASHED, ("n2_to_n3", 0): Status.HUNG}))
     result = run_session(tunable(), asked(tmp_path, trials=8), workshop=found)
