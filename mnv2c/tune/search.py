@@ -51,7 +51,7 @@ class Search:
 
     Choices measured before for the same task are not proposed again: a search that had converged is done at once.
     What was measured ``elsewhere``, on other CPUs of a kind, only teaches the model. ``first`` is measured first: what
-    was best elsewhere.
+    was best elsewhere, and that with Strassen's products.
     """
 
     def __init__(
@@ -77,7 +77,8 @@ class Search:
         for choice, ratio in (trial for entry in own for trial in entry.trials):
             if self.space.contains(choice):
                 self._tell(choice, ratio)
-        legal = [choice for choice in first if self.space.contains(choice) and choice not in self._asked]
+        kin = dict.fromkeys([*first, *map(self.space.strassen, first)])
+        legal = [choice for choice in kin if choice not in self._asked and self.space.contains(choice)]
         self._waiting = [*legal, *(choice for choice in self.space.starts() if self._promising(choice))]
         self._stale = True
 

@@ -173,6 +173,10 @@ class Space:
                 schedule, depthwise=tuple(self._exact(row, index) for index, row in enumerate(schedule.depthwise))
             )
 
+    def strassen(self, choice: Choice) -> Choice:
+        """Return the choice with Strassen's products wherever they are possible; those of columns are not shared."""
+        return replace(choice, schedule=self._strassen(choice.schedule))
+
     def _strassen(self, schedule: ChainSchedule) -> ChainSchedule:
         """Return the schedule with Strassen's products wherever they are possible."""
         for index, may in enumerate(self.knobs.may_be_strassen):

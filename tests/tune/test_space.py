@@ -105,6 +105,15 @@ def test_samples_turn_every_knob() -> None:
     assert any(row.carry for row in rows) and any(row.again for row in rows) and any(row.by_channel for row in rows)
 
 
+@pytest.mark.parametrize("index", [2, 9])
+def test_strassen_s_products_are_turned_on_where_they_are_possible(index: int) -> None:
+    space = Space(task_of(index))
+    found = space.strassen(space.task.default)
+    assert any(tile.strassen for tile in found.schedule.tiles) and space.contains(found)
+    assert found in space.starts()
+    assert space.strassen(found) == found
+
+
 def test_only_channels_beside_the_vector_may_be_exact() -> None:
     stem, other = Space(task_of(0)), Space(task_of(2))  # 24 channels, and 144
     rng = Random(2)
