@@ -5,10 +5,12 @@ What was measured is in the records, which are complete without it.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -79,6 +81,26 @@ def place(records: Path, network_id: str, threads: int) -> Path:
     It is JSON, but not called so: what gathers records from folders takes every *.json for some.
     """
     return records.parent / "sessions" / f"{records.stem}-{network_id}-{threads}.session"
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Keep every other process from the session of ``path``; UserError while one has it. A killed one leaves it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise OutputError(f"{path}: the session cannot be kept: {error.strerror}; give another --schedules") from None
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(
+                f"{path}: another session tunes this network here; wait for its end, or give another --schedules"
+            ) from None
+        yield
+    finally:
+        os.close(file)  # which ends the lock
 
 
 def new_session() -> str:

@@ -69,14 +69,16 @@ def run_session(
 ) -> Tuned:
     """Search, cut and confirm on the device; everything measured is on record whenever and however this ends.
 
-    UserError for what cannot be resumed or opened, DeviceError for a device that cannot be reached.
+    UserError for what cannot be resumed or opened, or is tuned by another session; DeviceError for a device that cannot
+    be reached.
     """
     kept = _session(tunable, asked)
     if workshop is None:
         from mnv2c.tune.workshop import workshop as real
 
         workshop = real()
-    with workshop.open_device(asked.device or kept.options.device, tunable, asked.allow_rpc) as device:
+    url = asked.device or kept.options.device
+    with checkpoint.alone(kept.path), workshop.open_device(url, tunable, asked.allow_rpc) as device:
         return _Run(tunable, kept, device, workshop, asked, watch).result()
 
 

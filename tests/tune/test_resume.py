@@ -163,6 +163,17 @@ def test_a_session_that_ended_is_followed_by_a_new_one(tmp_path: Path) -> None:
     assert (result.known, result.trials) == (40, 30)
 
 
+def test_a_network_has_one_session_at_a_time(tmp_path: Path) -> None:
+    run_session(tunable(), asked(tmp_path, trials=4), workshop=workshop(FakeDevice()))
+    (file,) = (tmp_path / "sessions").glob("*.session")
+    before = file.read_text()
+    with checkpoint.alone(file), pytest.raises(UserError, match="another session tunes this network"):
+        run_session(tunable(), asked(tmp_path, trials=8), workshop=workshop(FakeDevice()))
+    assert file.read_text() == before
+    run_session(tunable(), asked(tmp_path, trials=8), workshop=workshop(FakeDevice()))
+    assert file.read_text() != before
+
+
 def test_there_must_be_something_to_resume(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="nothing to resume"):
         run_session(tunable(), asked(tmp_path, resume=True), workshop=workshop(FakeDevice()))
