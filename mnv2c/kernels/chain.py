@@ -28,7 +28,7 @@ from mnv2c.kernels.stages.pool import PoolStage
 from mnv2c.kernels.stages.resize import ResizeStage
 from mnv2c.kernels.stages.strassen import StrassenStage
 from mnv2c.kernels.stages.tiles import Following
-from mnv2c.kernels.strassen import StrassenPacking
+from mnv2c.kernels.strassen import StrassenPacking, is_by_columns
 from mnv2c.kernels.units import Unit
 from mnv2c.kernels.zeros import Zeros
 from mnv2c.plan.chain import MATRIX_KINDS, Shape, StageKind, clips, input_name, is_added_pixel
@@ -142,10 +142,9 @@ class _ChainEmitter:
                 return ClippedStage(at, packing, tile, prefetch, residual, unit.pool, unit.ending)
             following = self._following(unit) if prefetch else None
             if isinstance(packing, StrassenPacking):
-                work = self._work[unit.result]
-                return StrassenStage(
-                    at, packing, tile, prefetch, residual, unit.pool, unit.ending, following, work=work
-                )
+                work, by_columns = self._work[unit.result], is_by_columns(unit.pool, prefetch, layout.flow.whole)
+                folded = (residual, unit.pool, unit.ending, following)
+                return StrassenStage(at, packing, tile, prefetch, *folded, work=work, by_columns=by_columns)
             return MatrixStage(at, packing, tile, prefetch, residual, unit.pool, unit.ending, following)
         if isinstance(packing, DepthwisePacking):
             row = layout.depthwise[stage.name]

@@ -16,7 +16,7 @@ from mnv2c.kernels.microkernels.base import Provider
 from mnv2c.kernels.packing import DepthwisePacking, MatrixPacking, Packing
 from mnv2c.kernels.planes import Layout
 from mnv2c.kernels.resizing import Resizing, resizing
-from mnv2c.kernels.strassen import Halves, StrassenPacking, check_strassen, most_pairs, work_elements
+from mnv2c.kernels.strassen import Halves, StrassenPacking, check_strassen, is_by_columns, most_pairs, work_elements
 from mnv2c.kernels.units import Unit, units
 from mnv2c.plan.chain import MATRIX_KINDS, Chain, Stage, StageKind, with_loads
 from mnv2c.plan.rows import Flow, flow
@@ -131,7 +131,8 @@ def _added(unit: Unit, packing: Packing | None, schedule: ChainSchedule, chain: 
         return 0
     names = [stage.name for stage in chain.stages if stage.kind in MATRIX_KINDS]
     pixels = schedule.tiles[names.index(unit.stage.name)].pixels
-    return work_elements(packing, pixels, most_pairs(unit.stage, pixels, unit.pool))
+    by_columns = is_by_columns(unit.pool, schedule.prefetch, schedule.rows == 0)
+    return work_elements(packing, pixels, most_pairs(unit.stage, pixels, by_columns))
 
 
 def _has_ring(chain: Chain, unit: Unit) -> bool:

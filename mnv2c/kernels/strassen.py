@@ -22,6 +22,7 @@ import numpy as np
 from mnv2c.errors import ScheduleError
 from mnv2c.kernels.packing import Array, MatrixPacking
 from mnv2c.kernels.planes import Layout
+from mnv2c.kernels.stages.base import spans
 from mnv2c.plan.chain import Stage, StageKind
 
 PRODUCTS = 7
@@ -175,6 +176,18 @@ def work_elements(packing: StrassenPacking, pixels: int, pairs: int) -> int:
     return pixels * (pairs * PIXEL_SUMS * packing.depth // 2 + KEPT * sum(packing.columns))
 
 
-def most_pairs(stage: Stage, pixels: int, pooled: bool) -> int:
-    """Return how many pairs have their sums of pixels at a time: all of an image of which a mean is made."""
-    return sum(span.count for span in paired(stage.shape.pixels, pixels)) if pooled else 1
+def most_pairs(stage: Stage, pixels: int, by_columns: bool) -> int:
+    """Return how many pairs have their sums of pixels at a time: all of an image, or one.
+
+    Pairs of rows may be more than those that cross the ends of rows.
+    """
+    if not by_columns:
+        return 1
+    rows, columns = stage.shape.rows, stage.shape.columns
+    crossing = sum(span.count for span in paired(rows * columns, pixels))
+    return max(crossing, rows // 2 * sum(count for _, _, count in spans(columns, pixels)))
+
+
+def is_by_columns(pooled: bool, prefetch: bool, whole: bool) -> bool:
+    """Whether a pair of column tiles meets all pixels of an image before the next pair."""
+    return pooled or (prefetch and whole)

@@ -9,7 +9,18 @@ from typing import Any
 
 from mnv2c.tune.task import Measured, Status
 
-CONDITIONS = ("core", "pinned", "hertz", "celsius", "rounds", "default_cost", "default_costs", "phases", "parts")
+CONDITIONS = (
+    "core",
+    "pinned",
+    "hertz",
+    "celsius",
+    "rounds",
+    "default_cost",
+    "default_costs",
+    "ratios",
+    "phases",
+    "parts",
+)
 """What a line tells besides the result."""
 
 FIGURES = ("cost", "ratio", "spread", "error")

@@ -30,11 +30,15 @@ class Operand:
 
 @dataclass(frozen=True)
 class Prefetch:
-    """Fetch part ``part`` of ``parts`` of the weights that lie ``distance`` elements ahead of those being used."""
+    """Fetch part ``part`` of ``parts`` of the weights that lie ``distance`` elements ahead of those being used.
+
+    They come into the cache of level ``nearest``, and those behind it.
+    """
 
     distance: int
     part: Index
     parts: int
+    nearest: int = 1
 
 
 @dataclass(frozen=True)
@@ -233,7 +237,8 @@ class MatrixTile:
         lines = max(1, rows * weights.columns // line)
         first = prefetch.part * lines // parts if isinstance(prefetch.part, int) else self._share(prefetch, lines)
         for number in range(-(-lines // parts)):
-            self.k.prefetch(weights.buffer, weights.base + prefetch.distance + (first + number) * line)
+            index = weights.base + prefetch.distance + (first + number) * line
+            self.k.prefetch(weights.buffer, index, prefetch.nearest)
 
     def _fetch(self, stream: Stream, iteration: Index) -> None:
         first = self.k.bind(stream.first + iteration * (stream.lines * self.provider.line), "line")

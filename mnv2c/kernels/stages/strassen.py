@@ -28,9 +28,15 @@ from mnv2c.kernels.strassen import PIXEL_SUMS, PRODUCTS, StrassenPacking, most_p
 
 @dataclass(frozen=True, kw_only=True)
 class StrassenStage(MatrixStage):
-    """Emitter of a 1x1 convolution; ``work`` holds the sums of pixels, then the three register tiles that are kept."""
+    """Emitter of a 1x1 convolution; ``work`` holds the sums of pixels, then the three register tiles that are kept.
+
+    Either a pair of pixel tiles meets all columns, so that its sums stay in the first-level cache; or, ``by_columns``,
+    a pair of column tiles meets all pixels, whose sums are all made before: its weights are read once, and those of the
+    next pair are fetched meanwhile.
+    """
 
     work: Buffer
+    by_columns: bool
 
     @property
     def _halved(self) -> StrassenPacking:
@@ -53,40 +59,49 @@ class StrassenStage(MatrixStage):
         """Emit a pair of pixel tiles at a time, so that their sums stay in the first-level cache."""
         k, source = self.at.k, self._source_rows(row)
         bases = {id(plane): plane.row(k, row) for plane in self._planes()[1:]}
-        if self.pool:
-            self._emit_means(rows, source(0), chunk)
-            return
-        for pair in self._pixel_pairs(rows):
-            self._add_pixels(pair, source(0), 0)
-            operands = self._operands(pair, source(0), 0)
-            for columns in self._column_pairs(chunk):
-                self._multiply_pair(pair, columns, operands, bases)
-        for columns_alone in self._columns_alone(chunk):
+        if self.by_columns:
+            self._emit_by_columns(rows, source(0), bases, chunk)
+        else:
+            self._emit_by_pixels(rows, source(0), bases, chunk)
+        for alone in self._columns_alone(chunk):
+            mean = self._mean(alone)
             for first, size, _, _ in self._pixel_tiles(rows):
-                tile = self._multiply(columns_alone, source, first, size, bases, chunk)
-                self._store(tile, columns_alone, first, bases)
+                tile = self._multiply(alone, source, first, size, bases, chunk)
+                if mean is not None:
+                    mean.add(tile)
+                else:
+                    self._store(tile, alone, first, bases)
+            if mean is not None:
+                mean.finish()
 
-    def _emit_means(self, rows: int, source: Index, chunk: Index | None) -> None:
-        """Emit a pair of column tiles at a time, as means are made of all pixels; the sums of all pairs come first."""
-        pairs = most_pairs(self.at.stage, self.tile.pixels, pooled=True)
+    def _emit_by_pixels(self, rows: int, source: Index, bases: dict[int, Index], chunk: Index | None) -> None:
+        half = self.packing.depth // 2
+        prefetch = Prefetch(half * sum(self.packing.columns), 0, 1) if self.prefetch else None
+        for pair in self._pixel_pairs(rows):
+            self._add_pixels(pair, source, 0)
+            operands = self._operands(pair, source, 0)
+            for columns in self._column_pairs(chunk):
+                self._multiply_pair(pair, columns, operands, bases, prefetch=prefetch)
+
+    def _emit_by_columns(self, rows: int, source: Index, bases: dict[int, Index], chunk: Index | None) -> None:
+        pairs = most_pairs(self.at.stage, self.tile.pixels, True)
         elements = self._sum_elements(self.tile.pixels)
         for pair in self._pixel_pairs(rows):
             self._add_pixels(pair, source, pair.number * elements)
         for columns in self._column_pairs(chunk):
-            means = tuple(self._mean(tile) for tile in (columns.left, columns.right))
+            means = tuple(filter(None, map(self._mean, (columns.left, columns.right))))
             for pair in self._pixel_pairs(rows):
                 stream = self._stream(columns.left, pair.number, pairs, chunk)
                 operands = self._operands(pair, source, pair.number * elements)
-                self._multiply_pair(pair, columns, operands, {}, means, stream)
+                far = self._halved.pair_elements  # more than the first-level cache holds beside what is multiplied
+                ahead = Prefetch(far, pair.number, pairs, nearest=2) if self.prefetch else None
+                self._multiply_pair(pair, columns, operands, bases, means, stream, ahead)
             for mean in means:
                 mean.finish()
-        for alone in self._columns_alone(chunk):
-            mean = self._mean(alone)
-            for first, size, _, _ in self._pixel_tiles(rows):
-                mean.add(self._multiply(alone, lambda _: source, first, size, {}, chunk))
-            mean.finish()
 
-    def _mean(self, columns: ColumnTile) -> Means:
+    def _mean(self, columns: ColumnTile) -> Means | None:
+        if not self.pool:
+            return None
         mean = Means(self.at, columns.channel, columns.widths, self.ending)
         mean.start()
         return mean
@@ -119,12 +134,15 @@ class StrassenStage(MatrixStage):
             number += span.count
 
     def _row_pairs(self, rows: int) -> Iterator[Pair]:
-        k = self.at.k
+        k, pieces, part = self.at.k, spans(self.at.stage.shape.columns, self.tile.pixels), 0
+        parts = sum(count for _, _, count in pieces)
         with k.loop(rows // 2, "rows") as row:
-            for start, size, count in spans(self.at.stage.shape.columns, self.tile.pixels):
+            for start, size, count in pieces:
                 with k.loop(count, "pixels") as index:
                     column = k.bind(index * size + start, "pixel")
-                    yield Pair(Pixel(row * 2, column), Pixel(row * 2 + 1, column), size, 0, 0)
+                    number = row * parts + part + index
+                    yield Pair(Pixel(row * 2, column), Pixel(row * 2 + 1, column), size, 0, number)
+                part += count
 
     def _column_pairs(self, chunk: Index | None) -> Iterator[ColumnPair]:
         """Walk the pairs of column tiles in a loop: all, or those of a chunk of an expansion's channels."""
@@ -218,11 +236,11 @@ class StrassenStage(MatrixStage):
         bases: dict[int, Index],
         means: tuple[Means, ...] = (),
         stream: Stream | None = None,
+        prefetch: Prefetch | None = None,
     ) -> None:
         """Compute two register tiles of two column tiles: store them, or add them to the ``means`` of both."""
         k, provider, half, widths = self.at.k, self.at.provider, self.packing.depth // 2, self.packing.columns
         tile, width = MatrixTile(k, provider, pair.size, widths), sum(widths)
-        prefetch = Prefetch(half * width, 0, 1) if self.prefetch else None
         kept = Kept(k, self.work, self._kept_from(), pair.size, width)
 
         def product(number: int) -> None:
@@ -280,7 +298,7 @@ class StrassenStage(MatrixStage):
 
     def _kept_from(self) -> int:
         """The element of ``work`` from which on register tiles are kept."""
-        return most_pairs(self.at.stage, self.tile.pixels, self.pool) * self._sum_elements(self.tile.pixels)
+        return most_pairs(self.at.stage, self.tile.pixels, self.by_columns) * self._sum_elements(self.tile.pixels)
 
     def _part_of(self, stream: Stream, number: int) -> Stream:
         """What product ``number`` fetches."""

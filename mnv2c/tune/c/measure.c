@@ -117,6 +117,7 @@ static verdict measure_here(const order *wanted, unsigned which, double start)
     add_entry("cost", found.cost);
     add_entry("default_cost", found.default_cost);
     add_list("default_costs", found.state_costs, STATES);
+    add_list("ratios", found.state_ratios, STATES);
     add_entry("ratio", found.ratio);
     add_entry("spread", found.spread);
     add_entry("error", second.error);

@@ -39,6 +39,7 @@ static void summarise(timing *found)
         const double cost = median(found->default_costs + state, each, STATES);
         const double ratio = median(found->ratios + state, each, STATES);
         found->state_costs[state] = cost;
+        found->state_ratios[state] = ratio;
         found->default_cost += cost / STATES;
         if (ratio > found->ratio) { /* the ratios are sorted still, for the quartiles */
             found->ratio = ratio;

@@ -17,7 +17,7 @@ typedef struct timing {
      * medians, so that no network gets slower; `spread` the distance between its quartiles; `default_cost` the mean of
      * its two medians, `cost` the ratio times that. */
     double cost, default_cost, ratio, spread;
-    double state_costs[STATES]; /* medians of the default: weights in memory, in a cache */
+    double state_costs[STATES], state_ratios[STATES]; /* medians, of the default: weights in memory, in a cache */
 } timing;
 
 /* Fills `found` until the median of the ratios is known to within `precision`, or the clock says `end`; 0 if a call
