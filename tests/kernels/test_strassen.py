@@ -105,10 +105,13 @@ TILE = Tile(4, 1, 4, strassen=True)
 def test_a_bottleneck_computes_what_the_reference_does(
     unit: Provider, rows: int, chunk: int, in_place: bool, tmp_path: Path
 ) -> None:
-    chain = bottleneck(unit.lanes, in_place)
-    schedule = ChainSchedule(rows, chunk * unit.lanes, (TILE, TILE), (DepthwiseTile(4, 2),), True)
+    """By pixels, and with prefetching, which walks the whole image by columns."""
+    chain, cases = bottleneck(unit.lanes, in_place), []
     inputs, weights = chains.tensors(chain, 0)
-    check([chains.Case("case", chain, schedule, unit, inputs, weights)], tmp_path)
+    for prefetch in (False, True):
+        schedule = ChainSchedule(rows, chunk * unit.lanes, (TILE, TILE), (DepthwiseTile(4, 2),), prefetch)
+        cases.append(chains.Case(f"prefetch {prefetch}", chain, schedule, unit, inputs, weights))
+    check(cases, tmp_path)
 
 
 @units
@@ -139,17 +142,18 @@ def test_a_pooled_stage_counts_every_pixel_once(unit: Provider, pixels: int, out
     check([chains.Case("case", chain, schedule, unit, inputs, weights)], tmp_path)
 
 
-def layout_of(chain: Chain, *tiles: Tile, chunk: int = 0, carry: int = 0) -> KernelLayout:
+def layout_of(chain: Chain, *tiles: Tile, chunk: int = 0, carry: int = 0, prefetch: bool = False) -> KernelLayout:
     depthwise = tuple(DepthwiseTile(4, 2, carry) for stage in chain.stages if stage.kind is StageKind.DEPTHWISE)
-    return kernel_layout(
-        chain, ChainSchedule(1 if carry else 0, chunk, tiles, depthwise, False), provider("float32", "avx2")
-    )
+    schedule = ChainSchedule(1 if carry else 0, chunk, tiles, depthwise, prefetch)
+    return kernel_layout(chain, schedule, provider("float32", "avx2"))
 
 
-def test_scratch_memory_holds_sums_of_pixels_and_what_is_kept() -> None:
+@pytest.mark.parametrize("prefetch, pairs", [(False, 1), (True, 6)])
+def test_scratch_memory_holds_sums_of_pixels_and_what_is_kept(prefetch: bool, pairs: int) -> None:
+    """The sums of one pair, or of all pairs of a 6x8 image, with half of K = 64."""
     chain = bottleneck(8)
-    plain, added = layout_of(chain, Tile(4, 1, 4), Tile(4, 1, 4)), layout_of(chain, TILE, TILE)
-    assert added.scratch_elements - plain.scratch_elements == 4 * (4 * 32 + 3 * 8)
+    plain, added = (layout_of(chain, tile, tile, prefetch=prefetch) for tile in (Tile(4, 1, 4), TILE))
+    assert added.scratch_elements - plain.scratch_elements == 4 * (4 * 32 * pairs + 3 * 8)
     assert not cuts_columns(added) and cuts_columns(plain)
 
 
