@@ -2,10 +2,11 @@
 
 Usage: ship_schedules.py TARGET RECORDS... --output schedules/FOLDER/best.json
 
-Of every chain it takes what a session confirmed. A choice whose kernel needs more than a tenth more scratch memory than
-the default's, or more memory for weights, is left out unless it saves more than a twenty-fifth of the time: a compile
-without --arena-limit takes recorded choices whatever memory they need, and users count on small arenas and libraries.
-Cuts of sessions whose choices were left out go with them.
+Of every chain it takes what the last session confirmed. A choice whose kernel needs more than a tenth more scratch
+memory than the default's, or more memory for weights, is left out unless it saves more than a twenty-fifth of the
+time: a compile without --arena-limit takes recorded choices whatever memory they need, and users count on small arenas
+and libraries. What an earlier session confirmed takes its place. Cuts of sessions whose choices were left out go with
+them.
 """
 
 from __future__ import annotations
@@ -55,14 +56,14 @@ def shipped(records: Sequence[Record], unit: Provider) -> list[Record]:
     found: list[Record] = []
     sessions_left_out = set()
     for group in by_chain(records).values():
-        decided = decide([record for record in group if record.confirmed])
-        if decided is None:
-            continue
-        if is_greedy(decided, group, unit):
-            sessions_left_out.add(decided.evidence.session)
-            print(f"{decided.label}: left out, {decided.ratio:.3f} for more memory", file=sys.stderr)
-            continue
-        found.append(decided)
+        confirmed = [record for record in group if record.confirmed]
+        greedy = [record for record in confirmed if is_greedy(record, group, unit)]
+        for record in greedy:
+            sessions_left_out.add(record.evidence.session)
+            print(f"{record.label}: left out, {record.ratio:.3f} for more memory", file=sys.stderr)
+        decided = decide([record for record in confirmed if record not in greedy])
+        if decided is not None:
+            found.append(decided)
     for several in by_network(records).values():
         cuts = newest_cuts(several)
         if cuts is not None and cuts.evidence.session not in sessions_left_out:

@@ -183,6 +183,7 @@ class Space:
 
     def _strassen(self, schedule: ChainSchedule, most: int = 64) -> ChainSchedule:
         """Return the schedule with Strassen's products wherever they are possible, in tiles of ``most`` pixels."""
+        schedule = self._paired_chunk(schedule) if any(self.knobs.may_be_strassen) else schedule
         for index, may in enumerate(self.knobs.may_be_strassen):
             tiles = list(schedule.tiles)
             if may:
@@ -191,6 +192,15 @@ class Space:
             if changed.tiles[index].strassen and self._is_possible(changed):
                 schedule = changed
         return schedule
+
+    def _paired_chunk(self, schedule: ChainSchedule) -> ChainSchedule:
+        """Return the schedule with the nearest chunk that pairs of vectors cut; without chunks where there is none."""
+        pairs = [chunk for chunk in self.knobs.chunks if chunk and chunk // self.unit.lanes % 2 == 0]
+        if not schedule.chunk or schedule.chunk in pairs:
+            return schedule
+        nearest = min(pairs, key=lambda chunk: abs(chunk - schedule.chunk), default=0)
+        changed = self.knobs.repaired(Choice(replace(schedule, chunk=nearest))).schedule
+        return changed if self._is_possible(changed) else schedule
 
     def _is_possible(self, schedule: ChainSchedule) -> bool:
         try:

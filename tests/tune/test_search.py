@@ -79,7 +79,7 @@ def test_a_synthetic_optimum_is_nearly_found() -> None:
 
 
 def test_the_seed_decides_everything() -> None:
-    first, second, other = (run(Search(task_of(4), seed), 2 * BATCH) for seed in (3, 3, 4))
+    first, second, other = (run(Search(task_of(4), seed), 4 * BATCH) for seed in (3, 3, 4))
     assert first == second
     assert first != other
 
