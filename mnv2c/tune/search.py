@@ -1,7 +1,9 @@
 """The search for one task: which choices to measure next, learnt from those that were measured.
 
-A batch holds the analytic variants first, then what the model ranks best among a few thousand drawn and mutated
-candidates, and a share drawn at random, so that what the model has not seen is seen. All of it follows from the seed.
+A chain's first batch are analytic variants. Those that follow hold what the model ranks best among the other variants
+and a few thousand drawn and mutated candidates, and a share drawn at random, so that what the model has not seen is
+seen. All of it follows from the seed and from what came of what was measured, of other chains too: much of what pays
+for one pays for its neighbours.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ POOL, STAGES = (300, 1000), 5000
 
 Half of them are drawn, half lie next to what was measured to be fast.
 """
+STARTS = 8
+"""Analytic variants that are tried whatever the model says of them: the default's kin come first among them."""
 PARENTS = 8
 """Measured choices whose neighbours are ranked, the fastest."""
 RANDOM_SHARE = 0.2
@@ -51,7 +55,8 @@ class Search:
 
     Choices measured before for the same task are not proposed again: a search that had converged is done at once.
     What was measured ``elsewhere``, on other CPUs of a kind, only teaches the model. ``first`` is measured first: what
-    was best elsewhere, and that with Strassen's products.
+    was best elsewhere, and that with Strassen's products. ``peers`` are the searches of the same session, which this
+    one joins: what one is told teaches all.
     """
 
     def __init__(
@@ -61,6 +66,7 @@ class Search:
         known: Sequence[Known] = (),
         elsewhere: Sequence[Known] = (),
         first: Sequence[Choice] = (),
+        peers: list[Search] | None = None,
     ) -> None:
         self.task, self.space = task, Space(task)
         self._features = Features(self.space)
@@ -70,7 +76,8 @@ class Search:
         self._ratios: dict[Choice, float] = {task.default: 1.0}
         self._asked: set[Choice] = {task.default}
         self._vectors: dict[Choice, list[float]] = {}
-        self._since = self._trials = 0
+        self._told: list[Choice] = []
+        self._since = self._trials = self._learnt = 0
         self._exhausted = False
         own, others = of_task(known, task)
         self._others = [trials for trials in map(_trials, [*others, *elsewhere]) if trials.ratios]
@@ -79,8 +86,10 @@ class Search:
                 self._tell(choice, ratio)
         kin = dict.fromkeys([*first, *map(self.space.strassen, first)])
         legal = [choice for choice in kin if choice not in self._asked and self.space.contains(choice)]
-        self._waiting = [*legal, *(choice for choice in self.space.starts() if self._promising(choice))]
-        self._stale = True
+        starts = [choice for choice in self.space.starts() if self._promising(choice)]
+        self._waiting, self._starts = [*legal, *starts[:STARTS]], starts[STARTS:]
+        self._peers = [] if peers is None else peers
+        self._peers.append(self)
 
     def _promising(self, choice: Choice) -> bool:
         """Whether an analytic variant is worth a trial: it may trade more time for memory than that."""
@@ -135,7 +144,14 @@ class Search:
             self._asked.discard(choice)
             self._waiting.append(choice)
             return
+        self._told.append(choice)
         self._tell(choice, measured.ratio if measured.valid else None)
+
+    @property
+    def lessons(self) -> Trials:
+        """What this search was told, as other searches learn from it; what was known before they know themselves."""
+        told = [choice for choice in self._told if choice in self._ratios]
+        return Trials([self._vector(choice) for choice in told], [self._ratios[choice] for choice in told])
 
     def _tell(self, choice: Choice, ratio: float | None) -> None:
         best = self.best[1]
@@ -148,7 +164,6 @@ class Search:
             self._since = 0
         if choice != self.task.default:
             self._ratios[choice] = ratio
-        self._stale = True
 
     def _take(self, choice: Choice, chosen: list[Choice]) -> bool:
         if choice in self._asked:
@@ -159,10 +174,12 @@ class Search:
 
     def _learn(self) -> bool:
         """Fit the model to all that is known; False where that is too little."""
-        if self._stale:
+        told = sum(peer.trials for peer in self._peers)
+        if told != self._learnt or not self._model.ready:
             own = Trials([self._vector(choice) for choice in self._ratios], list(self._ratios.values()), own=True)
-            self._model.fit([*self._others, own])
-            self._stale = False
+            lessons = [peer.lessons for peer in self._peers if peer is not self]
+            self._model.fit([*self._others, *lessons, own])
+            self._learnt = told
         return self._model.ready
 
     def _take_ranked(self, count: int, chosen: list[Choice]) -> None:
@@ -191,8 +208,8 @@ class Search:
         for number, parent in enumerate(parents):
             for choice in self.space.neighbours(parent, self._rng, each // len(parents)):
                 pool.setdefault(choice, number)
-        for _ in range(each):
-            pool.setdefault(self.space.sample(self._rng), -1)
+        for choice in (*self._starts, *(self.space.sample(self._rng) for _ in range(each))):
+            pool.setdefault(choice, -1)
         return pool
 
     def _vector(self, choice: Choice) -> list[float]:

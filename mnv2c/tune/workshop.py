@@ -91,6 +91,7 @@ class _Searches:
     _known: list[Known] | None = None
     _elsewhere: list[Known] = field(default_factory=list)
     _best: Best = NOTHING
+    _peers: list[Search] = field(default_factory=list)
 
     def begin(self, journal: Journal, seed: int, task: Task) -> ChainState:
         """Return a chain's state, with a search that is warm from all records of the CPU."""
@@ -99,7 +100,7 @@ class _Searches:
             self._read_shipped(journal, task)
         kept = self._best.choice(task.chain)
         first = () if kept is None else (kept[0],)
-        return journal.state(task, Search(task, seed, self._known, self._elsewhere, first))
+        return journal.state(task, Search(task, seed, self._known, self._elsewhere, first, self._peers))
 
     def _read_shipped(self, journal: Journal, task: Task) -> None:
         entry, threads = journal.origin.entry, journal.origin.threads
