@@ -38,7 +38,7 @@ ROOM = 8192, 262144
 def memory(chain: Chain, choice: Choice, unit: Provider) -> tuple[int, int]:
     """Return the bytes of scratch memory and of packed weights of a chain's kernel."""
     layout = kernel_layout(replace(chain, in_place=choice.in_place), choice.schedule, unit)
-    return layout.scratch_elements * 4, sum(packing.elements for packing in layout.packings.values()) * 4
+    return layout.scratch_bytes, layout.weight_bytes
 
 
 def is_greedy(decided: ChainRecord, records: Sequence[ChainRecord], unit: Provider) -> bool:

@@ -13,7 +13,7 @@ from mnv2c.errors import PlanError, ScheduleError
 from mnv2c.kernels.carried import may_carry
 from mnv2c.kernels.cost import Caches, predicted_cycles
 from mnv2c.kernels.division import check_parts, divisions
-from mnv2c.kernels.layout import KernelLayout, kernel_layout
+from mnv2c.kernels.layout import FLOAT_BYTES, KernelLayout, kernel_layout
 from mnv2c.kernels.microkernels import provider
 from mnv2c.kernels.microkernels.base import Provider
 from mnv2c.plan import join as joining
@@ -29,7 +29,6 @@ from mnv2c.schedule.variants import even_schedules, variants
 from mnv2c.targets import Target
 
 DTYPE = "float32"
-FLOAT_BYTES = 4
 
 
 def scratch_bytes(layout: KernelLayout) -> tuple[int, ...]:

@@ -46,8 +46,6 @@ if TYPE_CHECKING:
     from mnv2c.targets import Target
 
 
-FLOAT_BYTES = 4
-
 _Kernel: TypeAlias = tuple[Chain, ChainSchedule, Parts | None]
 
 
@@ -115,13 +113,12 @@ def _emit(
 
 
 def _following(chains: Sequence[tuple[KernelLayout, Parts | None] | None], most: int) -> dict[_Kernel, int]:
-    """Return how many bytes of weights each kernel may fetch for the one that follows, at the most."""
+    """Return how many bytes of weights each kernel may fetch for the next one; neither is shared by threads."""
     found: dict[_Kernel, int] = {}
     for this, after in pairwise(chains):
-        if this is not None and after is not None:
-            wanted = sum(packing.elements for packing in after[0].packings.values()) * FLOAT_BYTES
+        if this is not None and after is not None and this[1] is None and after[1] is None:
             key = _kernel(*this)
-            found[key] = max(found.get(key, 0), min(wanted, most))
+            found[key] = max(found.get(key, 0), min(after[0].weight_bytes, most))
     return found
 
 

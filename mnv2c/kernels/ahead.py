@@ -11,12 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mnv2c.kernels.ir import INDEX, Buffer, KernelBuilder, constant, limited
-from mnv2c.kernels.layout import KernelLayout
+from mnv2c.kernels.layout import FLOAT_BYTES, KernelLayout
 from mnv2c.kernels.microkernels.base import Provider, Stream
 from mnv2c.kernels.packing import MatrixPacking
 from mnv2c.plan.chain import MATRIX_KINDS, Stage, StageKind, clips, stage_madds
 
-FLOAT_BYTES = 4
 SHARE = 2
 """One part in so many of the second-level cache may hold weights of the next kernel: the rest is this one's."""
 MOST = 4
@@ -30,7 +29,10 @@ def has_room(layout: KernelLayout, stage: Stage) -> bool:
 
 
 def fetched_bytes(unit: Provider, l2_bytes: int, threads: int = 1) -> int:
-    """Return how many bytes of a kernel's weights the kernel before it may fetch: threads fetch none."""
+    """Return how many bytes of a kernel's weights the kernel before it may fetch; none where threads share a kernel.
+
+    Each of them has a second-level cache of its own, and only some of the next kernel's weights are for it.
+    """
     return l2_bytes // SHARE if unit.prefetches and threads == 1 else 0
 
 

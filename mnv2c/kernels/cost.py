@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mnv2c.kernels.layout import KernelLayout
+from mnv2c.kernels.layout import FLOAT_BYTES, KernelLayout
 from mnv2c.kernels.microkernels.base import Provider
 from mnv2c.kernels.packing import MatrixPacking
 from mnv2c.kernels.strassen import StrassenPacking
@@ -22,7 +22,6 @@ L3_VECTORS_PER_CYCLE = 0.375
 """Caches hand out lines, and cores with wider vectors have wider paths to them (Zen 4: two cycles per 64 bytes)."""
 HIDDEN = 0.5
 """Share of the cost of weights that remains: they are read in order, which hardware prefetches."""
-FLOAT_BYTES = 4
 SUM_INSTRUCTIONS = 12
 """Per pixel and vector of half of K of a pair of tiles: four loads, four sums, four stores (`strassen`)."""
 KEPT_INSTRUCTIONS = 12
@@ -98,8 +97,8 @@ def saved_cycles(packing: StrassenPacking, pixels: int, provider: Provider) -> f
 def memory_cycles(layout: KernelLayout, caches: Caches) -> float:
     """Return the predicted cycles for rows and weights that lie beyond the first-level cache when they are wanted."""
     chain = layout.chain
-    weights = sum(packing.elements for packing in layout.packings.values()) * FLOAT_BYTES
-    scratch = layout.scratch_elements * FLOAT_BYTES
+    weights = layout.weight_bytes
+    scratch = layout.scratch_bytes
     passing = (_passing(layout) + _partial_sums(layout)) * FLOAT_BYTES
     steps = layout.flow.last_step - layout.flow.first_step
     outside = (chain.inputs[0].elements + sum(chain.shape(name).elements for name in chain.outputs)) * FLOAT_BYTES

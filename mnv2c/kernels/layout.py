@@ -22,6 +22,7 @@ from mnv2c.plan.chain import MATRIX_KINDS, Chain, Stage, StageKind, with_loads
 from mnv2c.plan.rows import Flow, flow
 from mnv2c.schedule.record import ChainSchedule, DepthwiseTile, Tile
 
+FLOAT_BYTES = 4
 BEGUN_WITH_BIAS = frozenset({StageKind.STEM, StageKind.EXPAND, StageKind.POINTWISE})
 """Stages with short sums, and many of them."""
 
@@ -69,6 +70,16 @@ class KernelLayout:
     def scratch_elements(self) -> int:
         """Elements of all regions together."""
         return sum(self.scratch)
+
+    @property
+    def scratch_bytes(self) -> int:
+        """Bytes of all regions together."""
+        return self.scratch_elements * FLOAT_BYTES
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of all packed weights."""
+        return sum(packing.elements for packing in self.packings.values()) * FLOAT_BYTES
 
     @cached_property
     def tiles(self) -> dict[str, Tile]:

@@ -10,7 +10,7 @@ from math import log2
 
 from mnv2c.kernels.cost import memory_cycles, unit_cycles
 from mnv2c.kernels.division import shared_cycles
-from mnv2c.kernels.layout import KernelLayout
+from mnv2c.kernels.layout import FLOAT_BYTES, KernelLayout
 from mnv2c.kernels.packing import MatrixPacking
 from mnv2c.kernels.stages.base import spans
 from mnv2c.kernels.units import Unit
@@ -18,7 +18,7 @@ from mnv2c.plan.chain import MATRIX_KINDS, StageKind, stage_madds
 from mnv2c.plan.parts import Cut
 from mnv2c.schedule.analytic import span
 from mnv2c.schedule.choice import Choice
-from mnv2c.tune.space import FLOAT_BYTES, Space
+from mnv2c.tune.space import Space
 
 SLOTS = 4
 """Stages of each sort whose knobs are features of their own: the costliest ones; all others count in the averages."""
@@ -82,8 +82,8 @@ def _schedule(choice: Choice) -> dict[str, float]:
 
 def _memory(space: Space, choice: Choice, layout: KernelLayout) -> dict[str, float]:
     """Working sets against the caches, and code against what an instruction cache holds."""
-    weights = sum(packing.elements for packing in layout.packings.values()) * FLOAT_BYTES
-    scratch = layout.scratch_elements * FLOAT_BYTES
+    weights = layout.weight_bytes
+    scratch = layout.scratch_bytes
     steps = layout.flow.last_step - layout.flow.first_step
     chunk = max((packing.elements for packing in layout.packings.values()), default=1) * FLOAT_BYTES / layout.chunks
     return {

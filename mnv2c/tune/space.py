@@ -29,7 +29,6 @@ from mnv2c.tune.knobs import Knobs
 from mnv2c.tune.task import Task
 
 DTYPE = "float32"
-FLOAT_BYTES = 4
 MOST_INSTRUCTIONS = 4_000
 """Of a kernel: about 140 kB of objects and a second of LLVM. A long chain may have more, see `MORE_CODE`."""
 MORE_CODE = 1.5
@@ -77,7 +76,7 @@ class Space:
 
     @cached_property
     def _most_scratch(self) -> int:
-        default = self._unbounded(self.task.default).scratch_elements * FLOAT_BYTES
+        default = self._unbounded(self.task.default).scratch_bytes
         return max(self.task.target.l2_bytes, MORE_SCRATCH * default)
 
     def _unbounded(self, choice: Choice) -> KernelLayout:
@@ -116,7 +115,7 @@ class Space:
         if choice != self.task.default:
             if found > most:
                 raise ScheduleError(f"about {found:.0f} instructions, more than {most:.0f}, do not pay")
-            scratch = layout.scratch_elements * FLOAT_BYTES
+            scratch = layout.scratch_bytes
             if scratch > self._most_scratch:
                 raise ScheduleError(f"{scratch} bytes of scratch memory, more than {self._most_scratch}, do not pay")
         if choice.parts is not None:

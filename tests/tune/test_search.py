@@ -19,7 +19,7 @@ from mnv2c.tune import model as models
 from mnv2c.tune.features import Features
 from mnv2c.tune.known import Known, known, of_task
 from mnv2c.tune.model import Model, Trials, load_xgboost
-from mnv2c.tune.search import PATIENCE, Search
+from mnv2c.tune.search import PATIENCE, STARTS, Search
 from mnv2c.tune.space import Space
 from mnv2c.tune.task import Measured, Status, Task
 from tests.kernels.segments import mask
@@ -94,6 +94,40 @@ def test_what_is_known_of_other_chains_helps() -> None:
         search._waiting.clear()  # the analytic variants are the same for both
         run(search, 2 * BATCH)
     assert gain(searches[1]) < gain(searches[0])
+
+
+def test_searches_of_a_session_teach_each_other() -> None:
+    """What a peer is told after a search began ranks its candidates, as what was known before would."""
+    peers: list[Search] = []
+    alone, taught = Search(task_of(4), 0), Search(task_of(4), 0, peers=peers)
+    teacher = Search(task_of(5), 0, peers=peers)
+    assert peers == [taught, teacher]
+    run(teacher, 72)
+    assert len(teacher.lessons.ratios) == len(teacher.lessons.vectors) == 72
+    for search in (alone, taught):
+        search._waiting.clear()
+        run(search, 2 * BATCH)
+    assert gain(taught) < gain(alone)
+
+
+def test_known_trials_of_a_chain_are_no_lessons() -> None:
+    """They were read for every search already."""
+    task = task_of(4)
+    asked = run(Search(task, 0), 16)
+    trials = tuple((choice, cost(choice) / cost(task.default)) for choice in asked)
+    search = Search(task, 0, [Known(task, trials)])
+    assert not search.lessons.ratios
+    again = run(search, 8)
+    assert len(again) == len(search.lessons.ratios) == 8
+
+
+def test_variants_beyond_the_first_are_ranked_like_all_others() -> None:
+    search = Search(task_of(4), 0)
+    starts = search.space.starts()
+    assert len(starts) > STARTS + 1
+    assert search._waiting == starts[1 : STARTS + 1]
+    run(search, STARTS)
+    assert set(search._pool()) >= set(search._starts)
 
 
 def test_a_search_that_converged_before_is_done_at_once() -> None:
