@@ -88,7 +88,7 @@ def _matrix(layout: KernelLayout, unit: Unit) -> float:
 
 def saved_cycles(packing: StrassenPacking, pixels: int, provider: Provider) -> float:
     """Return the cycles that Strassen's products save: one product of eight, less what their sums and tiles take."""
-    columns = 2 * packing.pairs * sum(packing.columns)
+    columns = 2 * packing.groups * packing.pairs * sum(packing.columns)
     vectors = pixels * columns / provider.lanes
     added = pixels * packing.depth / packing.halves.lanes(provider.lanes) / 4 * SUM_INSTRUCTIONS
     return (vectors * packing.depth / 8 - vectors / 4 * KEPT_INSTRUCTIONS - added) / PORTS

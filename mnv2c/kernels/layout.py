@@ -337,7 +337,8 @@ def _strassen_packing(
     plane = ring or Layout(shape.rows, shape.columns, shape.channels, shape.channels)
     halves = Halves.of(plane, plain.depth)
     fields = {field.name: getattr(plain, field.name) for field in dataclass_fields(plain)}
-    return StrassenPacking(**{**fields, "bias_rows": 1}, halves=halves)
+    groups = plain.total_columns // in_flight if in_flight else 1
+    return StrassenPacking(**{**fields, "bias_rows": 1}, halves=halves, groups=groups)
 
 
 def _may_begin_with_bias(unit: Unit) -> bool:

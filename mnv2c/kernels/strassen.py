@@ -15,6 +15,7 @@ A stage then stores seven quarters of its filter where it had four.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,14 +74,27 @@ class StrassenPacking(MatrixPacking):
     """Layout of the weights: ``[bias of all][chunk]``, a chunk being ``[pair of column tiles][7][half of K][columns]``.
 
     Then follow the column tile without a partner and the tail, with all of K. ``halves`` are those of one chunk's K.
+    Where output channels come in ``groups``, one after another, each has its own pairs and its own tile without one.
     """
 
     halves: Halves
+    groups: int = 1
 
     @property
     def pairs(self) -> int:
-        """Pairs of column tiles."""
-        return self.tiles // 2
+        """Pairs of column tiles of a group."""
+        return self.tiles // self.groups // 2
+
+    @property
+    def alone(self) -> tuple[tuple[int, ...], ...]:
+        """The widths of a group's column tiles without a partner."""
+        left_over = self.tiles // self.groups % 2
+        return (*[self.columns] * left_over, *[self.tail] * bool(self.tail))
+
+    @property
+    def group_columns(self) -> int:
+        """Output channels of a group."""
+        return self.total_columns // self.groups
 
     @property
     def pair_elements(self) -> int:
@@ -98,10 +112,14 @@ class StrassenPacking(MatrixPacking):
         return self.depth
 
     @property
+    def group_elements(self) -> int:
+        """Elements of one group."""
+        return self.pairs * self.pair_elements + self.depth * sum(map(sum, self.alone))
+
+    @property
     def chunk_elements(self) -> int:
         """Elements of one chunk."""
-        alone = self.total_columns - 2 * self.pairs * sum(self.columns)
-        return self.pairs * self.pair_elements + self.depth * alone
+        return self.groups * self.group_elements
 
     def pack(self, taps: Array, bias: Array) -> Array:
         """Pack a filter [1, 1, channels, outputs] and its bias [outputs]; the sums are made in float64."""
@@ -110,14 +128,18 @@ class StrassenPacking(MatrixPacking):
         matrix[: self.channels, :outputs] = taps[0, 0]
         biases = np.zeros(self.total_columns, np.float32)
         biases[:outputs] = bias
-        columns, parts = sum(self.columns), [biases]
-        for rows in np.split(matrix, self.chunks):
-            for start in range(0, 2 * self.pairs * columns, 2 * columns):
-                parts.append(self._products(rows[:, start : start + 2 * columns]))
-            for start in range(2 * self.pairs * columns, self.tiles * columns, columns):
-                parts.append(rows[:, start : start + columns].ravel())
-            parts.append(rows[:, self.tiles * columns :].ravel())
-        return np.concatenate(parts)
+        groups = [group for rows in np.split(matrix, self.chunks) for group in np.split(rows, self.groups, axis=1)]
+        return np.concatenate([biases, *(part for group in groups for part in self._group(group))])
+
+    def _group(self, rows: Array) -> Iterator[Array]:
+        """Yield what is stored of a group's columns, and of a chunk of K."""
+        start, width = 0, 2 * sum(self.columns)
+        for _ in range(self.pairs):
+            yield self._products(rows[:, start : start + width])
+            start += width
+        for widths in self.alone:
+            yield rows[:, start : start + sum(widths)].ravel()
+            start += sum(widths)
 
     def _products(self, rows: Array) -> Array:
         """Return the seven right sides of a pair of column tiles, in the order in which they are multiplied."""
@@ -167,8 +189,8 @@ def check_strassen(stage: Stage, packing: MatrixPacking, in_flight: int) -> None
     columns = sum(packing.columns)
     if stage.kind not in KINDS or not stage.window.is_pixel or stage.shape.columns < 2:
         raise ScheduleError(f"{stage.name} is no 1x1 convolution of several pixels, which Strassen's products need")
-    if packing.tiles < 2 or (in_flight and in_flight % (2 * columns)):
-        raise ScheduleError(f"the columns of {stage.name} do not fill pairs of tiles of {columns}")
+    if min(packing.tiles, (in_flight or packing.total_columns) // columns) < 2:
+        raise ScheduleError(f"the columns of {stage.name} fill no pair of tiles of {columns}")
 
 
 def work_elements(packing: StrassenPacking, pixels: int, pairs: int) -> int:

@@ -49,7 +49,7 @@ def _matrix(layout: KernelLayout, unit: Unit) -> float:
     if isinstance(packing, StrassenPacking):
         spans_of_pairs = paired(max(2, span(layout.chain, stage, layout.schedule.rows)), tile.pixels)
         total = sum(_pair(layout, part.size, len(packing.columns), products) for part in spans_of_pairs)
-        widths = [len(packing.columns)] * (packing.tiles % 2) + [len(packing.tail)] * bool(packing.tail)
+        widths = [len(alone) for alone in packing.alone]
     for _, size, _ in pieces:
         for wide in widths:
             loads = layout.provider.loads(size, wide)

@@ -310,8 +310,12 @@ def _put(values: Sequence[T], index: int, value: T) -> tuple[T, ...]:
 
 
 def _cut_by(tile: Tile, vectors: int) -> Tile:
-    """Return the tile with as many vectors as divide ``vectors``, at most its own; two of them do if it is paired."""
-    if tile.strassen and vectors % 2:
+    """Return the tile with as many vectors as divide ``vectors``, at most its own; two of them do if it is paired.
+
+    Where pairs do not divide an odd number one tile is left without a partner.
+    """
+    if tile.strassen and vectors == 1:
         tile = replace(tile, strassen=False)
-    wide = vectors // 2 if tile.strassen else vectors
-    return replace(tile, vectors=max(width for width in range(1, tile.vectors + 1) if wide % width == 0))
+    wide = vectors // 2 if tile.strassen and vectors % 2 == 0 else vectors
+    most = min(tile.vectors, vectors // 2) if tile.strassen else tile.vectors
+    return replace(tile, vectors=max(width for width in range(1, most + 1) if wide % width == 0))

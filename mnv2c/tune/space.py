@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
+from math import log
 from random import Random
 
 from mnv2c.errors import ScheduleError
@@ -38,6 +39,8 @@ MORE_SCRATCH = 2
 SHORT_TILE = 9
 """Pixels of a tile of Strassen's products that suits a small image: 7x7 ones are three pairs of 9 and 8 (Zen 4: 0.91
 of the default's time, where pairs of 13 and 12 take 1.2 times as long)."""
+IN_PAIRS = 0.8
+"""Share of a chunk's vectors that Strassen's products should take in pairs; the rest saves nothing."""
 KEPT = 4096
 """Layouts that are remembered: more than a search ranks for one batch."""
 ATTEMPTS = 200
@@ -193,11 +196,12 @@ class Space:
         return schedule
 
     def _paired_chunk(self, schedule: ChainSchedule) -> ChainSchedule:
-        """Return the schedule with the nearest chunk that pairs of vectors cut; without chunks where there is none."""
-        pairs = [chunk for chunk in self.knobs.chunks if chunk and chunk // self.unit.lanes % 2 == 0]
-        if not schedule.chunk or schedule.chunk in pairs:
+        """Return the schedule with the nearest chunk most of whose vectors are in pairs."""
+        counts = [chunk // self.unit.lanes for chunk in self.knobs.chunks if chunk]
+        paired = [count * self.unit.lanes for count in counts if count - count % 2 >= IN_PAIRS * count]
+        if not schedule.chunk or not paired:
             return schedule
-        nearest = min(pairs, key=lambda chunk: abs(chunk - schedule.chunk), default=0)
+        nearest = min(paired, key=lambda chunk: abs(log(chunk / schedule.chunk)))
         changed = self.knobs.repaired(Choice(replace(schedule, chunk=nearest))).schedule
         return changed if self._is_possible(changed) else schedule
 

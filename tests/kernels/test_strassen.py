@@ -58,6 +58,20 @@ def test_halves_hold_every_value_of_k_once(block: int, blocks: int, slots: int) 
     assert [place + halves.second for place in half] == list(links.from_iterable(runs[1::2]))
 
 
+def test_every_group_of_columns_is_packed_like_a_stage_of_its_own() -> None:
+    rng = np.random.default_rng(0)
+    halves = Halves.of(Layout(1, 2, 32, 16), 32)
+    packing = StrassenPacking((1, 1), 32, 32, 6, (8,), (), halves=halves, groups=2)
+    filters, bias = rng.standard_normal((1, 1, 32, 48), np.float32), rng.standard_normal(48).astype(np.float32)
+    packed = packing.pack(filters, bias)
+    assert (packing.pairs, packing.alone, packing.group_columns) == (1, ((8,),), 24)
+    assert packed.size == packing.elements and np.array_equal(packed[:48], bias)
+    alone = StrassenPacking((1, 1), 32, 32, 3, (8,), (), halves=halves)
+    groups = [alone.pack(filters[..., at : at + 24], bias[at : at + 24])[24:] for at in (0, 24)]
+    assert np.array_equal(packed[48:], np.concatenate(groups))
+    assert packing.group_elements == groups[0].size
+
+
 def test_what_is_packed_gives_the_product() -> None:
     rng = np.random.default_rng(0)
     halves = Halves.of(Layout(1, 2, 48, 16), 48)
@@ -83,10 +97,10 @@ def test_what_is_packed_gives_the_product() -> None:
     assert np.allclose(found, pixels @ filters[0, 0, :, :16], atol=1e-5)
 
 
-def bottleneck(unit_lanes: int, in_place: bool = False) -> Chain:
+def bottleneck(unit_lanes: int, in_place: bool = False, vectors: int = 8) -> Chain:
     """Expand to 8 vectors, project to 4, with a shortcut."""
     build = chains.Builder(Shape(6, 8, 4 * unit_lanes))
-    build.add("expand", StageKind.EXPAND, "input_0", 8 * unit_lanes, None, RELU6)
+    build.add("expand", StageKind.EXPAND, "input_0", vectors * unit_lanes, None, RELU6)
     build.add("depthwise", StageKind.DEPTHWISE, "expand", 0, Window((3, 3), padding=((1, 1), (1, 1))), RELU6)
     build.add("project", StageKind.PROJECT, "depthwise", 4 * unit_lanes)
     return replace(
@@ -110,6 +124,23 @@ def test_a_bottleneck_computes_what_the_reference_does(
     inputs, weights = chains.tensors(chain, 0)
     for prefetch in (False, True):
         schedule = ChainSchedule(rows, chunk * unit.lanes, (TILE, TILE), (DepthwiseTile(4, 2),), prefetch)
+        cases.append(chains.Case(f"prefetch {prefetch}", chain, schedule, unit, inputs, weights))
+    check(cases, tmp_path)
+
+
+@units
+@pytest.mark.parametrize("carry", [0, 3, 9])
+def test_an_odd_number_of_column_tiles_leaves_one_alone_in_every_chunk(
+    unit: Provider, carry: int, tmp_path: Path
+) -> None:
+    """Nine vectors in flight by three: a pair and one tile without a partner, with all of K."""
+    chain, cases = bottleneck(unit.lanes, vectors=9), []
+    inputs, weights = chains.tensors(chain, 0)
+    row = DepthwiseTile(4, 2, carry * unit.lanes)
+    tiles = TILE, replace(TILE, strassen=unit.lanes > 4)  # an odd number of vectors of four has no halves
+    for prefetch in (False, True):
+        chunk = 0 if carry else 3 * unit.lanes
+        schedule = ChainSchedule(1 if carry else 0, chunk, tiles, (row,), prefetch)
         cases.append(chains.Case(f"prefetch {prefetch}", chain, schedule, unit, inputs, weights))
     check(cases, tmp_path)
 
@@ -161,10 +192,10 @@ def test_scratch_memory_holds_sums_of_pixels_and_what_is_kept(prefetch: bool, pa
     "chain, chunk, carry, message",
     [
         (head(1, 24, 64), 0, 0, "no 1x1 convolution of several pixels"),
-        (head(5, 24, 8), 0, 0, "do not fill pairs"),
+        (head(5, 24, 8), 0, 0, "fill no pair"),
         (head(5, 12, 64), 0, 0, "no halves"),
-        (bottleneck(8), 8, 0, "do not fill pairs"),
-        (bottleneck(8), 0, 8, "do not fill pairs"),
+        (bottleneck(8), 8, 0, "fill no pair"),
+        (bottleneck(8), 0, 8, "fill no pair"),
     ],
 )
 def test_what_cannot_be_halved_is_refused(chain: Chain, chunk: int, carry: int, message: str) -> None:

@@ -112,7 +112,7 @@ class StrassenStage(MatrixStage):
             return None
         k, packing, line = self.at.k, self.following.packing, self.at.provider.line
         width, iterations = sum(columns.widths), max(1, self.packing.depth // 2 // self.tile.unroll)
-        products = PRODUCTS * parts * (self.at.results[0].layout.channels // (2 * width))
+        products = PRODUCTS * parts * self._halved.pairs
         lines = -(-packing.chunk_elements // (line * products * iterations))
         number = (divided(columns.channel, 2 * width) * parts + part) * PRODUCTS
         begin = packing.separate_bias + chunk * packing.chunk_elements
@@ -147,16 +147,8 @@ class StrassenStage(MatrixStage):
     def _column_pairs(self, chunk: Index | None) -> Iterator[ColumnPair]:
         """Walk the pairs of column tiles in a loop: all, or those of a chunk of an expansion's channels."""
         k, packing, columns = self.at.k, self._halved, sum(self.packing.columns)
-        start: Index = packing.separate_bias
-        channel: Index = 0
-        pairs = packing.pairs
-        if chunk is not None and packing.chunks > 1:
-            start = k.bind(start + chunk * packing.chunk_elements, "chunk")
-        elif chunk is not None:
-            pairs = self.at.results[0].layout.channels // (2 * columns)
-            start = k.bind(start + chunk * (pairs * packing.pair_elements), "chunk")
-            channel = k.bind(chunk * (pairs * 2 * columns), "channel")
-        with k.loop(pairs, "columns") as index:
+        start, channel = self._group(chunk)
+        with k.loop(packing.pairs, "columns") as index:
             at = k.bind(start + index * packing.pair_elements, "weights")
             left, right = (
                 ColumnTile(packing.columns, here, k.bind(here + channel, "bias"), at, 0)
@@ -165,16 +157,22 @@ class StrassenStage(MatrixStage):
             yield ColumnPair(left, right, at)
 
     def _columns_alone(self, chunk: Index | None) -> Iterator[ColumnTile]:
-        """The column tile without a partner, and the tail: none of them where channels come in chunks."""
-        packing, columns = self._halved, sum(self.packing.columns)
-        if chunk is not None and packing.chunks == 1:
-            return
-        channel = 2 * packing.pairs * columns
-        start = packing.separate_bias + packing.pairs * packing.pair_elements
-        for widths in [packing.columns] * (packing.tiles % 2) + [packing.tail] * bool(packing.tail):
-            here = start if chunk is None else self.at.k.bind(start + chunk * packing.chunk_elements, "tile")
-            yield ColumnTile(widths, channel, channel, here, packing.depth * sum(widths))
-            channel, start = channel + sum(widths), start + packing.depth * sum(widths)
+        """The column tile without a partner, and the tail."""
+        k, packing = self.at.k, self._halved
+        begin, first = self._group(chunk) if packing.alone else (0, 0)
+        at, channel = packing.pairs * packing.pair_elements, 2 * packing.pairs * sum(packing.columns)
+        for widths in packing.alone:
+            elements = packing.depth * sum(widths)
+            yield ColumnTile(widths, channel, k.bind(first + channel, "bias"), k.bind(begin + at, "tile"), elements)
+            at, channel = at + elements, channel + sum(widths)
+
+    def _group(self, chunk: Index | None) -> tuple[Index, Index]:
+        """Where the weights of a chunk begin, of K or of an expansion's channels, and the first channel they are of."""
+        k, packing = self.at.k, self._halved
+        if chunk is None:
+            return packing.separate_bias, 0
+        start = k.bind(chunk * (packing.chunk_elements // packing.groups) + packing.separate_bias, "chunk")
+        return start, k.bind(chunk * packing.group_columns, "channel") if packing.chunks == 1 else 0
 
     def _sum_elements(self, size: int) -> int:
         return PIXEL_SUMS * size * (self.packing.depth // 2)
