@@ -95,7 +95,7 @@ def test_the_same_state_of_the_generator_draws_the_same() -> None:
 
 def test_samples_turn_every_knob() -> None:
     space, rng = Space(task_of(2)), Random(1)
-    drawn = [space.sample(rng) for _ in range(300)]
+    drawn = [space.sample(rng) for _ in range(600)]
     rows = [choice.schedule.depthwise[0] for choice in drawn]
     assert {choice.schedule.rows for choice in drawn} >= {0, 1, 2}
     assert len({tile.unroll for choice in drawn for tile in choice.schedule.tiles}) > 4
