@@ -39,6 +39,8 @@ MORE_SCRATCH = 2
 SHORT_TILE = 9
 """Pixels of a tile of Strassen's products that suits a small image: 7x7 ones are three pairs of 9 and 8 (Zen 4: 0.91
 of the default's time, where pairs of 13 and 12 take 1.2 times as long)."""
+SMALL_IMAGE, TALL_TILE = 64, 14
+"""Pixels up to which an image is small, and those of a tile of one vector that suits larger ones (Zen 4)."""
 IN_PAIRS = 0.8
 """Share of a chunk's vectors that Strassen's products should take in pairs; the rest saves nothing."""
 KEPT = 4096
@@ -167,6 +169,8 @@ class Space:
         yield schedule
         yield self._strassen(schedule)
         yield self._strassen(schedule, SHORT_TILE)
+        if any(tile.vectors > 1 for tile in schedule.tiles):
+            yield self._strassen(self._narrow(schedule))  # wide tiles of pairs may be more code than pays
         aligned = self.knobs.aligned(Choice(schedule)).schedule
         if aligned != schedule:
             yield aligned
@@ -194,6 +198,13 @@ class Space:
             if changed.tiles[index].strassen and self._is_possible(changed):
                 schedule = changed
         return schedule
+
+    def _narrow(self, schedule: ChainSchedule) -> ChainSchedule:
+        """Return the schedule with tiles of one vector."""
+        small = [stage.shape.pixels <= SMALL_IMAGE for stage in self.knobs.matrices]
+        pixels = [SHORT_TILE if is_small else TALL_TILE for is_small in small]
+        tiles = zip(schedule.tiles, pixels, strict=True)
+        return replace(schedule, tiles=tuple(replace(tile, vectors=1, pixels=most) for tile, most in tiles))
 
     def _paired_chunk(self, schedule: ChainSchedule) -> ChainSchedule:
         """Return the schedule with the nearest chunk most of whose vectors are in pairs."""
