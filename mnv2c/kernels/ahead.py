@@ -1,9 +1,10 @@
 """The next kernel's weights, fetched into the second-level cache while this kernel computes.
 
 A network's weights lie in the order of its kernels, and are read once per inference, mostly from memory. What follows
-a kernel's last weights is what the next kernel begins with, so that it takes no argument to find them. The lines are
-spread over the last products of a kernel, one or a few in every iteration over K: memory hands out about a line in the
-time of one. Fetching beyond the last weights of all does nothing: a prefetch of an address without memory is no fault.
+a kernel's last weights is mostly what the next kernel begins with, so that it takes no argument to find them (weights
+that occur twice are stored once: then something else is fetched, for nothing). The lines are spread over the last
+products of a kernel, one or a few in every iteration over K: memory hands out about a line in the time of one. Fetching
+beyond the last weights of all does nothing: a prefetch of an address without memory is no fault.
 """
 
 from __future__ import annotations

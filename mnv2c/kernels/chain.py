@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -253,33 +253,38 @@ class _ChainEmitter:
             }
             start = k.bind(maximum(self._begin + warm_up(chain, plan), plan.first_step), "start")
         with k.loop(k.bind(self._end - start, "steps"), "step") as index:
-            self._emit_nest(steps, k.bind(index + start, "step"))
+            self._emit_nest(steps, k.bind(index + start, "step"), range(plan.first_step, plan.last_step))
 
-    def _emit_nest(self, loop: Nest, before: Index) -> None:
-        """Emit the passes of one step, or of one pass of the loop around."""
+    def _emit_nest(self, loop: Nest, before: Index, numbers: range) -> None:
+        """Emit the passes of one step, or of one pass of the loop around; ``numbers`` are all that come by."""
+        numbers = range(numbers.start * loop.trips, numbers.stop * loop.trips)
         k, units = self.k, {unit.result: unit for unit in self.layout.units}
         with k.loop(loop.trips, "pass") as trip:
             number = before if loop.trips == 1 else k.bind(before * loop.trips + trip, "pass")
             for part in loop.body:
                 if isinstance(part, Nest):
-                    self._emit_nest(part, number)
+                    self._emit_nest(part, number, numbers)
                 elif part in self._carried:
-                    self._emit_carried(units[part], self._carried[part], number)
+                    self._emit_carried(units[part], self._carried[part], number, numbers)
                 elif not self.layout.carry(part):  # a carried stage has run with the one it reads
-                    self._emit_pass(units[part], number, None)
+                    self._emit_pass(units[part], number, None, numbers)
 
-    def _emit_carried(self, unit: Unit, reader: CarriedDepthwise, number: Index) -> None:
+    def _emit_carried(self, unit: Unit, reader: CarriedDepthwise, number: Index, numbers: range) -> None:
         """Emit a pass of a stage and of the depthwise stage that reads it, chunk by chunk of their channels."""
         k, plane, stage = self.k, self._planes[unit.result][0], reader.at.stage
-        row = k.bind(number + self.layout.flow.stages[stage.name].lead, "row")
+        lead = self.layout.flow.stages[stage.name].lead
+        row = k.bind(number + lead, "row")
         chunks = -(-unit.stage.shape.channels // plane.layout.channels)
         begun = row >= self._low[stage.name] - reader.unfinished
+        inside = [number for number in numbers if -reader.unfinished <= number + lead < stage.shape.rows]
         with k.when(both(begun, row < stage.shape.rows)), k.loop(chunks, "chunk") as chunk:
             self._zeros.margins(plane)  # other planes use this memory in between
-            self._emit_pass(unit, number, chunk)
+            self._emit_pass(unit, number, chunk, inside, chunks)
             reader.emit_chunk(row, chunk)
 
-    def _emit_pass(self, unit: Unit, number: Index, chunk: Index | None) -> None:
+    def _emit_pass(
+        self, unit: Unit, number: Index, chunk: Index | None, numbers: Sequence[int], chunks: int = 1
+    ) -> None:
         """Emit the rows of one stage in one pass: all together where they are all inside the image, else one by one."""
         k, plan, rows = self.k, self.layout.flow, self.layout.flow.stages[unit.result]
         height, low = unit.stage.shape.rows, self._low[unit.result]
@@ -287,13 +292,14 @@ class _ChainEmitter:
             inside = True if plan.first_step == 0 else number >= 0
             if self.parts is not None:
                 inside = number * rows.rows + rows.rows > low  # how far a window reaches up may be no multiple
-            with k.when(inside):
+            with k.when(inside, holds=chunks * sum(number >= 0 for number in numbers)):
                 self._emit_rows(unit, k.bind(number * rows.rows, "row"), rows.rows, chunk)
             self._zeros.rows(unit, number * rows.rows, rows.rows, True if inside is True else number < 0)
             return
         with k.loop(rows.rows, "row") as index:
             row = k.bind(number * rows.advance + rows.lead + index, "row")
-            with k.when(both(row >= low, row < height)):
+            made = [number * rows.advance + rows.lead + row for number in numbers for row in range(rows.rows)]
+            with k.when(both(row >= low, row < height), holds=chunks * sum(0 <= row < height for row in made)):
                 self._emit_rows(unit, row, 1, chunk)
             self._zeros.rows(unit, row, 1, outside(row, height))
 

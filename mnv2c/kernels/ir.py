@@ -74,7 +74,7 @@ class KernelBuilder:
         self._counter = 0
         self._called: set[str] = set()
         self.times = 1
-        """How often the statement that comes next runs, as far as the loops around it have known extents."""
+        """How often the statement that comes next runs, as far as loops and conditions around it say so."""
 
     def _fresh(self, prefix: str) -> str:
         self._counter += 1
@@ -134,10 +134,15 @@ class KernelBuilder:
             self._emit(tirx.For(variable, *bounds, kind, _sequence(body)))
 
     @contextmanager
-    def when(self, condition: Value) -> Iterator[None]:
-        """Run the body only if ``condition`` holds; a Python bool is decided while building."""
+    def when(self, condition: Value, holds: int | None = None) -> Iterator[None]:
+        """Run the body only if ``condition`` holds; a Python bool is decided while building.
+
+        ``holds``: how often it does, where that is known and counts.
+        """
+        before, self.times = self.times, self.times if holds is None else holds
         with self._nested() as body:
             yield
+        self.times = before
         if condition is True:
             self._blocks[-1].extend(body)
         elif condition is not False and body:

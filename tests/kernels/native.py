@@ -28,6 +28,8 @@ Array = np.ndarray[Any, Any]
 PAGE = mmap.PAGESIZE
 CANARY = np.uint32(0x7FC0BEEF)
 """A quiet NaN: what is read from beside a buffer spoils the result, what is written there shows."""
+FOLLOWING = 10_000
+"""Bytes behind the weights that kernels fetch: there is a page that nobody may read, which prefetching does not."""
 SYMTAB = 2
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -125,8 +127,8 @@ class Call:
 
 
 def emit(layout: KernelLayout, index: int) -> dict[str, Any]:
-    """One kernel under the symbol that ``run`` calls it by."""
-    return {f"kernel_{index}": emit_chain(layout, f"kernel_{index}")}
+    """One kernel under the symbol that ``run`` calls it by; it fetches what follows its weights, if its unit can."""
+    return {f"kernel_{index}": emit_chain(layout, f"kernel_{index}", following=FOLLOWING)}
 
 
 def run(calls: Sequence[Call], folder: Path) -> None:
