@@ -24,8 +24,8 @@ HIDDEN = 0.5
 """Share of the cost of weights that remains: they are read in order, which hardware prefetches."""
 SUM_INSTRUCTIONS = 12
 """Per pixel and vector of half of K of a pair of tiles: four loads, four sums, four stores (`strassen`)."""
-KEPT_INSTRUCTIONS = 12
-"""Per accumulator of a pair of tiles in two columns: five loads, three sums, four stores of what is kept."""
+KEPT_INSTRUCTIONS = 11
+"""Per accumulator of a pair of tiles in two columns: five loads, two sums, four stores of what is kept."""
 CYCLES_PER_CLASS = 2.5
 """For a vector of pixels whose scores of one class are compared with the best so far: five instructions."""
 

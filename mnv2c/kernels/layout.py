@@ -7,24 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from dataclasses import fields as dataclass_fields
 from functools import cached_property
 
 from mnv2c.errors import ScheduleError
-from mnv2c.kernels.carried import Carried, carried_stages, check_carry, made_again, unfinished
+from mnv2c.kernels.carried import Carried, carried_stages, made_again, unfinished
 from mnv2c.kernels.microkernels.base import Provider
-from mnv2c.kernels.packing import DepthwisePacking, MatrixPacking, Packing
+from mnv2c.kernels.packing import MatrixPacking, Packing
 from mnv2c.kernels.planes import Layout
 from mnv2c.kernels.resizing import Resizing, resizing
-from mnv2c.kernels.strassen import Halves, StrassenPacking, check_strassen, is_by_columns, most_pairs, work_elements
+from mnv2c.kernels.strassen import StrassenPacking, is_by_columns, most_pairs, work_elements
 from mnv2c.kernels.units import Unit, units
+from mnv2c.kernels.weights import packings
 from mnv2c.plan.chain import MATRIX_KINDS, Chain, Stage, StageKind, with_loads
 from mnv2c.plan.rows import Flow, flow
 from mnv2c.schedule.record import ChainSchedule, DepthwiseTile, Tile
 
 FLOAT_BYTES = 4
-BEGUN_WITH_BIAS = frozenset({StageKind.STEM, StageKind.EXPAND, StageKind.POINTWISE})
-"""Stages with short sums, and many of them."""
 
 
 @dataclass(frozen=True)
@@ -123,17 +121,17 @@ def kernel_layout(chain: Chain, schedule: ChainSchedule, provider: Provider) -> 
         for name, entry in carried.items()
         if unfinished(chain.stage(name).window) and not entry.again
     }
-    packings = _packings(chain, schedule, provider, parts, rings, carried, exact_stages(chain, schedule, provider))
+    packed = packings(chain, schedule, provider, parts, rings, carried, exact_stages(chain, schedule, provider))
     resizings = {
         unit.result: resizing(chain, unit.stage, provider, unit.argmax is not None)
         for unit in parts
         if unit.stage.kind is StageKind.RESIZE
     }
-    added = {unit.result: _added(unit, packings.get(unit.stage.name), schedule, chain) for unit in parts}
+    added = {unit.result: _added(unit, packed.get(unit.stage.name), schedule, chain) for unit in parts}
     added = {name: elements for name, elements in added.items() if elements}
     regions = _regions(rings, sums, carried) + tuple(Region(f"work_{name}", (f"work_{name}",)) for name in resizings)
     regions += (Region("added", tuple(f"work_{name}" for name in added)),) if added else ()
-    return KernelLayout(chain, schedule, provider, plan, parts, rings, sums, regions, packings, resizings, added)
+    return KernelLayout(chain, schedule, provider, plan, parts, rings, sums, regions, packed, resizings, added)
 
 
 def _added(unit: Unit, packing: Packing | None, schedule: ChainSchedule, chain: Chain) -> int:
@@ -245,113 +243,3 @@ def _is_dense(unit: Unit, readers: Sequence[Stage], provider: Provider) -> bool:
     if matrices and unit.stage.kind in MATRIX_KINDS and not provider.gathers:
         return not any(reader.window.needs_margin for reader in readers)
     return all(reader.kind in MATRIX_KINDS and reader.window.taps > 1 for reader in readers)
-
-
-def _packings(
-    chain: Chain,
-    schedule: ChainSchedule,
-    provider: Provider,
-    parts: tuple[Unit, ...],
-    rings: dict[str, Layout],
-    carried: Mapping[str, Carried],
-    exact: frozenset[str],
-) -> dict[str, Packing]:
-    tiles = list(schedule.tiles)
-    packings: dict[str, Packing] = {}
-    for unit in parts:
-        stage = unit.stage
-        packing: Packing
-        if stage.kind in MATRIX_KINDS:
-            if not tiles:
-                raise ScheduleError(f"the schedule has no tile for stage {stage.name}")
-            packing = _matrix_packing(chain, schedule, provider, unit, rings, tiles.pop(0), carried, exact)
-        elif stage.kind is StageKind.DEPTHWISE:
-            blocks = -(-stage.shape.channels // provider.lanes)
-            packing = DepthwisePacking(stage.window.taps, blocks, provider.lanes)
-        else:
-            continue
-        packings[stage.name] = packing
-    if tiles:
-        raise ScheduleError(f"the schedule has {len(tiles)} more tiles than the chain has matrix stages")
-    return packings
-
-
-def _matrix_packing(
-    chain: Chain,
-    schedule: ChainSchedule,
-    provider: Provider,
-    unit: Unit,
-    rings: dict[str, Layout],
-    tile: Tile,
-    carried: Mapping[str, Carried],
-    exact: frozenset[str],
-) -> MatrixPacking:
-    stage, source = unit.stage, unit.stage.sources[0]
-    if not provider.fits(tile.pixels, tile.vectors):
-        raise ScheduleError(f"tile {tile.pixels} x {tile.vectors} of {stage.name} exceeds {provider.name}'s registers")
-    channels = chain.shape(source).channels
-    outputs, is_last = stage.shape.channels, stage == _last_matrix(chain)
-    padded = channels
-    if (_is_blocked(rings.get(source)) and source not in exact) or (schedule.chunk and is_last):
-        padded = -(-channels // provider.lanes) * provider.lanes
-    filled = _is_blocked(rings.get(unit.result)) and unit.result not in exact
-    if unit.result not in chain.outputs and (filled or (schedule.chunk and not is_last)):
-        outputs = -(-outputs // provider.lanes) * provider.lanes  # a side output has no room for more than its channels
-    columns = provider.lanes * tile.vectors
-    for entry in carried.values():
-        if entry.source == unit.result:
-            outputs = -(-outputs // provider.lanes) * provider.lanes
-            check_carry(stage, outputs, entry.channels, columns)
-    chunks = 1
-    if schedule.chunk and is_last:
-        chunks, rest = divmod(padded, schedule.chunk)
-        if rest or schedule.chunk % provider.lanes:
-            raise ScheduleError(f"a chunk of {schedule.chunk} does not divide {padded} channels into whole vectors")
-    elif schedule.chunk and schedule.chunk % columns:
-        raise ScheduleError(f"a chunk of {schedule.chunk} channels is no multiple of {stage.name}'s {columns} columns")
-    plain = MatrixPacking(
-        taps=stage.window.kernel,
-        channels=channels,
-        padded=padded,
-        tiles=outputs // columns,
-        columns=(provider.lanes,) * tile.vectors,
-        tail=provider.widths(outputs % columns),
-        chunks=chunks,
-        bias_rows=tile.pixels if provider.loads_bias and _may_begin_with_bias(unit) and chunks == 1 else 1,
-    )
-    if not tile.strassen:
-        return plain
-    in_flight = schedule.chunk if not is_last else 0
-    in_flight += sum(entry.channels for entry in carried.values() if entry.source == unit.result)
-    return _strassen_packing(chain, stage, plain, rings.get(source), in_flight)
-
-
-def _strassen_packing(
-    chain: Chain, stage: Stage, plain: MatrixPacking, ring: Layout | None, in_flight: int
-) -> StrassenPacking:
-    """Pack for Strassen's products what is read from a ring, or from a tensor of the caller."""
-    check_strassen(stage, plain, in_flight)
-    shape = chain.shape(stage.sources[0])
-    if ring is None and chain.is_planar(stage.sources[0]):
-        raise ScheduleError(f"{stage.name} reads an NCHW tensor, whose channels are no vectors")
-    plane = ring or Layout(shape.rows, shape.columns, shape.channels, shape.channels)
-    halves = Halves.of(plane, plain.depth)
-    fields = {field.name: getattr(plain, field.name) for field in dataclass_fields(plain)}
-    groups = plain.total_columns // in_flight if in_flight else 1
-    return StrassenPacking(**{**fields, "bias_rows": 1}, halves=halves, groups=groups)
-
-
-def _may_begin_with_bias(unit: Unit) -> bool:
-    """Whether sums may begin with the bias: it costs bits of long sums, such as projections have.
-
-    Measured in the worst corner of the test matrix: 9.8e-5 of the largest value (docs/decisions.md, 24).
-    """
-    return unit.stage.kind in BEGUN_WITH_BIAS and unit.residual is None
-
-
-def _is_blocked(ring: Layout | None) -> bool:
-    return ring is not None and ring.block != ring.channels
-
-
-def _last_matrix(chain: Chain) -> Stage:
-    return [stage for stage in chain.stages if stage.kind in MATRIX_KINDS][-1]

@@ -3,7 +3,7 @@
 Pixels are taken in pairs of register tiles, output channels in pairs of column tiles, and K in two halves: a product of
 2 x 2 blocks. Winograd's variant (S. Winograd, "On multiplication of 2 x 2 matrices", 1971; V. Strassen, "Gaussian
 elimination is not optimal", 1969) needs four sums of pixels, made once for all channels, four sums of weights, made
-while compiling, and seven sums of results, of which five are made by going on with the same accumulators:
+while compiling, and seven sums of results, of which six are made by going on with the same accumulators:
 
     S1 = A21 + A22   T1 = B12 - B11      C11 = A11 B11 + A12 B21
     S2 = S1 - A11    T2 = B22 - T1       U2  = A11 B11 + S2 T2      U3 = U2 + S3 T3     C21 = U3 - A22 T4
@@ -199,15 +199,22 @@ def work_elements(packing: StrassenPacking, pixels: int, pairs: int) -> int:
 
 
 def most_pairs(stage: Stage, pixels: int, by_columns: bool) -> int:
-    """Return how many pairs have their sums of pixels at a time: all of an image, or one.
-
-    Pairs of rows may be more than those that cross the ends of rows.
-    """
+    """Return how many pairs have their sums of pixels at a time at the most: all of an image, or one."""
     if not by_columns:
         return 1
     rows, columns = stage.shape.rows, stage.shape.columns
-    crossing = sum(span.count for span in paired(rows * columns, pixels))
-    return max(crossing, rows // 2 * sum(count for _, _, count in spans(columns, pixels)))
+    return max(pair_count(rows, columns, pixels, follow) for follow in (False, True))
+
+
+def pair_count(rows: int, columns: int, pixels: int, follow: bool) -> int:
+    """Return how many pairs of tiles of ``pixels`` cover rows that ``follow`` each other, or the same of two rows each.
+
+    The last of an odd number of rows has pairs of its own.
+    """
+    if follow:
+        return sum(span.count for span in paired(rows * columns, pixels))
+    alone = rows % 2 * sum(span.count for span in paired(columns, pixels))
+    return rows // 2 * sum(count for _, _, count in spans(columns, pixels)) + alone
 
 
 def is_by_columns(pooled: bool, prefetch: bool, whole: bool) -> bool:

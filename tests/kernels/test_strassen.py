@@ -3,6 +3,7 @@
 from dataclasses import replace
 from itertools import chain as links
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,11 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnv2c.errors import ScheduleError
+from mnv2c.kernels.chain import emit_chain
 from mnv2c.kernels.columns import cuts_columns
 from mnv2c.kernels.layout import KernelLayout, kernel_layout
 from mnv2c.kernels.microkernels import PROVIDERS, provider
 from mnv2c.kernels.microkernels.base import Provider
 from mnv2c.kernels.planes import Layout
+from mnv2c.kernels.stages.strassen import StrassenStage
 from mnv2c.kernels.strassen import Halves, StrassenPacking, paired
 from mnv2c.plan.chain import RELU6, Chain, Shape, StageKind, Window
 from mnv2c.schedule.record import ChainSchedule, DepthwiseTile, Tile
@@ -22,6 +25,7 @@ from tests.kernels import chains
 from tests.kernels.test_random_chains import check
 from tests.kernels.test_work import multiply_adds
 
+AVX512 = provider("float32", "avx512")
 units = pytest.mark.parametrize("unit", PROVIDERS.values(), ids=lambda unit: unit.name)
 
 
@@ -155,6 +159,67 @@ def test_the_code_multiplies_seven_times_where_it_did_eight_times(
     depthwise = 9 * chain.stage("depthwise").shape.elements
     matrices = chain.madds - depthwise
     assert multiply_adds(kernel_layout(chain, schedule, unit), monkeypatch) == depthwise + matrices * 7 // 8
+
+
+def larger(unit_lanes: int, rows: int) -> Chain:
+    """More pixels than are written out, and margins between the stages: a 3x3 window between 1x1 convolutions."""
+    build = chains.Builder(Shape(rows, 10, 4 * unit_lanes))
+    build.add("expand", StageKind.EXPAND, "input_0", 8 * unit_lanes, None, RELU6)
+    build.add("depthwise", StageKind.DEPTHWISE, "expand", 0, Window((3, 3), padding=((1, 1), (1, 1))), RELU6)
+    return build.chain("bottleneck", build.add("project", StageKind.PROJECT, "depthwise", 4 * unit_lanes))
+
+
+@units
+@pytest.mark.parametrize("rows", [8, 9])
+def test_rows_that_no_tile_may_leave_pair_with_each_other(unit: Provider, rows: int, tmp_path: Path) -> None:
+    """The last of an odd number of rows pairs with itself."""
+    chain, cases = larger(unit.lanes, rows), []
+    inputs, weights = chains.tensors(chain, 0)
+    for prefetch in (False, True):
+        for step in (0, rows):
+            schedule = ChainSchedule(step, 0, (TILE, TILE), (DepthwiseTile(4, 2),), prefetch)
+            cases.append(chains.Case(f"prefetch {prefetch}, rows {step}", chain, schedule, unit, inputs, weights))
+    check(cases, tmp_path)
+
+
+@pytest.mark.parametrize("pixels", [4, 6, 9])
+@pytest.mark.parametrize("rows, columns", [(6, 8), (8, 10), (9, 10), (12, 12), (5, 7)])
+def test_every_pair_fetches_its_share_of_the_next_column_tiles(
+    rows: int, columns: int, pixels: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many shares as there are pairs of pixel tiles: with more of them some weights would not be fetched."""
+    build = chains.Builder(Shape(rows, columns, 64))
+    build.add("expand", StageKind.EXPAND, "input_0", 128, None, RELU6)
+    build.add("depthwise", StageKind.DEPTHWISE, "expand", 0, Window((3, 3), padding=((1, 1), (1, 1))), RELU6)
+    chain = build.chain("bottleneck", build.add("project", StageKind.PROJECT, "depthwise", 64))
+    tile = Tile(pixels, 1, 4, strassen=True)
+    layout = kernel_layout(chain, ChainSchedule(0, 0, (tile, tile), (DepthwiseTile(4, 2),), True), AVX512)
+    seen: dict[str, list[tuple[int, int]]] = {}
+
+    def watched(stage: StrassenStage, *rest: Any) -> None:
+        shares = seen.setdefault(stage.at.stage.name, [])
+        shares.append((rest[-1].parts, stage.at.k.times // stage.packing.pairs))
+
+    monkeypatch.setattr(StrassenStage, "_multiply_pair", watched)
+    emit_chain(layout, "kernel")
+    for shares in seen.values():
+        assert {parts for parts, _ in shares} == {sum(times for _, times in shares)}
+    assert len(seen) == 2
+
+
+@units
+def test_a_pooled_stage_counts_every_row_of_a_plane_with_margins(unit: Provider, tmp_path: Path) -> None:
+    """Another reader wants margins in the ring that the pooled stage reads; nine rows, 81 pixels."""
+    build = chains.Builder(Shape(9, 9, 2 * unit.lanes))
+    build.add("expand", StageKind.EXPAND, "input_0", 4 * unit.lanes, None, RELU6)
+    build.add("depthwise", StageKind.DEPTHWISE, "expand", 0, Window((3, 3), padding=((1, 1), (1, 1))), RELU6)
+    build.add("pointwise", StageKind.POINTWISE, "expand", 4 * unit.lanes, None, RELU6)
+    build.add("pool", StageKind.POOL, "pointwise")
+    chain = replace(build.chain("head", "pool"), outputs=("depthwise", "pool"))
+    schedule = ChainSchedule(0, 0, (Tile(4, 1, 4), TILE), (DepthwiseTile(4, 2),), False)
+    assert not kernel_layout(chain, schedule, unit).rings["expand"].width == 9
+    inputs, weights = chains.tensors(chain, 0)
+    check([chains.Case("case", chain, schedule, unit, inputs, weights)], tmp_path)
 
 
 def head(pixels: int, channels: int, outputs: int) -> Chain:

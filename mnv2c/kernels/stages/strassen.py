@@ -23,7 +23,7 @@ from mnv2c.kernels.stages.matrix import STATIC_PIXELS, MatrixStage
 from mnv2c.kernels.stages.means import Means
 from mnv2c.kernels.stages.pairs import ColumnPair, Kept, Pair, Taken
 from mnv2c.kernels.stages.tiles import ColumnTile, Pixel
-from mnv2c.kernels.strassen import PIXEL_SUMS, PRODUCTS, StrassenPacking, most_pairs, paired
+from mnv2c.kernels.strassen import PIXEL_SUMS, PRODUCTS, StrassenPacking, most_pairs, pair_count, paired
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +44,8 @@ class StrassenStage(MatrixStage):
         return self.packing
 
     def emit_rows(self, row: Index, rows: int, chunk: Index | None) -> None:
-        """Emit result rows [row, row + rows): together where their pixels pair, else one by one."""
-        if rows == 1 or self.pool or (self._joins() and (self._follow(rows) or rows % 2 == 0)):
+        """Emit result rows [row, row + rows): together where they lie at fixed distances, else one by one."""
+        if rows == 1 or self.pool or self._joins():
             self._emit_span(row, rows, chunk)
             return
         with self.at.k.loop(rows, "row") as index:
@@ -84,7 +84,7 @@ class StrassenStage(MatrixStage):
                 self._multiply_pair(pair, columns, operands, bases, prefetch=prefetch)
 
     def _emit_by_columns(self, rows: int, source: Index, bases: dict[int, Index], chunk: Index | None) -> None:
-        pairs = most_pairs(self.at.stage, self.tile.pixels, True)
+        pairs = pair_count(rows, self.at.stage.shape.columns, self.tile.pixels, self._follow(rows))
         elements = self._sum_elements(self.tile.pixels)
         for pair in self._pixel_pairs(rows):
             self._add_pixels(pair, source, pair.number * elements)
@@ -120,17 +120,23 @@ class StrassenStage(MatrixStage):
 
     def _pixel_pairs(self, rows: int) -> Iterator[Pair]:
         """Walk pairs of tiles: neighbours, or the same columns of two rows where no tile may cross the end of one."""
-        k, columns, number = self.at.k, self.at.stage.shape.columns, 0
-        if not self._follow(rows):
-            yield from self._row_pairs(rows)
+        if self._follow(rows):
+            yield from self._neighbours(0, rows, 0)
             return
-        loops = rows == 1 or self._linear()
-        for span in paired(rows * columns, self.tile.pixels):
+        yield from self._row_pairs(rows)
+        if rows % 2:
+            number = rows // 2 * sum(count for _, _, count in spans(self.at.stage.shape.columns, self.tile.pixels))
+            yield from self._neighbours(rows - 1, 1, number)
+
+    def _neighbours(self, row: int, rows: int, number: int) -> Iterator[Pair]:
+        """Walk pairs of neighbouring tiles of ``rows`` rows that follow each other; ``number`` is the first one's."""
+        k, loops = self.at.k, rows == 1 or self._linear()
+        for span in paired(rows * self.at.stage.shape.columns, self.tile.pixels):
             with k.loop(span.count if loops else 1, "pair") as index:
                 for at in [index] if loops else range(span.count):
                     first = k.bind(at * span.pixels + span.start, "pixel")
                     second = k.bind(first + (span.size - span.overlap), "pixel")
-                    yield Pair(Pixel(0, first), Pixel(0, second), span.size, span.overlap, number + at)
+                    yield Pair(Pixel(row, first), Pixel(row, second), span.size, span.overlap, number + at)
             number += span.count
 
     def _row_pairs(self, rows: int) -> Iterator[Pair]:
