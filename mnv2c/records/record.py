@@ -23,7 +23,8 @@ OK = "ok"
 class Evidence:
     """What a record rests on: CPU, versions, when (ISO 8601, UTC), the search's seed, the session's name.
 
-    ``conditions`` are what was readable on the device: core, frequencies in Hz, temperatures in degrees Celsius.
+    ``conditions`` are what was readable on the device: core, frequencies in Hz, temperatures in degrees Celsius; and
+    the medians of both states of the caches, ``ratios`` and ``default_costs``, where a device tells them.
     """
 
     cpu: str = ""
@@ -43,10 +44,11 @@ class ChainRecord:
 
     ``chain`` is `schedule.identity.describe`'s data, ``chain_id`` its digest, ``label`` where it was found first.
     ``ratio`` is the cost over that of the default, the choice of a compile without records, measured in turns with
-    it; ``spread`` is the distance between the ratio's quartiles, ``error`` max |y - reference| over max |reference|,
-    ``peak_share`` the share of the CPU's peak. ``unit`` of costs is "s", or "cost" for what an emulator counts.
-    ``default`` says that the choice is the default itself. ``confirmed`` marks the end of a session: the choice that
-    it decided for, measured longer; the default, with ratio 1, where nothing is surely faster.
+    it (the worse of the two where ``conditions`` name ``ratios``); ``spread`` is the distance between its quartiles,
+    ``error`` max |y - reference| over max |reference|, ``peak_share`` the share of the CPU's peak. ``unit`` of costs is
+    "s", or "cost" for what an emulator counts. ``default`` says that the choice is the default itself. ``confirmed``
+    marks the end of a session: the choice that it decided for, measured longer; the default, with ratio 1, where
+    nothing is surely faster.
     """
 
     target: str

@@ -19,9 +19,14 @@ QUARTILES_TO_ERROR = 0.93
 
 
 def standard_error(measured: Measured) -> float:
-    """Return the standard error of the ratio, a median over rounds; 0 for costs that are counted, not timed."""
-    rounds = measured.conditions.get("rounds")
+    """Return the standard error of the ratio, a median over rounds; 0 for costs that are counted, not timed.
+
+    Where rounds took turns between states of the caches, the ratio is that of one state, and of its rounds.
+    """
+    rounds, states = measured.conditions.get("rounds"), measured.conditions.get("ratios")
     count = rounds if isinstance(rounds, int) and rounds > 0 else max(1, len(measured.costs))
+    if isinstance(states, list | tuple) and states:
+        count = max(1, count // len(states))
     return QUARTILES_TO_ERROR * (measured.spread or 0.0) / sqrt(count)
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 CONTENDERS = 3
 """Of the best candidates so many are measured again at the end: the very first of them may have been lucky."""
+STATES = 2
+"""Of the weights when a kernel begins: in memory, in a cache."""
 PATIENCE = 2
 """How often a choice is tried again that a device lost."""
 
@@ -141,11 +143,12 @@ class ChainState:
         return median(costs) if costs else None
 
     @property
-    def default_costs(self) -> tuple[float, ...]:
-        """The default's cost with weights in memory and in a cache, where a device measures both; else nothing."""
+    def default_costs(self) -> tuple[float, float] | None:
+        """The default's cost with weights in memory and in a cache, where a device measures both."""
         known = [found.conditions.get("default_costs") for found in self.tried.values() if found.valid]
-        pairs = [tuple(map(float, pair)) for pair in known if isinstance(pair, list | tuple)]
-        return tuple(map(median, zip(*pairs, strict=True)))
+        pairs = [pair for pair in known if isinstance(pair, list | tuple) and len(pair) == STATES]
+        pairs = [pair for pair in pairs if all(isinstance(cost, int | float) and cost > 0 for cost in pair)]
+        return (median(pair[0] for pair in pairs), median(pair[1] for pair in pairs)) if pairs else None
 
     def _hopeful(self, bar: float) -> list[tuple[float, Choice]]:
         """Choices that took less than ``bar`` of the default's time, the best first."""

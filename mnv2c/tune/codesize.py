@@ -47,8 +47,9 @@ def _matrix(layout: KernelLayout, unit: Unit) -> float:
     products = step * max(1, tile.unroll // length) + length % step
     total = 0.0
     if isinstance(packing, StrassenPacking):
-        spans_of_pairs = paired(max(2, span(layout.chain, stage, layout.schedule.rows)), tile.pixels)
-        total = sum(_pair(layout, part.size, len(packing.columns), products) for part in spans_of_pairs)
+        total = sum(
+            _pair(layout, size, len(packing.columns), products) for size in _pair_sizes(layout, unit, tile.pixels)
+        )
         widths = [len(alone) for alone in packing.alone]
     for _, size, _ in pieces:
         for wide in widths:
@@ -62,6 +63,17 @@ def _pair(layout: KernelLayout, size: int, wide: int, products: int) -> float:
     loads = layout.provider.loads(size, wide)
     kept = 4 * size * wide * EPILOGUE + KEPT_INSTRUCTIONS * size * wide
     return PRODUCTS * products * (size * wide + loads) + kept + size * (SUM_INSTRUCTIONS + ADDRESS)
+
+
+def _pair_sizes(layout: KernelLayout, unit: Unit, size: int) -> list[int]:
+    """Return the pixels of the pairs that are written out, as `_pieces` does of tiles."""
+    columns, pixels = unit.stage.shape.columns, max(2, span(layout.chain, unit.stage, layout.schedule.rows))
+    if pixels <= columns or _linear(layout, unit):
+        return [part.size for part in paired(pixels, size)]
+    if pixels <= STATIC_PIXELS:
+        return [part.size for part in paired(pixels, size) for _ in range(part.count)]
+    alone = paired(columns, size) if pixels // columns % 2 else []
+    return [*(wide for _, wide, _ in spans(columns, size)), *(part.size for part in alone)]
 
 
 def _pieces(layout: KernelLayout, unit: Unit, pixels: int, size: int) -> list[tuple[int, int, int]]:

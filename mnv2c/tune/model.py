@@ -82,6 +82,8 @@ def load_xgboost() -> Any:
     try:
         import xgboost
     except ImportError:
-        raise UserError('tuning needs xgboost, which is not installed; run: pip install "mnv2c[tune]"') from None
+        raise UserError(
+            "tuning needs xgboost, which is not installed; run in the repository: pip install -e '.[tune]'"
+        ) from None
     xgboost.set_config(verbosity=0)
     return xgboost

@@ -114,7 +114,7 @@ class _Run:
             wait(open_ones, return_when=FIRST_COMPLETED)
             for flight in list(self.flights):
                 self._advance(flight)
-            self._finish()
+                self._finish()  # before the next one, which may have failed: what is on record has then been told
 
     def _begin(self) -> None:
         """Begin as many jobs as there is room for."""

@@ -72,25 +72,32 @@ def run_session(
     UserError for what cannot be resumed or opened, or is tuned by another session; DeviceError for a device that cannot
     be reached.
     """
-    kept = _session(tunable, asked)
     if workshop is None:
         from mnv2c.tune.workshop import workshop as real
 
         workshop = real()
-    url = asked.device or kept.options.device
-    with checkpoint.alone(kept.path), workshop.open_device(url, tunable, asked.allow_rpc) as device:
-        return _Run(tunable, kept, device, workshop, asked, watch).result()
+    path = _place(tunable, asked)
+    if asked.resume:
+        checkpoint.load(path)  # what cannot be gone on with leaves nothing behind
+    with checkpoint.alone(path):
+        kept = _session(tunable, asked, path)
+        with workshop.open_device(asked.device or kept.options.device, tunable, asked.allow_rpc) as device:
+            return _Run(tunable, kept, device, workshop, asked, watch).result()
 
 
-def _session(tunable: Tunable, asked: Asked) -> Checkpoint:
-    """The interrupted session that is gone on with, where it was asked for, or a new one."""
+def _place(tunable: Tunable, asked: Asked) -> Path:
     from mnv2c.records.folders import own_file
-    from mnv2c.records.record import public_url
     from mnv2c.schedule.identity import network_id
 
     records = own_file(tunable.target.entry, asked.schedules)
+    return checkpoint.place(records, network_id(tunable.network), tunable.threads)
+
+
+def _session(tunable: Tunable, asked: Asked, path: Path) -> Checkpoint:
+    """The interrupted session that is gone on with, where it was asked for, or a new one."""
+    from mnv2c.records.record import public_url
+
     url = public_url(asked.device or LOCAL)
-    path = checkpoint.place(records, network_id(tunable.network), tunable.threads)
     trials, seed = asked.trials or TRIALS, asked.seed or 0
     fresh = Options(asked.model, asked.target, url, tunable.threads, trials, asked.minutes, seed)
     labels = tuple(task.label for task in tunable.tasks(tunable.cuts))

@@ -201,15 +201,20 @@ class Session:
         return {chain: cost * ratio(self.states[chain]) for chain, cost in self.default_costs().items()}
 
     def _state_costs(self) -> list[dict[Chain, float]]:
-        """Return the costs of chains run as was decided, weights in memory or in a cache, if both are known."""
-        known = {chain: state.default_costs for chain, state in self.states.items() if state.default_cost is not None}
-        if not known or not all(known.values()):
+        """Return the costs of chains run as was decided, weights in memory or in a cache, if a device tells both.
+
+        For a chain on record from before it did, its one cost stands for both.
+        """
+        costs = self.costs()
+        states = {chain: self.states[chain].default_costs for chain in costs}
+        if not any(states.values()):
             return []
-        ratios = {chain: self.states[chain].settled_ratio for chain in known}
-        return [
-            {chain: cost * ratios[chain] for chain, cost in zip(known, each, strict=True)}
-            for each in zip(*known.values(), strict=True)
-        ]
+        found: tuple[dict[Chain, float], dict[Chain, float]] = {}, {}
+        for chain, cost in costs.items():
+            pair, ratio = states[chain], self.states[chain].settled_ratio
+            for index, each in enumerate(found):
+                each[chain] = cost if pair is None else pair[index] * ratio
+        return list(found)
 
     def _confirm(self) -> None:
         """Decide for every chain; where no candidate was faster there is nothing to measure."""

@@ -185,7 +185,8 @@ class Space:
 
     def strassen(self, choice: Choice) -> Choice:
         """Return the choice with Strassen's products wherever they are possible; those of columns are not shared."""
-        return replace(choice, schedule=self._strassen(choice.schedule))
+        parts = None if choice.parts is not None and choice.parts.cut is Cut.COLUMNS else choice.parts
+        return replace(choice, schedule=self._strassen(choice.schedule), parts=parts)
 
     def _strassen(self, schedule: ChainSchedule, most: int = 64) -> ChainSchedule:
         """Return the schedule with Strassen's products wherever they are possible, in tiles of ``most`` pixels."""

@@ -45,10 +45,12 @@ class Task:
 class Measured:
     """What a device found for one choice.
 
-    ``cost`` is the median of ``costs``, in seconds per call, or what an emulator counts (instructions and weighted
-    misses). ``ratio`` is the choice's cost over the default's, from interleaved rounds of one process, and ``spread``
-    the distance between its quartiles. ``error`` is max |y - reference| over max |reference|. ``conditions`` are what
-    was readable on the device: core, frequencies in Hz, temperatures in degrees Celsius.
+    ``ratio`` is the choice's cost over the default's, from interleaved rounds of one process, and ``spread`` the
+    distance between its quartiles: the median where caches are always alike; where every second round has its weights
+    in memory, the larger of two medians. ``cost`` is the ratio times the default's cost, in seconds per call (the mean
+    of its medians in both states), or what an emulator counts (instructions and weighted misses); ``costs`` are the
+    rounds'. ``error`` is max |y - reference| over max |reference|. ``conditions`` are what was readable on the device:
+    core, frequencies in Hz, temperatures in degrees Celsius; and the ``ratios`` and ``default_costs`` of both states.
     """
 
     status: Status

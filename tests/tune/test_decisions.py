@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mnv2c.tune import replan
 from mnv2c.tune.certainty import highest_ratio, surely_faster
 from mnv2c.tune.chain_state import CONTENDERS, PATIENCE, ChainState
 from mnv2c.tune.peak import peak
+from mnv2c.tune.session import Limits, Session
 from mnv2c.tune.task import Measured, Status
-from tests.tune.session_fakes import FakeSearch, numbered, tunable
+from tests.tune.session_fakes import FakeDevice, FakeSearch, numbered, tunable
 
 TUNABLE = tunable()
 TASK = TUNABLE.tasks(TUNABLE.cuts)[0]
@@ -47,6 +50,23 @@ def test_surely_faster(measured: Measured, sure: bool) -> None:
 def test_more_rounds_make_surer() -> None:
     few, many = found(0.9, 0.1, rounds=4), found(0.9, 0.1, rounds=400)
     assert highest_ratio(few) > highest_ratio(many) > 0.9
+
+
+def test_only_the_rounds_of_the_worse_state_make_its_ratio_sure() -> None:
+    plain = found(0.9, 0.1, rounds=40)
+    states = replace(plain, conditions={"rounds": 40, "ratios": [0.9, 0.88]})
+    assert highest_ratio(states) == highest_ratio(found(0.9, 0.1, rounds=20)) > highest_ratio(plain)
+
+
+@pytest.mark.parametrize("broken", [[None, 1], [1.0], [0, 1], ["1", "2"], 5, None])
+def test_costs_of_states_that_make_no_sense_are_left_out(broken: object) -> None:
+    chosen = ChainState(TASK, FakeSearch(TASK, [0, 1]))
+    chosen.propose(3)
+    good = replace(found(0.9), conditions={"default_costs": [2e-3, 1e-3]})
+    chosen.learn([(numbered(TASK, 0), replace(found(1.0), conditions={"default_costs": broken}))])
+    assert chosen.default_costs is None
+    chosen.learn([(numbered(TASK, 1), good)])
+    assert chosen.default_costs == (2e-3, 1e-3)
 
 
 def test_the_best_few_are_contenders_and_the_default_never() -> None:
@@ -106,6 +126,18 @@ def test_plans_follow_measured_costs() -> None:
     assert not replan.surely_cheaper(TUNABLE, second, first, joined), "6.95 for 7 is within the noise"
     assert replan.surely_cheaper(TUNABLE, second, first, {**joined, tasks["n2_to_n3"]: 6.5})
     assert not replan.surely_cheaper(TUNABLE, first, first, joined)
+
+
+def test_an_old_record_s_one_cost_stands_for_both_states() -> None:
+    """New cuts are judged in both states even where a chain was measured before they were told."""
+    made, tasks = Session(TUNABLE, FakeDevice(), None, None, Limits(0)), TUNABLE.tasks(TUNABLE.cuts)  # type: ignore[arg-type]
+    for number, task in enumerate(tasks):
+        known = made.states[task.chain] = ChainState(task, FakeSearch(task, []))
+        conditions = {} if number == 0 else {"default_costs": [3e-3, 1e-3]}
+        known.learn([(task.default, Measured(Status.OK, 2e-3, 1.0, 0.0, conditions=conditions))])
+    in_memory, in_cache = made._state_costs()
+    assert (in_memory[tasks[0].chain], in_cache[tasks[0].chain]) == (2e-3, 2e-3)
+    assert (in_memory[tasks[1].chain], in_cache[tasks[1].chain]) == (3e-3, 1e-3)
 
 
 def test_without_costs_the_plan_is_the_predicted_one() -> None:

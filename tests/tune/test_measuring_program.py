@@ -68,12 +68,32 @@ def test_sanitizers_find_nothing(tmp_path: Path) -> None:
             assert [found.status for found in read_answers(done.stdout, numbers)] == STATUSES, done.stdout
 
 
+@pytest.mark.skipif(GCC is None, reason="gcc is missing")
+def test_rounds_take_turns_and_the_worse_state_counts(tmp_path: Path) -> None:
+    """Weights in memory and in a cache alternate, and so does who comes first; the larger median is the ratio."""
+    sources = [Path(__file__).parent / "rounds_fakes.c", program.HERE / "rounds.c"]
+    shared = [program.HERE, *{path.parent for path in program.SYSTEM}]
+    command = [str(GCC), *STRICT, *(f"-I{folder}" for folder in shared), *map(str, sources), "-o", "rounds"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    done = subprocess.run(["./rounds"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    order, rounds, *numbers = done.stdout.split()
+    ratio, spread, default, cost, *states = map(float, numbers)
+    assert order == "ABabBAbaABabBAba", "upper case: from memory; A: the default"
+    assert int(rounds) % 2 == 0
+    memory, cache = states[:2], states[2:]
+    assert (memory[0], cache[0]) == (10, 8)
+    assert memory[1] == pytest.approx(0.9 * 1.02, rel=1e-3) and cache[1] == pytest.approx(1.05 * 1.01, rel=1e-3)
+    assert ratio == max(memory[1], cache[1])
+    assert 0 < spread < 1.05 * 0.02 + 1e-6, "of that state's ratios"
+    assert default == pytest.approx(9) and cost == pytest.approx(9 * ratio, rel=1e-5)
+
+
 @pytest.mark.parametrize(
     "target",
     ["host", *(pytest.param(name, marks=pytest.mark.emulated) for name in ("cortex-a76", "cortex-a7"))],
 )
-def test_weights_are_forgotten_before_every_call(target: str, tmp_path: Path) -> None:
-    """Programs may flush caches on all of them, or do not try to; what is flushed is read again as it was."""
+def test_flushing_weights_is_no_fault_on_any_architecture(target: str, tmp_path: Path) -> None:
+    """Programs may flush caches on all of them, or do not try to."""
     chosen = targets.load(target)
     qemu = None if target == "host" else emulator.find_qemu(chosen.arch)
     if target != "host" and qemu is None:

@@ -114,6 +114,14 @@ def test_strassen_s_products_are_turned_on_where_they_are_possible(index: int) -
     assert space.strassen(found) == found
 
 
+def test_columns_are_not_shared_where_strassen_s_products_are_turned_on() -> None:
+    task = task_of(9, threads=2)
+    space = Space(task)
+    shared = next(choice for choice in space.starts() if choice.parts is not None and choice.parts.cut is Cut.COLUMNS)
+    found = space.strassen(shared)
+    assert any(tile.strassen for tile in found.schedule.tiles) and space.contains(found)
+
+
 def test_only_channels_beside_the_vector_may_be_exact() -> None:
     stem, other = Space(task_of(0)), Space(task_of(2))  # 24 channels, and 144
     rng = Random(2)

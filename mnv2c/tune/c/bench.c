@@ -148,33 +148,33 @@ static void flush(const unsigned char *start, size_t bytes)
 #endif
 }
 
-static void flush_weights(const candidate *which)
+static void flush_weights(const bench *at, const candidate *which, unsigned slot)
 {
     unsigned i;
     for (i = 0; i < which->weights_count; ++i) {
-        flush(which->weights[i].start, which->weights[i].bytes);
+        flush(at->weights[slot][i], which->weights[i].bytes);
     }
 }
 
-static void fetch_weights(const candidate *which)
+static void fetch_weights(const bench *at, const candidate *which, unsigned slot)
 {
     size_t fetched = SUBJECT.fetched_bytes;
     unsigned i;
     for (i = 0; i < which->weights_count && fetched > 0; ++i) {
         const size_t bytes = which->weights[i].bytes < fetched ? which->weights[i].bytes : fetched;
-        touch(which->weights[i].start, bytes);
+        touch(at->weights[slot][i], bytes);
         fetched -= bytes;
     }
 }
 
-void refresh(bench *at, const candidate *which, int flushed)
+void refresh(bench *at, const candidate *which, unsigned slot, int flushed)
 {
     unsigned i;
     touch(at->eviction, at->eviction_bytes);
     if (flushed) {
-        flush_weights(which);
+        flush_weights(at, which, slot);
     }
-    fetch_weights(which);
+    fetch_weights(at, which, slot);
     touch(at->scratch, which->scratch_bytes);
     for (i = 0; i < SUBJECT.outputs_count; ++i) {
         touch(at->outputs[i], bytes_of(&SUBJECT.outputs[i]));

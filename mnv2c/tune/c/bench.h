@@ -21,7 +21,7 @@ int prepare(bench *at, const candidate *const each[2], int fixed);
 /* Puts the caches into the state in which a network leaves them: weights gone but for those that the kernel before has
  * fetched, scratch memory used, inputs just made. `flushed` weights are in memory, where those of a large network come
  * from; else in a cache behind the L2, if there is one. */
-void refresh(bench *at, const candidate *which, int flushed);
+void refresh(bench *at, const candidate *which, unsigned slot, int flushed);
 
 /* One call; 0 for success. `slot` is that of the candidate in prepare. */
 int run(bench *at, const candidate *which, unsigned slot);

@@ -186,7 +186,7 @@ static int count_parts(unsigned which)
     const candidate *const chosen = &SUBJECT.candidates[which];
     unsigned phase, part;
     int failed = 0;
-    refresh(&memory, chosen, 0);
+    refresh(&memory, chosen, 0, 0);
     for (phase = 0; phase < chosen->phases; ++phase) {
         for (part = 0; part < chosen->parts; ++part) {
             marker();

@@ -66,7 +66,7 @@ static double time_call(bench *at, const candidate *which, unsigned slot, int fl
 {
     double start, seconds;
     int failed;
-    refresh(at, which, flushed);
+    refresh(at, which, slot, flushed);
     start = now();
     failed = run(at, which, slot);
     seconds = now() - start - overhead;

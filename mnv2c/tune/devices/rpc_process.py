@@ -110,7 +110,9 @@ class ClientProcess:
             said = self._said()
             self.kill()
             if MISSING in said:
-                raise DeviceError(f"TVM's RPC needs more packages ({said}): pip install 'mnv2c[tune]'") from None
+                raise DeviceError(
+                    f"TVM's RPC needs more packages ({said}); run in the repository: pip install -e '.[tune]'"
+                ) from None
             raise UnreachableError(f"the client of TVM's RPC ended ({said})") from None
         if "error" in answer:
             raise RefusedError(answer["error"])
