@@ -235,5 +235,5 @@ def test_a_model_ranks_what_it_has_seen_little_of() -> None:
 
 def test_without_xgboost_the_message_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "xgboost", None)
-    with pytest.raises(UserError, match=r'pip install "mnv2c\[tune\]"'):
+    with pytest.raises(UserError, match=r"pip install -e '\.\[tune\]'"):
         load_xgboost()
