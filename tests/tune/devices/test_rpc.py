@@ -145,7 +145,7 @@ def test_a_board_that_falls_silent_is_given_up_in_time(
 def test_a_client_that_lacks_a_package_says_what_to_install(patience: Patience) -> None:
     lacking = (sys.executable, "-c", "import no_such_package_at_all")
     board = RpcDevice(read_address("rpc://"), Ports([9]), patience, lambda: ClientProcess(lacking))
-    with pytest.raises(DeviceError, match=r"pip install 'mnv2c\[tune\]'"), board:
+    with pytest.raises(DeviceError, match=r"pip install -e '\.\[tune\]'"), board:
         pass
 
 
