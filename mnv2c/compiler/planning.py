@@ -13,7 +13,7 @@ from mnv2c.errors import PlanError, ScheduleError
 from mnv2c.kernels.carried import may_carry
 from mnv2c.kernels.cost import Caches, predicted_cycles
 from mnv2c.kernels.division import check_parts, divisions
-from mnv2c.kernels.layout import FLOAT_BYTES, KernelLayout, kernel_layout
+from mnv2c.kernels.layout import KernelLayout, kernel_layout
 from mnv2c.kernels.microkernels import provider
 from mnv2c.kernels.microkernels.base import Provider
 from mnv2c.plan import join as joining
@@ -29,11 +29,6 @@ from mnv2c.schedule.variants import even_schedules, variants
 from mnv2c.targets import Target
 
 DTYPE = "float32"
-
-
-def scratch_bytes(layout: KernelLayout) -> tuple[int, ...]:
-    """Bytes of every region of a kernel's scratch memory."""
-    return tuple(elements * FLOAT_BYTES for elements in layout.scratch)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +66,7 @@ class Pricing:
             warn_user(f"a record of chain {kept.record.chain_id} ({kept.record.label}) is of no use any more: {error}")
             return []
         copies = choice.parts.copies if choice.parts else 1
-        scratch = tuple(aligned(size) * copies if choice.parts else size for size in scratch_bytes(layout))
+        scratch = tuple(aligned(size) * copies if choice.parts else size for size in layout.region_bytes)
         priced = min((option.cycles for option in predicted), default=predicted_cycles(layout, self._caches))
         tuned = Tuned(kept.source, kept.ratio)
         return [Option(priced * kept.ratio, scratch, layout.chain.in_place, (layout, choice.parts), tuned)]
@@ -103,11 +98,9 @@ class Pricing:
 
     def _price(self, layout: KernelLayout) -> list[Option]:
         caches = self._caches
-        options = [
-            Option(predicted_cycles(layout, caches), scratch_bytes(layout), layout.chain.in_place, (layout, None))
-        ]
+        options = [Option(predicted_cycles(layout, caches), layout.region_bytes, layout.chain.in_place, (layout, None))]
         for parts, cycles in divisions(layout, self.threads, caches):
-            scratch = tuple(aligned(size) * parts.copies for size in scratch_bytes(layout))
+            scratch = tuple(aligned(size) * parts.copies for size in layout.region_bytes)
             options.append(Option(cycles, scratch, layout.chain.in_place, (layout, parts)))
         return options
 

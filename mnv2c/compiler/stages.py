@@ -144,7 +144,7 @@ class _Emitter:
         return NodeKernel(
             symbol=symbol,
             weights=pack_weights(layout, node.weights),
-            scratch=planning.scratch_bytes(layout),
+            scratch=layout.region_bytes,
             in_place=in_place,
             comment=" -> ".join(stage.kind for stage in node.chain.stages) + (", in place" if in_place else ""),
             scratch_names=tuple(region.name.removeprefix("ring_") for region in layout.regions),

@@ -276,7 +276,7 @@ class _ChainEmitter:
         row = k.bind(number + lead, "row")
         chunks = -(-unit.stage.shape.channels // plane.layout.channels)
         begun = row >= self._low[stage.name] - reader.unfinished
-        inside = [number for number in numbers if -reader.unfinished <= number + lead < stage.shape.rows]
+        inside = [known for known in numbers if -reader.unfinished <= known + lead < stage.shape.rows]
         with k.when(both(begun, row < stage.shape.rows)), k.loop(chunks, "chunk") as chunk:
             self._zeros.margins(plane)  # other planes use this memory in between
             self._emit_pass(unit, number, chunk, inside, chunks)
@@ -285,21 +285,24 @@ class _ChainEmitter:
     def _emit_pass(
         self, unit: Unit, number: Index, chunk: Index | None, numbers: Sequence[int], chunks: int = 1
     ) -> None:
-        """Emit the rows of one stage in one pass: all together where they are all inside the image, else one by one."""
+        """Emit the rows of one stage in one pass: all together where they are all inside the image, else one by one.
+
+        ``numbers`` are those of all passes that come by, each of them once for each of ``chunks``.
+        """
         k, plan, rows = self.k, self.layout.flow, self.layout.flow.stages[unit.result]
         height, low = unit.stage.shape.rows, self._low[unit.result]
         if rows.lead == rows.again == 0 and rows.rate * plan.last_step == height:
             inside = True if plan.first_step == 0 else number >= 0
             if self.parts is not None:
                 inside = number * rows.rows + rows.rows > low  # how far a window reaches up may be no multiple
-            with k.when(inside, holds=chunks * sum(number >= 0 for number in numbers)):
+            with k.when(inside, holds=chunks * sum(known >= 0 for known in numbers)):
                 self._emit_rows(unit, k.bind(number * rows.rows, "row"), rows.rows, chunk)
             self._zeros.rows(unit, number * rows.rows, rows.rows, True if inside is True else number < 0)
             return
         with k.loop(rows.rows, "row") as index:
             row = k.bind(number * rows.advance + rows.lead + index, "row")
-            made = [number * rows.advance + rows.lead + row for number in numbers for row in range(rows.rows)]
-            with k.when(both(row >= low, row < height), holds=chunks * sum(0 <= row < height for row in made)):
+            made = [known * rows.advance + rows.lead + more for known in numbers for more in range(rows.rows)]
+            with k.when(both(row >= low, row < height), holds=chunks * sum(0 <= known < height for known in made)):
                 self._emit_rows(unit, row, 1, chunk)
             self._zeros.rows(unit, row, 1, outside(row, height))
 

@@ -70,9 +70,14 @@ class KernelLayout:
         return sum(self.scratch)
 
     @property
+    def region_bytes(self) -> tuple[int, ...]:
+        """Bytes of every region."""
+        return tuple(elements * FLOAT_BYTES for elements in self.scratch)
+
+    @property
     def scratch_bytes(self) -> int:
         """Bytes of all regions together."""
-        return self.scratch_elements * FLOAT_BYTES
+        return sum(self.region_bytes)
 
     @property
     def weight_bytes(self) -> int:

@@ -33,7 +33,7 @@ def packings(
     ``rings`` and what is ``carried`` or ``exact`` are the layout's. Raises ScheduleError when a tile does not fit.
     """
     tiles = list(schedule.tiles)
-    packings: dict[str, Packing] = {}
+    found: dict[str, Packing] = {}
     for unit in parts:
         stage = unit.stage
         packing: Packing
@@ -46,10 +46,10 @@ def packings(
             packing = DepthwisePacking(stage.window.taps, blocks, provider.lanes)
         else:
             continue
-        packings[stage.name] = packing
+        found[stage.name] = packing
     if tiles:
         raise ScheduleError(f"the schedule has {len(tiles)} more tiles than the chain has matrix stages")
-    return packings
+    return found
 
 
 def _matrix_packing(

@@ -167,7 +167,7 @@ def test_threads_share_a_kernel_as_recorded(net: Network, default: Cuts) -> None
     found = tuned_way(net, piece, chain_record(layout.chain, Choice(schedule, parts), threads=2), threads=2)
     assert found is not None
     assert found.choice[1] == parts
-    assert found.scratch == tuple(aligned(size) * parts.copies for size in planning.scratch_bytes(layout))
+    assert found.scratch == tuple(aligned(size) * parts.copies for size in layout.region_bytes)
     check_parts(layout, parts, 2)
     check_parts(layout, None, 1)
     for wrong, threads in (
