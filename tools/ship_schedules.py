@@ -19,7 +19,7 @@ from pathlib import Path
 
 from mnv2c import targets
 from mnv2c.kernels.layout import kernel_layout
-from mnv2c.kernels.microkernels import provider
+from mnv2c.kernels.microkernels import provider_for
 from mnv2c.kernels.microkernels.base import Provider
 from mnv2c.plan.chain import Chain
 from mnv2c.records.best import by_chain, by_network, decide, keeps_default, newest_cuts
@@ -80,7 +80,7 @@ def main() -> None:
     arguments = parser.parse_args()
     target = targets.load(arguments.target)
     records = read(arguments.records, lambda message: print(message, file=sys.stderr))
-    found = shipped([record for record in records if record.target == target.entry], provider("float32", target.isa))
+    found = shipped([record for record in records if record.target == target.entry], provider_for("float32", target))
     replace_file(arguments.output, found)
     print(f"{arguments.output}: {len(found)} records")
 

@@ -60,13 +60,18 @@ def variant_texts(targets: Sequence[Target], name: str) -> dict[str, str]:
 
 def needs_auxiliary_vector(targets: Sequence[Target]) -> bool:
     """Whether choosing among the variants asks the system which core a thread is on."""
+    return targets[0].arch == "aarch64" and _by_part(targets)
+
+
+def _by_part(targets: Sequence[Target]) -> bool:
+    """Whether programs can read the part number of their CPU, and a variant was made for one."""
     first = targets[0]
-    by_part = first.arch == "aarch64" and first.platform.system.name in READS_PART
-    return by_part and len(targets) > 1 and any(target.cpu_parts for target in targets)
+    readable = first.arch == "x86_64" or (first.arch == "aarch64" and first.platform.system.name in READS_PART)
+    return readable and len(targets) > 1 and any(target.cpu_parts for target in targets)
 
 
 def _table(targets: Sequence[Target]) -> str:
-    by_part = needs_auxiliary_vector(targets)
+    by_part = _by_part(targets)
     most = max(len(target.cpu_parts) for target in targets)
     return fill(
         HERE / "variants.c.in",
@@ -75,9 +80,15 @@ def _table(targets: Sequence[Target]) -> str:
         if by_part
         else "",
         rows="\n".join(_row(target, by_part) for target in targets),
-        cpu_part=(HERE / "cpu_part.c.in").read_text("utf-8").rstrip("\n") + "\n" if by_part else "",
+        cpu_part=_cpu_part(targets[0].arch) if by_part else "",
         by_part=BY_PART if by_part else "",
     ).rstrip()
+
+
+def _cpu_part(arch: str) -> str:
+    """Return the C functions that tell the CPU, and whether a variant was made for it."""
+    texts = [(HERE / name).read_text("utf-8") for name in (f"cpu_part_{arch}.c.in", "made_for.c.in")]
+    return "\n".join(text.rstrip("\n") for text in texts) + "\n"
 
 
 BY_PART = """

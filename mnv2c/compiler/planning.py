@@ -14,7 +14,7 @@ from mnv2c.kernels.carried import may_carry
 from mnv2c.kernels.cost import Caches, predicted_cycles
 from mnv2c.kernels.division import check_parts, divisions
 from mnv2c.kernels.layout import KernelLayout, kernel_layout
-from mnv2c.kernels.microkernels import provider
+from mnv2c.kernels.microkernels import provider_for
 from mnv2c.kernels.microkernels.base import Provider
 from mnv2c.plan import join as joining
 from mnv2c.plan.arena import aligned
@@ -173,7 +173,7 @@ def prepare(
         if isinstance(node, FallbackNode)
     }
     scratch = {index: lowered.scratch for index, lowered in fallbacks.items()}
-    plans = planner(network, provider(DTYPE, target.isa), target, scratch, threads, best)
+    plans = planner(network, provider_for(DTYPE, target), target, scratch, threads, best)
     if not join:
         return Prepared(replace(plans, longest=1), fallbacks, best)
     return Prepared(plans, fallbacks, best, best.cuts(network))

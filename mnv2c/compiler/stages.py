@@ -20,7 +20,7 @@ from mnv2c.errors import OnnxError
 from mnv2c.kernels.ahead import fetched_bytes
 from mnv2c.kernels.chain import emit_chain, pack_weights
 from mnv2c.kernels.layout import KernelLayout
-from mnv2c.kernels.microkernels import provider
+from mnv2c.kernels.microkernels import provider_for
 from mnv2c.plan.assemble import NodeKernel
 from mnv2c.plan.chain import Chain
 from mnv2c.plan.network import ChainNode, FallbackNode, Network
@@ -102,7 +102,7 @@ def _emit(
     each = zip(cut.nodes, options, strict=True)
     chains = [option.choice if isinstance(node, ChainNode) else None for node, option in each]
     emitter = _Emitter(
-        library, _following(chains, fetched_bytes(provider(planning.DTYPE, target.isa), target.l2_bytes))
+        library, _following(chains, fetched_bytes(provider_for(planning.DTYPE, target), target.l2_bytes))
     )
     for node, piece, option in zip(cut.nodes, cuts.pieces, options, strict=True):
         if isinstance(node, ChainNode):

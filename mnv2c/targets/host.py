@@ -15,7 +15,7 @@ SUFFIX = {"K": 1024, "M": 1024**2, "G": 1024**3}
 
 @dataclass(frozen=True)
 class Machine:
-    """A machine: features common to all cores, ARM part numbers, cache sizes in bytes (0: none or unknown)."""
+    """A machine: features common to all cores, parts as in ``Target.cpu_parts``, cache sizes in bytes (0: unknown)."""
 
     arch: str
     features: frozenset[str]
@@ -44,12 +44,17 @@ def detect(root: Path = Path("/")) -> Machine:
 def _cpuinfo(path: Path) -> tuple[frozenset[str], frozenset[str]]:
     per_core: list[frozenset[str]] = []
     parts: set[str] = set()
+    family = ""
     for line in _lines(path):
         key, _, value = line.partition(":")
         if key.strip() in FEATURE_FIELDS:
             per_core.append(frozenset(value.split()))
         elif key.strip() == "CPU part":
             parts.add(value.strip())
+        elif key.strip() == "cpu family":
+            family = value.strip()
+        elif key.strip() == "model" and family.isdigit() and value.strip().isdigit():
+            parts.add(f"{int(family) << 8 | int(value):#x}")
     common = frozenset.intersection(*per_core) if per_core else frozenset()
     return common, frozenset(parts)
 

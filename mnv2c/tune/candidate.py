@@ -35,11 +35,11 @@ def build_candidate(task: Task, choice: Choice, symbol: str, target: Target) -> 
     from mnv2c.codegen.object import build_object
     from mnv2c.kernels.chain import emit_chain, pack_weights
     from mnv2c.kernels.layout import kernel_layout
-    from mnv2c.kernels.microkernels import provider
+    from mnv2c.kernels.microkernels import provider_for
     from mnv2c.tune.sample import weights_of
 
     chain = replace(task.chain, in_place=choice.in_place)
-    layout = kernel_layout(chain, choice.schedule, provider("float32", target.isa))
+    layout = kernel_layout(chain, choice.schedule, provider_for("float32", target))
     built = build_object({symbol: emit_chain(layout, symbol, choice.parts)}, target)
     return Candidate(
         symbol=symbol,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from mnv2c.errors import ScheduleError
-from mnv2c.kernels.microkernels import provider
+from mnv2c.kernels.microkernels import provider_for
 from mnv2c.records.record import ChainRecord
 from mnv2c.schedule.analytic import analytic_schedule
 from mnv2c.schedule.choice import Choice
@@ -41,7 +41,7 @@ def _group(records: list[ChainRecord], target: Target) -> Known | None:
     first = records[0]
     try:
         chain = restore(first.chain)
-        analytic = analytic_schedule(chain, provider(DTYPE, target.isa), target.l2_bytes)
+        analytic = analytic_schedule(chain, provider_for(DTYPE, target), target.l2_bytes)
     except ScheduleError:
         return None
     default = next((record.choice for record in reversed(records) if record.default), Choice(analytic))

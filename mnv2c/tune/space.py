@@ -18,7 +18,7 @@ from mnv2c.kernels.carried import may_carry
 from mnv2c.kernels.cost import Caches
 from mnv2c.kernels.division import check_parts, divisions
 from mnv2c.kernels.layout import KernelLayout, kernel_layout
-from mnv2c.kernels.microkernels import provider
+from mnv2c.kernels.microkernels import provider_for
 from mnv2c.kernels.microkernels.base import Provider
 from mnv2c.plan.chain import with_loads
 from mnv2c.plan.parts import Cut, Parts
@@ -58,7 +58,7 @@ class Space:
     @cached_property
     def unit(self) -> Provider:
         """What the kernels are written for."""
-        return provider(DTYPE, self.task.target.isa)
+        return provider_for(DTYPE, self.task.target)
 
     @cached_property
     def caches(self) -> Caches:

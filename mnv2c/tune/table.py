@@ -10,7 +10,7 @@ import numpy as np
 
 from mnv2c.codegen.parallel import part_body, part_parameters
 from mnv2c.kernels.ahead import fetched_bytes
-from mnv2c.kernels.microkernels import provider
+from mnv2c.kernels.microkernels import provider_for
 from mnv2c.link.formats import ELF
 from mnv2c.plan.arena import ALIGNMENT, aligned
 from mnv2c.plan.chain import StageKind
@@ -61,7 +61,7 @@ def subject_files(
     names = [blobs.name(content) for content in expected]
     outputs = [_output(chain.stage(name), blob) for name, blob in zip(chain.outputs, names, strict=True)]
     lines += ["static const tensor outputs[] = {", *outputs, "};"]
-    fetched = fetched_bytes(provider(DTYPE, target.isa), target.l2_bytes, threads)
+    fetched = fetched_bytes(provider_for(DTYPE, target), target.l2_bytes, threads)
     counts = f"{len(rows)}u, {len(inputs)}u, {len(outputs)}u, {threads}u"
     subject = f"{{candidates, inputs, outputs, {counts}, {target.l2_bytes}u, {fetched}u, {FLOAT32!r}}}"
     lines += [f"const subject SUBJECT = {subject};", ""]

@@ -17,7 +17,7 @@ from mnv2c.errors import RecordsWarning, ScheduleError, UserError
 from mnv2c.kernels.cost import Caches
 from mnv2c.kernels.division import check_parts, divisions
 from mnv2c.kernels.layout import KernelLayout, kernel_layout
-from mnv2c.kernels.microkernels import provider
+from mnv2c.kernels.microkernels import provider_for
 from mnv2c.plan.arena import aligned
 from mnv2c.plan.chain import Chain
 from mnv2c.plan.cuts import Cuts, Option, Piece
@@ -78,7 +78,7 @@ def default(prepared: Prepared) -> Cuts:
 @pytest.fixture(scope="module")
 def block(default: Cuts) -> tuple[Piece, ChainSchedule]:
     """A piece that could run otherwise, and a legal schedule for it that is not the default's."""
-    unit = provider("float32", TARGET.isa)
+    unit = provider_for("float32", TARGET)
     for piece in default.pieces[1:]:
         layout = layout_of(piece)
         tile = layout.schedule.tiles[0]
@@ -92,7 +92,7 @@ def block(default: Cuts) -> tuple[Piece, ChainSchedule]:
 
 def tuned_way(net: Network, piece: Piece, *records: Record, threads: int = 1) -> Option | None:
     """How the nodes of a piece may run because records say so."""
-    unit = provider("float32", TARGET.isa)
+    unit = provider_for("float32", TARGET)
     plans = planning.planner(net, unit, TARGET, {}, threads, known(*records, threads=threads))
     found = [option for option in plans.options(piece.first, piece.last) if option.tuned]
     assert len(found) <= 1

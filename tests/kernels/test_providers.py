@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mnv2c import targets
 from mnv2c.errors import TargetError
-from mnv2c.kernels.microkernels import PROVIDERS, provider
+from mnv2c.kernels.microkernels import PROVIDERS, provider, provider_for
 from mnv2c.kernels.microkernels.base import Provider
 from mnv2c.kernels.stages.base import spans
 
@@ -35,6 +36,13 @@ def test_the_depthwise_defaults_can_be_used(unit: Provider) -> None:
     assert 1 <= unit.depthwise_group <= unit.depthwise_pixels
     assert unit.unroll >= 1
     assert provider(unit.dtype, unit.name) is unit
+
+
+def test_products_broadcast_their_own_pixel_where_loads_outnumber_them() -> None:
+    zen, xeon = (provider_for("float32", targets.load(name)) for name in ("znver4", "sapphirerapids"))
+    assert [unit.loads(14, 1) for unit in (zen, xeon)] == [1, 15]
+    assert [unit.loads(7, 3) for unit in (zen, xeon)] == [10, 10]
+    assert provider_for("float32", targets.load("cortex-a76")) is provider("float32", "neon")
 
 
 def test_an_unknown_instruction_set() -> None:

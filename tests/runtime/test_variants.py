@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnv2c import execution, runtime, verification
+from mnv2c import data, execution, runtime, verification
 from mnv2c.errors import CannotRunError, LibraryError
 from mnv2c.link import select_linker
 from mnv2c.link.select import static_linker
@@ -54,15 +54,26 @@ int program(int argc, char **argv)
 E_CPU, E_VARIANT = 2, 18
 
 
-@pytest.fixture(scope="module")
-def arm_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = several.build(tmp_path_factory.mktemp("arm"), ARM)
+def choices(folder: Path, targets: str, arch: str) -> Path:
+    """Build a program that tells which variant it got, and what came of others."""
+    several.build(folder, targets)
     system = {name: (emulator.HERE / name).read_text() for name in emulator.SYSTEM}
     sources = {"main.c": CHOICES, "fake.h": (folder / "fake.h").read_text(), **system}
     program = folder / "choices"
-    program.write_bytes(static_linker("aarch64").executable(sources, [folder / "libfake.a"], emulator.FLAGS))
+    program.write_bytes(static_linker(arch).executable(sources, [folder / "libfake.a"], emulator.FLAGS))
     program.chmod(0o755)
     return program
+
+
+def told(program: Path, arch: str, cpu: str) -> str:
+    """What the program prints on an emulated CPU, behind qemu's warnings of what it does not emulate."""
+    command = [str(emulator.find_qemu(arch)), "-cpu", cpu, str(program)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stderr.splitlines()[-1]
+
+
+@pytest.fixture(scope="module")
+def arm_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return choices(tmp_path_factory.mktemp("arm"), ARM, "aarch64")
 
 
 @pytest.mark.emulated
@@ -78,10 +89,29 @@ def arm_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_the_core_decides(arm_program: Path, cpu: str, chosen: str, newer: int) -> None:
-    command = [str(emulator.find_qemu("aarch64")), "-cpu", cpu, str(arm_program)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
     forced = [0, newer, 0, newer, E_VARIANT, E_VARIANT]
-    assert done.stderr == f"1 0 {chosen} {' '.join(map(str, forced))} 0 {chosen}"
+    assert told(arm_program, "aarch64", cpu) == f"1 0 {chosen} {' '.join(map(str, forced))} 0 {chosen}"
+
+
+@pytest.fixture(scope="module")
+def x86_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A program with kernels for two CPUs of equal features: family 6, model 0x3c, and family 0x19, model 1."""
+    folder = tmp_path_factory.mktemp("x86-parts")
+    text = (data.folder("targets") / "x86-64-v3.toml").read_text("utf-8")
+    for name, part in (("haswell", "0x63c"), ("milan", "0x1901")):
+        own = text.replace('name = "x86-64-v3"', f'name = "{name}"')
+        (folder / f"{name}.toml").write_text(f'{own}cpu_parts = ["{part}"]\n', "utf-8")
+    return choices(folder, f"{folder / 'haswell.toml'}+{folder / 'milan.toml'}", "x86_64")
+
+
+@pytest.mark.emulated
+@pytest.mark.skipif(emulator.find_qemu("x86_64") is None, reason="qemu-x86_64 is missing: NOT tried")
+@pytest.mark.parametrize(
+    ("cpu", "chosen"),
+    [("Haswell", "haswell"), ("EPYC-Milan", "milan"), ("EPYC", "haswell")],  # the last is known to none: the first
+)
+def test_family_and_model_decide(x86_program: Path, cpu: str, chosen: str) -> None:
+    assert told(x86_program, "x86_64", cpu).split()[2] == chosen
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,10 @@ V82 = V80 | frozenset(targets.load("cortex-a76").requires)
         ("x86_64", V3, (), "x86-64-v3"),
         ("x86_64", V4, (), "x86-64-v4"),
         ("x86_64", V4 - {"avx512vl"}, (), "x86-64-v3"),
+        ("x86_64", V4, ("0x1911",), "znver4"),
+        ("x86_64", V4, ("0x6cf",), "sapphirerapids"),
+        ("x86_64", V4, ("0x655",), "x86-64-v4"),  # Skylake
+        ("x86_64", V3, ("0x6cf",), "x86-64-v3"),  # AVX-512 is hidden
         ("aarch64", V80, ("0xd03",), "cortex-a53"),
         ("aarch64", V80, ("0xd08",), "cortex-a72"),
         ("aarch64", V80, ("0xd03", "0xd08"), "cortex-a72"),  # big.LITTLE: RK3399
@@ -77,6 +81,12 @@ def test_cpuinfo_and_caches_are_read(tmp_path: Path) -> None:
     assert machine.features == {"fp", "asimd"}
     assert machine.parts == {"0xd05", "0xd03"}
     assert (machine.l1d_bytes, machine.l2_bytes, machine.l3_bytes) == (32_768, 524_288, 2_097_152)
+
+
+def test_family_and_model_are_read(tmp_path: Path) -> None:
+    core = "processor\t: {}\ncpu family\t: 6\nmodel\t\t: 207\nmodel name\t: Xeon\nflags\t\t: fpu\n\n"
+    write(tmp_path, "proc/cpuinfo", core.format(0) + core.format(1))
+    assert detect(tmp_path).parts == {"0x6cf"}
 
 
 def test_a_machine_that_tells_nothing(tmp_path: Path) -> None:

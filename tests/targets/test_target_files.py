@@ -12,7 +12,7 @@ from mnv2c.targets.registry import names
 
 NAMES = (
     "aarch64", "android-arm64", "apple-m1", "cortex-a53", "cortex-a55", "cortex-a7", "cortex-a72", "cortex-a76",
-    "cortex-a78", "cortex-x1", "host", "neoverse-n1", "x86-64-v3", "x86-64-v4",
+    "cortex-a78", "cortex-x1", "host", "neoverse-n1", "sapphirerapids", "x86-64-v3", "x86-64-v4", "znver4",
 )  # fmt: skip
 ZIG = {
     "android-arm64": "aarch64-linux-android",
@@ -20,6 +20,8 @@ ZIG = {
     "cortex-a7": "arm-linux-gnueabihf.2.17",
     "x86-64-v3": "x86_64-linux-gnu.2.17",
     "x86-64-v4": "x86_64-linux-gnu.2.17",
+    "sapphirerapids": "x86_64-linux-gnu.2.17",
+    "znver4": "x86_64-linux-gnu.2.17",
 }
 """What zig calls the platform; all others are Linux with glibc on 64-bit ARM."""
 MINE = (data.folder("targets") / "cortex-a76.toml").read_text(encoding="utf-8")
@@ -54,6 +56,18 @@ def test_each_is_sound(name: str) -> None:
 
 def test_x86_levels_require_all_of_the_lower_level() -> None:
     assert set(targets.load("x86-64-v3").requires) < set(targets.load("x86-64-v4").requires)
+
+
+@pytest.mark.parametrize("name", ["sapphirerapids", "znver4"])
+def test_code_for_a_cpu_with_avx512_runs_on_every_other_one(name: str) -> None:
+    target, level = targets.load(name), targets.load("x86-64-v4")
+    assert (target.mcpu, target.features, target.requires) == (level.mcpu, level.features, level.requires)
+
+
+def test_no_part_number_belongs_to_two_targets() -> None:
+    entries = [target for target in targets.available() if target.name != "host"]
+    parts = [(target.arch, part) for target in entries for part in target.cpu_parts]
+    assert len(parts) == len(set(parts))
 
 
 def test_the_cortex_a53_says_why_it_is_compiled_as_another() -> None:

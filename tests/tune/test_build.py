@@ -13,7 +13,7 @@ from mnv2c.errors import CompilerError
 from mnv2c.kernels.cost import Caches
 from mnv2c.kernels.division import divisions
 from mnv2c.kernels.layout import kernel_layout
-from mnv2c.kernels.microkernels import provider
+from mnv2c.kernels.microkernels import provider_for
 from mnv2c.plan.chain import RELU6, Chain, Shape, StageKind, Window
 from mnv2c.schedule.analytic import analytic_schedule
 from mnv2c.schedule.choice import Choice
@@ -49,7 +49,7 @@ def bottleneck() -> Chain:
 
 def task(chain: Chain, target: str = "host", threads: int = 1) -> Task:
     chosen = targets.load(target)
-    schedule = analytic_schedule(chain, provider("float32", chosen.isa), chosen.l2_bytes)
+    schedule = analytic_schedule(chain, provider_for("float32", chosen), chosen.l2_bytes)
     return Task("bottleneck_02", chain, chosen, Choice(schedule), threads, may_be_in_place=True)
 
 
@@ -117,7 +117,7 @@ def test_every_kind_of_chain_can_be_measured(family: str, workers: Workers) -> N
 
 def test_threads_share_what_the_planner_cuts(workers: Workers) -> None:
     of = task(bottleneck(), threads=2)
-    unit = provider("float32", of.target.isa)
+    unit = provider_for("float32", of.target)
     whole = replace(of.default.schedule, rows=0)
     cuts = [
         Choice(schedule, parts)

@@ -10,7 +10,7 @@ import pytest
 
 from mnv2c import targets
 from mnv2c.errors import UserError
-from mnv2c.kernels.microkernels import provider
+from mnv2c.kernels.microkernels import provider_for
 from mnv2c.records.record import ChainRecord
 from mnv2c.schedule.analytic import analytic_schedule
 from mnv2c.schedule.choice import Choice
@@ -210,7 +210,7 @@ def test_features_are_numbers_of_the_same_names_for_every_choice() -> None:
 def test_a_chain_without_register_tiles_has_the_same_features() -> None:
     """A model learns from all chains of a CPU at once, the resize behind a segmenter's logits among them."""
     chain, target = mask(Random(0)), targets.load("x86-64-v4")
-    unit = provider("float32", target.isa)
+    unit = provider_for("float32", target)
     task = Task("mask", chain, target, Choice(analytic_schedule(chain, unit, target.l2_bytes)))
     features = Features(Space(task))
     assert features.names == Features(Space(task_of(4))).names

@@ -44,9 +44,9 @@ def task_of(index: int, target: str = "x86-64-v4", threads: int = 1) -> Task:
 
 
 def _unit(target: str) -> object:
-    from mnv2c.kernels.microkernels import provider
+    from mnv2c.kernels.microkernels import provider_for
 
-    return provider("float32", targets.load(target).isa)
+    return provider_for("float32", targets.load(target))
 
 
 indices = st.integers(0, 19)
