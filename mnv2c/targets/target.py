@@ -17,7 +17,7 @@ class Target:
 
     ``triple`` is that of ``systems.PLATFORMS``; ``mcpu`` and ``features`` are LLVM's (``features`` like "+dotprod");
     ``requires`` uses the names of Linux' ``/proc/cpuinfo``; ``glibc`` is the lowest to run on where ``libc`` is "gnu";
-    ``emulator_cpu`` is qemu's ``-cpu`` name or empty. ``l3_bytes`` may be 0. ``cpu_parts`` are the CPUs it was made for: on
+    ``emulator_cpu`` is qemu's ``-cpu`` name or empty. ``l3_bytes`` may be 0. ``cpu_parts`` are the CPUs it is for: on
     ARM their part numbers, on x86-64 family and model as one number (0x6cf: family 6, model 0xcf).
     ``vector_fmas`` is how many products of whole vectors a core begins per cycle, beside two loads.
     ``entry`` is the target file this comes from: it differs from ``name`` for ``host``.
