@@ -21,8 +21,9 @@ class MatrixPacking:
     """Layout of a matrix stage's weights: ``tiles`` column tiles of ``columns``, then one of ``tail`` columns.
 
     ``depth`` is K, ``padded`` the number of input channels after padding to whole vectors; ``chunks`` > 1 splits K.
-    ``columns`` and ``tail`` are the tiles' vector widths. With ``bias_rows`` > 1 the bias is stored once per pixel of
-    the register tile, whose accumulators are then loaded from it.
+    ``columns`` and ``tail`` are the tiles' vector widths. Sums begin with the bias if ``bias_first``, else it is added
+    last; with ``bias_rows`` > 1 it is stored once per pixel of the register tile, whose accumulators are loaded from
+    it.
     """
 
     taps: tuple[int, int]
@@ -33,6 +34,7 @@ class MatrixPacking:
     tail: tuple[int, ...]
     chunks: int = 1
     bias_rows: int = 1
+    bias_first: bool = False
 
     @property
     def depth(self) -> int:

@@ -12,7 +12,7 @@ from mnv2c.kernels.packing import DepthwisePacking, MatrixPacking, Packing
 from mnv2c.kernels.planes import Layout
 from mnv2c.kernels.strassen import Halves, StrassenPacking, check_strassen
 from mnv2c.kernels.units import Unit
-from mnv2c.plan.chain import MATRIX_KINDS, Chain, Stage, StageKind
+from mnv2c.plan.chain import MATRIX_KINDS, Chain, Stage, StageKind, products
 from mnv2c.schedule.record import ChainSchedule, Tile
 
 BEGUN_WITH_BIAS = frozenset({StageKind.STEM, StageKind.EXPAND, StageKind.POINTWISE})
@@ -85,6 +85,8 @@ def _matrix_packing(
             raise ScheduleError(f"a chunk of {schedule.chunk} does not divide {padded} channels into whole vectors")
     elif schedule.chunk and schedule.chunk % columns:
         raise ScheduleError(f"a chunk of {schedule.chunk} channels is no multiple of {stage.name}'s {columns} columns")
+    first = chunks == 1 and _may_begin_with_bias(unit)
+    bias_rows = tile.pixels if provider.loads_bias and first else 1
     plain = MatrixPacking(
         taps=stage.window.kernel,
         channels=channels,
@@ -93,7 +95,8 @@ def _matrix_packing(
         columns=(provider.lanes,) * tile.vectors,
         tail=provider.widths(outputs % columns),
         chunks=chunks,
-        bias_rows=tile.pixels if provider.loads_bias and _may_begin_with_bias(unit) and chunks == 1 else 1,
+        bias_rows=bias_rows,
+        bias_first=bias_rows > 1 or (first and products(chain, stage) <= provider.copies_bias),
     )
     if not tile.strassen:
         return plain
@@ -114,7 +117,7 @@ def _strassen_packing(
     halves = Halves.of(plane, plain.depth)
     fields = {field.name: getattr(plain, field.name) for field in dataclass_fields(plain)}
     groups = plain.total_columns // in_flight if in_flight else 1
-    return StrassenPacking(**{**fields, "bias_rows": 1}, halves=halves, groups=groups)
+    return StrassenPacking(**{**fields, "bias_rows": 1, "bias_first": False}, halves=halves, groups=groups)
 
 
 def _may_begin_with_bias(unit: Unit) -> bool:

@@ -8,6 +8,10 @@ from mnv2c.errors import CompilerError, ScheduleError
 from mnv2c.kernels.chain import emit_chain
 from mnv2c.kernels.layout import kernel_layout
 from mnv2c.kernels.microkernels import provider
+from mnv2c.kernels.microkernels.base import Provider
+from mnv2c.kernels.microkernels.neon64 import NEON_FLOAT32
+from mnv2c.kernels.microkernels.x86 import AVX512_FLOAT32, AVX512_TWO_FLOAT32
+from mnv2c.kernels.packing import MatrixPacking
 from mnv2c.kernels.units import units
 from mnv2c.plan.chain import RELU6, Chain, Shape, Stage, StageKind, Window, with_loads
 from mnv2c.plan.rows import flow
@@ -52,6 +56,20 @@ def schedule(rows: int = 0, chunk: int = 0, tile: Tile = TILE, tiles: int = 2, d
 def test_what_does_not_fit_is_refused(chain: Chain, chosen: ChainSchedule, message: str) -> None:
     with pytest.raises(ScheduleError, match=message):
         kernel_layout(chain, chosen, AVX2)
+
+
+def test_short_sums_begin_with_the_bias_where_that_saves_an_addition() -> None:
+    def begun(unit: Provider, channels: int) -> dict[str, bool]:
+        build = Builder(Shape(8, 8, channels))
+        build.add("expand", StageKind.EXPAND, "input_0", 48, None, RELU6)
+        chain = build.chain("bottleneck", build.add("project", StageKind.PROJECT, "expand", 16))
+        packings = kernel_layout(chain, schedule(tile=Tile(4, 1, 4), depthwise=0), unit).packings
+        return {name: packing.bias_first for name, packing in packings.items() if isinstance(packing, MatrixPacking)}
+
+    assert begun(AVX512_TWO_FLOAT32, 32) == {"expand": True, "project": False}
+    assert begun(AVX512_TWO_FLOAT32, 48) == {"expand": False, "project": False}
+    assert begun(AVX512_FLOAT32, 32) == {"expand": False, "project": False}
+    assert begun(NEON_FLOAT32, 48) == {"expand": True, "project": False}
 
 
 def test_a_pooled_chain_takes_the_image_at_once() -> None:

@@ -82,5 +82,8 @@ AVX512_FLOAT32 = BroadcastProvider(
     embeds=True,
 )
 """For CPUs that begin one product of 512 bits per cycle beside two loads, so that a load per product is free."""
-AVX512_TWO_FLOAT32 = replace(AVX512_FLOAT32, together=24, embeds=False)
-"""For CPUs that begin as many products as loads: a pixel that is loaded once for several products saves loads."""
+AVX512_TWO_FLOAT32 = replace(AVX512_FLOAT32, together=24, embeds=False, copies_bias=32)
+"""For CPUs that begin as many products as loads: a pixel that is loaded once for several products saves loads.
+
+Additions take the units of products there; copies of registers none. Longer sums would lose more accuracy than time.
+"""

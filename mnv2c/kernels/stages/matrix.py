@@ -229,8 +229,9 @@ class MatrixStage:
         def begin(pixel: int, offset: int, lanes: int) -> Value:
             if self.packing.chunks > 1:
                 return self._load(self.at.results[0], bases, first, pixel, columns.channel + offset, lanes)
-            if self.packing.bias_rows > 1:
-                return k.load(self.at.weights, columns.bias + pixel * sum(columns.widths) + offset, lanes)
+            if self.packing.bias_first:
+                row = pixel * sum(columns.widths) if self.packing.bias_rows > 1 else 0
+                return k.load(self.at.weights, columns.bias + row + offset, lanes)
             if self._early is None:
                 return zero(self.at.provider, lanes)
             return self._load(self._early, bases, first, pixel, columns.channel + offset, lanes)
@@ -252,9 +253,7 @@ class MatrixStage:
                     stream = self.at.ahead.stream(fetching_iterations(operand, depth * run, self.tile.unroll))
                 tile.accumulate(operand, here, depth * run, self.tile.unroll, prefetch, stream)
                 here = here.advance(depth * run)
-        if (
-            self.packing.chunks == self.packing.bias_rows == 1
-        ):  # last, because a large bias carried through the sum costs bits of it
+        if self.packing.chunks == 1 and not self.packing.bias_first:  # a large bias in a long sum costs bits of it
             tile.add(lambda offset, lanes: k.load(self.at.weights, columns.bias + offset, lanes))
         return tile
 
