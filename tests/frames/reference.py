@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from math import floor
 from typing import Any
 
 import numpy as np
@@ -74,9 +76,9 @@ def region(picture: Picture, height: int, width: int, fit: str) -> tuple[tuple[i
         return (0, 0, picture.width, picture.height), np.concatenate([start, start + seen])
     columns, rows = picture.width, picture.height
     if kind == "letterbox":
-        scale = min(picture.height / height, picture.width / width)
-        columns = min(max(int(np.floor(width * scale + 0.5)), 1), picture.width)
-        rows = min(max(int(np.floor(height * scale + 0.5)), 1), picture.height)
+        scale = min(Fraction(picture.height, height), Fraction(picture.width, width))  # exact: halves go up
+        columns = min(max(floor(width * scale + Fraction(1, 2)), 1), picture.width)
+        rows = min(max(floor(height * scale + Fraction(1, 2)), 1), picture.height)
     place = (picture.width - columns) // 2, (picture.height - rows) // 2, columns, rows
     return place, np.array([0, 0, width, height], np.float64)
 
