@@ -85,10 +85,10 @@ class Library:
                 description.abi,
             )
         )
+        # The threads use the arena: they must have ended before it goes, also where the variant is refused below.
+        weakref.finalize(self, _end, self._function("deinit"), self._context, self.arena, os.getpid())
         if description.variants:
             self._take_variant()
-        # The threads use the arena: they must have ended before it goes.
-        weakref.finalize(self, _end, self._function("deinit"), self._context, self.arena, os.getpid())
 
     def __call__(self, *inputs: NDArray[Any]) -> NDArray[Any] | Arrays:
         """Run once. Inputs are arrays of the library's dtype and NHWC shape; one array or a tuple comes back."""

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,13 @@ from mnv2c.cli.main import main
 from mnv2c.compiler import compile_model
 from mnv2c.compiler.depfile import inputs
 from mnv2c.compiler.variants import load_variants, together
-from mnv2c.errors import TargetError, UserError
+from mnv2c.errors import LibraryError, TargetError, UserError
 from mnv2c.evaluation.network import Network
 from mnv2c.runtime.description import read
+from mnv2c.runtime.library import Library
 from mnv2c.targets.host import detect
 from tests.link import elf
+from tests.threads.counting import settles_at, threads_of_this_process
 
 SMALL: dict[str, Any] = {"width": 0.35, "resolution": 32, "name": "net"}
 
@@ -96,6 +99,10 @@ def test_a_library_for_two_x86_cpus(tmp_path: Path) -> None:
     report.raise_if_failed()
     for name in runs:
         mnv2c.load(tmp_path, threads=2, variant=name).selftest()
+    before = threads_of_this_process()
+    with pytest.raises(LibraryError):
+        Library(replace(first, variant="x86-64-v9"), threads=2)
+    assert settles_at(before)  # no thread of the pool is left in memory that others get
     measured = Network(tmp_path, variant="x86-64-v3") if "x86-64-v3" in runs else None
     assert measured is None or measured.description.variant == "x86-64-v3"
 

@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,6 +22,7 @@ from mnv2c.runtime import emulator
 from tests.link import elf
 from tests.runtime import fake
 from tests.threads import crew
+from tests.threads.counting import settles_at, threads_of_this_process
 
 GCC = shutil.which("gcc")
 STRICT = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wshadow", "-Wstrict-prototypes", "-Werror", "-O2"]
@@ -42,18 +42,6 @@ def test_the_texts_are_as_agreed(golden: Callable[[str, str], None]) -> None:
         made = crew.texts(targets.load(target), 2)
         for name in ("crew.c", "crew.h", "crew_threads.c")[0 if target == "cortex-a76" else 2 :]:
             golden(f"{target}.{name}", made[name].replace(__version__, "VERSION"))
-
-
-def threads_of_this_process() -> int:
-    return len(os.listdir("/proc/self/task"))
-
-
-def settles_at(count: int) -> bool:
-    """Whether so many threads remain: the system lists one for a moment after it was joined."""
-    end = time.monotonic() + 10
-    while threads_of_this_process() != count and time.monotonic() < end:
-        time.sleep(0.001)
-    return threads_of_this_process() == count
 
 
 @pytest.mark.parametrize("threads", range(1, COUNT + 1))
