@@ -32,7 +32,8 @@ from tests.sharing import once
 ARENA_LIMIT = 1_300_000
 TARGETS = (
     "host", "x86-64-v3", "x86-64-v4", "aarch64", "android-arm64", "apple-m1", "cortex-a53", "cortex-a55", "cortex-a7",
-    "cortex-a72", "cortex-a76", "cortex-a78", "cortex-x1", "neoverse-n1", "sapphirerapids", "znver4",
+    "cortex-a72", "cortex-a76", "cortex-a78", "cortex-x1", "neoverse-n1", "sapphirerapids", "znver3",
+    "znver4",
 )  # fmt: skip
 UNLIKE = {"x86-64-v3", "x86-64-v4", "znver4", "cortex-a7", "cortex-a53", "cortex-a76"}
 """Of these those that run by default: the other targets are much like one of them."""

@@ -20,6 +20,8 @@ V82 = V80 | frozenset(targets.load("cortex-a76").requires)
         ("x86_64", V3, (), "x86-64-v3"),
         ("x86_64", V4, (), "x86-64-v4"),
         ("x86_64", V4 - {"avx512vl"}, (), "x86-64-v3"),
+        ("x86_64", V3, ("0x1901",), "znver3"),
+        ("x86_64", V3, ("0x1911",), "x86-64-v3"),  # AVX-512 is hidden
         ("x86_64", V4, ("0x1911",), "znver4"),
         ("x86_64", V4, ("0x6cf",), "sapphirerapids"),
         ("x86_64", V4, ("0x655",), "x86-64-v4"),  # Skylake

@@ -12,7 +12,8 @@ from mnv2c.targets.registry import names
 
 NAMES = (
     "aarch64", "android-arm64", "apple-m1", "cortex-a53", "cortex-a55", "cortex-a7", "cortex-a72", "cortex-a76",
-    "cortex-a78", "cortex-x1", "host", "neoverse-n1", "sapphirerapids", "x86-64-v3", "x86-64-v4", "znver4",
+    "cortex-a78", "cortex-x1", "host", "neoverse-n1", "sapphirerapids", "x86-64-v3", "x86-64-v4", "znver3",
+    "znver4",
 )  # fmt: skip
 ZIG = {
     "android-arm64": "aarch64-linux-android",
@@ -21,6 +22,7 @@ ZIG = {
     "x86-64-v3": "x86_64-linux-gnu.2.17",
     "x86-64-v4": "x86_64-linux-gnu.2.17",
     "sapphirerapids": "x86_64-linux-gnu.2.17",
+    "znver3": "x86_64-linux-gnu.2.17",
     "znver4": "x86_64-linux-gnu.2.17",
 }
 """What zig calls the platform; all others are Linux with glibc on 64-bit ARM."""
@@ -58,9 +60,11 @@ def test_x86_levels_require_all_of_the_lower_level() -> None:
     assert set(targets.load("x86-64-v3").requires) < set(targets.load("x86-64-v4").requires)
 
 
-@pytest.mark.parametrize("name", ["sapphirerapids", "znver4"])
-def test_code_for_a_cpu_with_avx512_runs_on_every_other_one(name: str) -> None:
-    target, level = targets.load(name), targets.load("x86-64-v4")
+@pytest.mark.parametrize(
+    ("name", "level_name"), [("sapphirerapids", "x86-64-v4"), ("znver4", "x86-64-v4"), ("znver3", "x86-64-v3")]
+)
+def test_code_for_an_x86_cpu_runs_on_every_other_one_of_its_level(name: str, level_name: str) -> None:
+    target, level = targets.load(name), targets.load(level_name)
     assert (target.mcpu, target.features, target.requires) == (level.mcpu, level.features, level.requires)
 
 
