@@ -25,6 +25,7 @@ from mnv2c.plan.network import ChainNode, FallbackNode, Network
 from mnv2c.plan.together import together
 from mnv2c.records.best import NOTHING, Best, Kept, warn_user
 from mnv2c.schedule.analytic import WHOLE_PIXELS
+from mnv2c.schedule.choice import Choice
 from mnv2c.schedule.variants import even_schedules, variants
 from mnv2c.targets import Target
 
@@ -36,6 +37,7 @@ class Pricing:
     """Lays out and prices the ways to run nodes of ``network``; ``fallback_scratch`` is known once TVM lowered them.
 
     What ``best`` knows of a chain is one more way, whose price is the best predicted one times the measured ratio.
+    Where it knows nothing faster than the default, that is marked.
     """
 
     network: Network
@@ -54,7 +56,13 @@ class Pricing:
         in_place = runs_in_place(self.network, first) if first == last else None
         found = [option for kept in self._chains(chain, in_place) for option in self._of(kept)]
         kept = self.best.kept(chain)
-        return found if kept is None else [*found, *self._recorded(kept, chain, in_place, found)]
+        if kept is not None:
+            return [*found, *self._recorded(kept, chain, in_place, found)]
+        default = self.best.default(chain)
+        if default is None:
+            return found
+        same = [replace(default, in_place=in_place) for in_place in (True, False)]  # whichever the network allows
+        return [replace(way, confirmed=choice_of(way) in same) for way in found]
 
     def _recorded(self, kept: Kept, chain: Chain, in_place: Chain | None, predicted: Sequence[Option]) -> list[Option]:
         """The way that a record says, if it is legal here; in place only where the network allows it."""
@@ -103,6 +111,12 @@ class Pricing:
             scratch = tuple(aligned(size) * parts.copies for size in layout.region_bytes)
             options.append(Option(cycles, scratch, layout.chain.in_place, (layout, parts)))
         return options
+
+
+def choice_of(option: Option) -> Choice:
+    """Return how an option of the planner runs its chain."""
+    layout, parts = option.choice
+    return Choice(layout.schedule, parts, layout.chain.in_place)
 
 
 def _holds_all(layout: KernelLayout) -> bool:

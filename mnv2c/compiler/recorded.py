@@ -14,9 +14,9 @@ from mnv2c.records.best import warn_user
 def plan(prepared: Sequence[Prepared], limit: int | None, threads: int = 1) -> Cuts:
     """Return the plan of a library for the targets that were prepared; PlanError where nothing fits ``limit`` bytes.
 
-    Without a limit a chain runs as its record says, if it has one, and the network is cut as its record says; for the
-    rest it is the smallest plan that is predicted to be as fast as the fastest. With a limit measured ways are some
-    among all.
+    Without a limit a chain runs as its record says, if it has one, be it by default, and the network is cut as its
+    record says; for the rest it is the smallest plan that is predicted to be as fast as the fastest. With a limit
+    measured ways are some among all.
     """
     plans = common_planner(prepared)
     if limit is not None or not any(entry.best for entry in prepared):
@@ -33,7 +33,7 @@ def plan(prepared: Sequence[Prepared], limit: int | None, threads: int = 1) -> C
 
 def _measured(plans: Planner, variants: Sequence[Options]) -> Planner:
     """The planner ``plans`` of these variants without predicted ways where there are measured ones."""
-    only = [_only_tuned(options) for options in variants]
+    only = [_only_measured(options) for options in variants]
     if len(only) == 1:
         return replace(plans, options=only[0])
     common = together(plans.network, only)
@@ -41,9 +41,9 @@ def _measured(plans: Planner, variants: Sequence[Options]) -> Planner:
     return replace(plans, options=lambda first, last: common(first, last) or plans.options(first, last))
 
 
-def _only_tuned(options: Options) -> Options:
+def _only_measured(options: Options) -> Options:
     def found(first: int, last: int) -> Sequence[Option]:
         ways = options(first, last)
-        return [way for way in ways if way.tuned] or ways
+        return [way for way in ways if way.measured] or ways
 
     return found

@@ -38,7 +38,8 @@ class Tuned:
 class Option:
     """One way to run a chain: predicted ``cycles``, ``scratch`` in bytes; ``choice`` is what the caller makes of it.
 
-    ``tuned`` is set where it was measured to be faster than the default.
+    ``tuned`` is set where it was measured to be faster than the default; ``confirmed`` where it is the default, and
+    nothing was found to be faster.
     """
 
     cycles: float
@@ -46,6 +47,12 @@ class Option:
     in_place: bool = False
     choice: Any = None
     tuned: Tuned | None = None
+    confirmed: bool = False
+
+    @property
+    def measured(self) -> bool:
+        """Whether a measurement speaks for it, and not only a prediction."""
+        return self.confirmed or self.tuned is not None
 
 
 @dataclass(frozen=True)

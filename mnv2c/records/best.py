@@ -52,19 +52,27 @@ class Kept:
 
 @dataclass(frozen=True)
 class Best:
-    """The best choices by the chains' identities, and the cuts by the networks'; ``files`` are those that were read."""
+    """The best choices by the chains' identities, and the cuts by the networks'; ``files`` are those that were read.
+
+    ``defaults`` are the choices of chains for which nothing faster than their default was found.
+    """
 
     chains: Mapping[str, Kept] = field(default_factory=dict)
     networks: Mapping[str, CutsRecord] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
+    defaults: Mapping[str, Choice] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         """Whether there is anything to choose."""
-        return bool(self.chains or self.networks)
+        return bool(self.chains or self.networks or self.defaults)
 
     def kept(self, chain: Chain) -> Kept | None:
         """Return what is known about ``chain`` that is better than its default."""
         return self.chains.get(chain_id(chain)) if self.chains else None
+
+    def default(self, chain: Chain) -> Choice | None:
+        """Return the default of ``chain`` that was measured to be best; None where none was."""
+        return self.defaults.get(chain_id(chain)) if self.defaults else None
 
     def choice(self, chain: Chain) -> tuple[Choice, float] | None:
         """Return the best choice for ``chain`` and its ratio; None where its default is best."""
@@ -116,7 +124,8 @@ def best_of(
             if cuts is not None:
                 networks.setdefault(name, cuts)
     chains = {name: Kept(record, source) for name, (record, source) in decided.items() if not keeps_default(record)}
-    return Best(chains, networks, files)
+    defaults = {name: record.choice for name, (record, _) in decided.items() if record.default}
+    return Best(chains, networks, files, defaults)
 
 
 def by_chain(records: Iterable[Record]) -> dict[str, list[ChainRecord]]:

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnv2c.errors import UserError
-from mnv2c.schedule.choice import Choice
 from mnv2c.tune.task import Task
 
 if TYPE_CHECKING:
     from mnv2c.plan.chain import Chain
-    from mnv2c.plan.cuts import Cuts, Option, Piece, Planner
+    from mnv2c.plan.cuts import Cuts, Piece, Planner
     from mnv2c.plan.network import Network
     from mnv2c.targets import Target
 
@@ -71,7 +70,7 @@ class Tunable:
 
     def _task(self, chain: Chain, pieces: list[Piece]) -> Task:
         """The default is the fastest, as predicted, of those that the plan has: it may save memory at some places."""
-        from mnv2c.compiler.planning import joined
+        from mnv2c.compiler.planning import choice_of, joined
 
         fastest = min(pieces, key=lambda piece: piece.option.cycles)
         return Task(
@@ -93,12 +92,6 @@ class Tunable:
 def _is_chain(piece: Piece) -> bool:
     """TVM's own kernels have no schedule."""
     return piece.option.choice is not None
-
-
-def choice_of(option: Option) -> Choice:
-    """Return how an option of the planner runs its chain."""
-    layout, parts = option.choice
-    return Choice(layout.schedule, parts, layout.chain.in_place)
 
 
 def read_target(target: str | Path, threads: int = 1) -> Target:

@@ -111,6 +111,19 @@ def test_a_recorded_choice_is_taken_and_priced(net: Network, block: tuple[Piece,
     assert found.option.tuned.as_dict() == {"source": "own", "ratio": 0.9}
 
 
+def test_a_default_that_was_confirmed_is_not_traded_for_memory(net: Network, default: Cuts, prepared: Prepared) -> None:
+    """Nor for a prediction: of all ways that the planner might take, a measurement speaks for one."""
+    piece = default.pieces[1]
+    taken = layout_of(piece).schedule
+    ways = prepared.planner.options(piece.first, piece.last)
+    other = next(way.choice[0] for way in ways if way.choice[0].schedule != taken)
+    record = replace(chain_record(other.chain, Choice(other.schedule), ratio=1.0), default=True)
+    cut = CutsRecord(ENTRY, 1, "net", network_id(net), tuple(entry.first for entry in default.pieces), 1.0, 1.0)
+    found = next(entry for entry in plan(net, known(record, cut)).pieces if entry.first == piece.first)
+    assert layout_of(found).schedule == other.schedule
+    assert found.option.confirmed and found.option.tuned is None
+
+
 def test_what_is_no_longer_legal_is_skipped_with_a_warning(net: Network, block: Any) -> None:
     piece, schedule = block
     wrong = replace(schedule, tiles=schedule.tiles[:-1])

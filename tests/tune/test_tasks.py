@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mnv2c.compiler import planning
 from mnv2c.errors import UserError
 from mnv2c.kernels.layout import kernel_layout
 from mnv2c.kernels.microkernels import provider_for
@@ -27,7 +28,7 @@ def test_equal_chains_are_one_task(network: Tunable) -> None:
 
 
 def test_defaults_are_what_the_plan_takes_and_legal(network: Tunable) -> None:
-    taken = {tasks.choice_of(piece.option) for piece in network.cuts.pieces}
+    taken = {planning.choice_of(piece.option) for piece in network.cuts.pieces}
     unit = provider_for("float32", network.target)
     for task in network.tasks(network.cuts):
         assert task.default in taken
