@@ -4,9 +4,9 @@ Usage: ship_schedules.py TARGET RECORDS... --output schedules/FOLDER/best.json
 
 Of every chain it takes what the last session confirmed. A choice whose kernel needs more than a tenth more scratch
 memory than the default's, or more memory for weights, is left out unless it saves more than a twenty-fifth of the
-time: a compile without --arena-limit takes recorded choices whatever memory they need, and users count on small arenas
-and libraries. What an earlier session confirmed takes its place. Cuts of sessions whose choices were left out go with
-them.
+time, and one that needs half a megabyte more unless it saves a twelfth: a compile without --arena-limit takes recorded
+choices whatever memory they need, and users count on small arenas and libraries. What an earlier session confirmed
+takes its place. Cuts of sessions whose choices were left out go with them.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ MORE, ENOUGH = 1.1, 0.96
 """Memory over the default's that matters, and the ratio that is worth it."""
 ROOM = 8192, 262144
 """Bytes of scratch memory, and of weights, that do not matter."""
+MUCH, WORTH_MUCH = 524288, 0.92
+"""Bytes of scratch memory over the default's that may make a large image's arena larger, and the ratio worth those."""
 
 
 def memory(chain: Chain, choice: Choice, unit: Provider) -> tuple[int, int]:
@@ -44,10 +46,13 @@ def memory(chain: Chain, choice: Choice, unit: Provider) -> tuple[int, int]:
 def is_greedy(decided: ChainRecord, records: Sequence[ChainRecord], unit: Provider) -> bool:
     """Whether a decision costs memory for little time."""
     default = next((record.choice for record in reversed(records) if record.default), None)
-    if default is None or keeps_default(decided) or (decided.ratio or 1.0) <= ENOUGH:
+    ratio = decided.ratio or 1.0
+    if default is None or keeps_default(decided):
         return False
     chain = restore(decided.chain)
     taken, before = (memory(chain, choice, unit) for choice in (decided.choice, default))
+    if ratio <= ENOUGH:
+        return ratio > WORTH_MUCH and taken[0] > before[0] + MUCH
     return any(now > then * MORE + room for now, then, room in zip(taken, before, ROOM, strict=True))
 
 

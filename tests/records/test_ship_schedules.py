@@ -11,7 +11,7 @@ from mnv2c.kernels.microkernels import provider
 from mnv2c.plan.chain import Chain, Shape, Stage, StageKind
 from mnv2c.records.record import Record
 from mnv2c.schedule.choice import Choice
-from mnv2c.schedule.record import ChainSchedule, Tile
+from mnv2c.schedule.record import ChainSchedule, DepthwiseTile, Tile
 from tests.records import samples
 
 TOOL = runpy.run_path(str(Path(__file__).resolve().parents[2] / "tools" / "ship_schedules.py"))
@@ -44,6 +44,22 @@ def shipped(records: list[Record]) -> list[Record]:
 )
 def test_more_memory_must_be_worth_it(choice: Choice, ratio: float, taken: bool) -> None:
     records = session(choice, ratio)
+    assert shipped(records) == (records[1:] if taken else [])
+
+
+@pytest.mark.parametrize(("ratio", "taken"), [(0.95, False), (0.93, False), (0.91, True)])
+def test_half_a_megabyte_must_be_worth_more(ratio: float, taken: bool) -> None:
+    shape, wide = Shape(33, 33, 32), Shape(33, 33, 192)
+    stages = [
+        replace(stage, shape=wide if stage.shape == samples.WIDE else shape) for stage in samples.CHAIN.stages[:-1]
+    ]
+    chain = Chain("bottleneck", (shape,), tuple(stages), ("project",))
+    tiles, rows = (Tile(4, 2, 4), Tile(4, 2, 4)), (DepthwiseTile(4, 2),)
+    streamed, whole = (Choice(ChainSchedule(count, 0, tiles, rows, False)) for count in (1, 0))
+    records: list[Record] = [
+        samples.record(chain, ratio=1.0, choice=streamed, default=True),
+        samples.record(chain, ratio=ratio, choice=whole, confirmed=True),
+    ]
     assert shipped(records) == (records[1:] if taken else [])
 
 
