@@ -62,14 +62,17 @@ def surely_cheaper(
     tunable: Tunable, new: Cuts, old: Cuts, costs: Mapping[Chain, float], gain: float = LEAST_CUT_GAIN
 ) -> bool:
     """Whether ``new`` is faster than ``old`` by more than chance, in the chains in which they differ."""
-    shared = set(zip(starts(new), _ends(new), strict=True)) & set(zip(starts(old), _ends(old), strict=True))
+    news, olds = (sum(costs[chain] for chain in chains) for chains in different(tunable, new, old))
+    return news < olds * (1 - gain)
 
-    def different(cuts: Cuts) -> float:
+
+def different(tunable: Tunable, new: Cuts, old: Cuts) -> tuple[list[Chain], list[Chain]]:
+    """Return the chains that only the first plan has at its place, and those that only the second one has."""
+    places = [{(piece.first, piece.last) for piece in cuts.pieces} for cuts in (new, old)]
+    shared = places[0] & places[1]
+
+    def own(cuts: Cuts) -> list[Chain]:
         pieces = [piece for piece in cuts.pieces if (piece.first, piece.last) not in shared]
-        return sum(costs[tunable.chain(piece)] for piece in pieces if piece.option.choice is not None)
+        return [tunable.chain(piece) for piece in pieces if piece.option.choice is not None]
 
-    return different(new) < different(old) * (1 - gain)
-
-
-def _ends(cuts: Cuts) -> tuple[int, ...]:
-    return tuple(piece.last for piece in cuts.pieces)
+    return own(new), own(old)

@@ -27,6 +27,7 @@ from mnv2c.tune.devices.base import Batch, Form, Machine
 from mnv2c.tune.journal import Journal
 from mnv2c.tune.pipeline import Built, Job
 from mnv2c.tune.run import Asked, Workshop
+from mnv2c.tune.session import CONFIRM_SECONDS
 from mnv2c.tune.task import Measured, Status, Task
 from mnv2c.tune.tasks import Tunable
 
@@ -112,12 +113,15 @@ class FakeSearch:
 class FakeBuilder:
     """The content of a batch is what its candidates will be found to take.
 
-    ``cached`` is what n2 and n3, joined, take of the time that they take apart if their weights are in a cache.
+    ``cached`` is what n2 and n3, joined, take of the time that they take apart if their weights are in a cache. Where
+    new cuts are weighed, joined they take ``later`` of what they took before.
     """
 
     statuses: dict[tuple[str, int], Status] = field(default_factory=dict)
     noise: float = 0.0
     cached: float | None = None
+    later: float = 1.0
+    weighed: list[str] = field(default_factory=list)
 
     def build(self, job: Job) -> Built:
         entries, unbuilt = [], {}
@@ -129,6 +133,9 @@ class FakeBuilder:
                 unbuilt[choice] = Measured(status, detail="too long to compile")
                 continue
             cost, ratio = true_cost(job.task.chain), true_ratio(job.task, number)
+            if job.seconds == CONFIRM_SECONDS and not job.confirms:
+                self.weighed.append(job.task.label)
+                cost *= self.later if cost < job.task.chain.madds * 1e-9 else 1.0
             entry = {"status": status, "cost": cost * ratio, "ratio": ratio, "spread": self.noise}
             if self.cached is not None:
                 joined_share = self.cached if cost < job.task.chain.madds * 1e-9 else 1.0

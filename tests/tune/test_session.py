@@ -70,6 +70,25 @@ def test_other_cuts_must_be_faster_wherever_weights_come_from(cached: float, rec
     assert result.recut == recut
 
 
+@pytest.mark.parametrize(
+    ("later", "recut", "weighed"), [(1.0, True, ["n2_to_n3", "n2", "n3"] * 3), (2.0, False, ["n2_to_n3", "n2", "n3"])]
+)
+def test_other_cuts_must_be_faster_when_timed_again_in_turns(
+    later: float, recut: bool, weighed: list[str], tmp_path: Path
+) -> None:
+    """What chains cost is known from different minutes before."""
+    builder = FakeBuilder(later=later)
+    result = run_session(tunable(), asked(tmp_path, trials=100), workshop=workshop(FakeDevice(unit="s"), builder))
+    assert (result.recut, builder.weighed) == (recut, weighed)
+    assert records(tmp_path)[1][-1].cuts == ((0, 1, 2, 4) if recut else (0, 1, 2, 3, 4))
+
+
+def test_counted_costs_are_not_weighed_again(tmp_path: Path) -> None:
+    builder = FakeBuilder(later=9.0)
+    result = run_session(tunable(), asked(tmp_path, trials=100), workshop=workshop(FakeDevice(), builder))
+    assert result.recut and not builder.weighed
+
+
 def test_without_trials_for_other_chains_the_plan_stays(tmp_path: Path) -> None:
     found = workshop(FakeDevice(), FakeBuilder({("n2_to_n3", -1): Status.CRASHED, ("n2_to_n3", 0): Status.HUNG}))
     result = run_session(tunable(), asked(tmp_path, trials=8), workshop=found)
