@@ -244,9 +244,11 @@ class Session:
         states = [self.states[chain] for chain in chains]
         for _ in range(WEIGHINGS):
             self._pipeline.run(self._jobs(Job(state.task, (state.task.default,), CONFIRM_SECONDS) for state in states))
-            for state in states:
-                last = state.tried[state.task.default]
-                costs[state.task.chain] = (last.cost or 0.0) * state.settled_ratio
+            last = {state.task.chain: state.tried.get(state.task.default) for state in states}
+            found = {chain: measured.cost for chain, measured in last.items() if measured is not None and measured.cost}
+            if self.given_up or len(found) < len(states):
+                return False
+            costs |= {chain: cost * self.states[chain].settled_ratio for chain, cost in found.items()}
             if not replan.surely_cheaper(self.tunable, cuts, first, costs):
                 return False
         return True
