@@ -24,12 +24,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Job:
-    """Choices of one task to build and measure together, each for at most ``seconds``."""
+    """Choices of one task to build and measure together, each for at most ``seconds``.
+
+    A session ``confirms`` its best choices, and ``weighs`` plans by defaults that it has on record already.
+    """
 
     task: Task
     choices: tuple[Choice, ...]
     seconds: float
     confirms: bool = False
+    weighs: bool = False
 
 
 @dataclass(frozen=True)

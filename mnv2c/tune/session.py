@@ -101,6 +101,7 @@ class Session:
     notes: list[str] = field(default_factory=list)
     phase: Phase = Phase.SEARCH
     given_up: str = ""
+    _weighed: dict[Chain, float] = field(default_factory=dict)
     _planned: int = 0
     _lost: int = 0
     _since: float | None = None
@@ -243,13 +244,12 @@ class Session:
         chains = dict.fromkeys(chain for own in replan.different(self.tunable, cuts, first) for chain in own)
         states = [self.states[chain] for chain in chains]
         for _ in range(WEIGHINGS):
-            self._pipeline.run(self._jobs(Job(state.task, (state.task.default,), CONFIRM_SECONDS) for state in states))
-            last = {state.task.chain: state.tried.get(state.task.default) for state in states}
-            found = {chain: measured.cost for chain, measured in last.items() if measured is not None and measured.cost}
-            if self.given_up or len(found) < len(states):
-                return False
-            costs |= {chain: cost * self.states[chain].settled_ratio for chain, cost in found.items()}
-            if not replan.surely_cheaper(self.tunable, cuts, first, costs):
+            self._weighed.clear()
+            jobs = (Job(state.task, (state.task.default,), CONFIRM_SECONDS, weighs=True) for state in states)
+            self._pipeline.run(self._jobs(jobs))
+            costs |= {chain: cost * self.states[chain].settled_ratio for chain, cost in self._weighed.items()}
+            known = len(self._weighed) == len(states)
+            if not (known and replan.surely_cheaper(self.tunable, cuts, first, costs)):
                 return False
         return True
 
@@ -274,13 +274,17 @@ class Session:
 
     def _measured(self, job: Job, results: Results) -> None:
         kept = tuple(entry for entry in results if entry[1].status != Status.LOST)
-        if kept:
+        if kept and not job.weighs:
             self.journal.add(job, kept)
 
     def _finished(self, job: Job, results: Results) -> None:
         state = self.states[job.task.chain]
         lost = [measured for _, measured in results if measured.status == Status.LOST]
-        if job.confirms:
+        if job.weighs:
+            ((_, found),) = results
+            if found.valid and found.cost:
+                self._weighed[job.task.chain] = found.cost
+        elif job.confirms:
             state.confirm(results)
             if len(lost) < len(results):
                 self.journal.decided(state)

@@ -27,7 +27,6 @@ from mnv2c.tune.devices.base import Batch, Form, Machine
 from mnv2c.tune.journal import Journal
 from mnv2c.tune.pipeline import Built, Job
 from mnv2c.tune.run import Asked, Workshop
-from mnv2c.tune.session import CONFIRM_SECONDS
 from mnv2c.tune.task import Measured, Status, Task
 from mnv2c.tune.tasks import Tunable
 
@@ -133,7 +132,7 @@ class FakeBuilder:
                 unbuilt[choice] = Measured(status, detail="too long to compile")
                 continue
             cost, ratio = true_cost(job.task.chain), true_ratio(job.task, number)
-            if job.seconds == CONFIRM_SECONDS and not job.confirms:
+            if job.weighs:
                 self.weighed.append(job.task.label)
                 cost *= self.later if cost < job.task.chain.madds * 1e-9 else 1.0
             entry = {"status": status, "cost": cost * ratio, "ratio": ratio, "spread": self.noise}

@@ -80,7 +80,11 @@ def test_other_cuts_must_be_faster_when_timed_again_in_turns(
     builder = FakeBuilder(later=later)
     result = run_session(tunable(), asked(tmp_path, trials=100), workshop=workshop(FakeDevice(unit="s"), builder))
     assert (result.recut, builder.weighed) == (recut, weighed)
-    assert records(tmp_path)[1][-1].cuts == ((0, 1, 2, 4) if recut else (0, 1, 2, 3, 4))
+    chains, (cut,) = records(tmp_path)
+    assert cut.cuts == ((0, 1, 2, 4) if recut else (0, 1, 2, 3, 4))
+    assert len({record.label for record in chains if record.default and not record.confirmed}) == sum(
+        record.default and not record.confirmed for record in chains
+    ), "defaults are on record once"
 
 
 def test_counted_costs_are_not_weighed_again(tmp_path: Path) -> None:
