@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from statistics import median
 from typing import TYPE_CHECKING, Protocol
 
+from mnv2c.kernels.microkernels import provider_for
 from mnv2c.tune.certainty import highest_ratio, least_gain, surely_faster
+from mnv2c.tune.memory import Memory
+from mnv2c.tune.space import DTYPE
 from mnv2c.tune.standing import ChainStanding
 from mnv2c.tune.task import Measured, Status
 
@@ -120,19 +124,29 @@ class ChainState:
             self.faults.append(f"{measured.status}: {measured.detail}" if measured.detail else str(measured.status))
 
     def confirm(self, results: Iterable[tuple[Choice, Measured]]) -> None:
-        """Decide by the longer measurement of the contenders, which replaces what was known of them."""
+        """Decide by the longer measurement of the contenders, which replaces what was known of them.
+
+        Of those that are surely faster the fastest one is taken that is worth its memory.
+        """
         known = [(choice, measured) for choice, measured in results if measured.status != Status.LOST]
         if results and not known:
             return  # the device is gone; what was decided before holds
         for choice, measured in known:
             self._take(choice, measured)
         self.weighed = set(self.tried)
-        sure = [(choice, measured) for choice, measured in known if surely_faster(measured)]
+        sure = [entry for entry in known if surely_faster(entry[1]) and self._is_paid(*entry)]
         choice, best = min(sure, key=lambda entry: highest_ratio(entry[1]), default=(self.task.default, None))
         if best is None or best.ratio is None:
             self.decision = Decision(self.task.default, 1.0, self.default_cost)
         else:
             self.decision = Decision(choice, best.ratio, best.cost)
+
+    @cached_property
+    def _memory(self) -> Memory:
+        return Memory(self.task.chain, self.task.default, provider_for(DTYPE, self.task.target))
+
+    def _is_paid(self, choice: Choice, measured: Measured) -> bool:
+        return measured.ratio is not None and self._memory.is_paid(choice, measured.ratio)
 
     @property
     def default_cost(self) -> float | None:
@@ -151,13 +165,14 @@ class ChainState:
         return (median(pair[0] for pair in pairs), median(pair[1] for pair in pairs)) if pairs else None
 
     def _hopeful(self, bar: float) -> list[tuple[float, Choice]]:
-        """Choices that took less than ``bar`` of the default's time, the best first."""
+        """Choices that took less than ``bar`` of the default's time and are worth their memory, the best first."""
         found = [
             (measured.ratio, choice)
             for choice, measured in self.tried.items()
             if measured.valid and measured.ratio is not None and measured.ratio < bar and choice != self.task.default
         ]
-        return sorted(found, key=lambda entry: entry[0])
+        paid = [(ratio, choice) for ratio, choice in found if self._memory.is_paid(choice, ratio)]
+        return sorted(paid, key=lambda entry: entry[0])
 
     @property
     def best_ratio(self) -> float:
