@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnv2c.errors import CompilerError
+from mnv2c.kernels import strassen, summed
 from mnv2c.kernels.ahead import ahead_of, has_room
 from mnv2c.kernels.columns import Placed, placed_units
 from mnv2c.kernels.ir import Buffer, Index, KernelBuilder, both, divided, equal, maximum, negated, outside
@@ -27,8 +28,8 @@ from mnv2c.kernels.stages.matrix import MatrixStage
 from mnv2c.kernels.stages.pool import PoolStage
 from mnv2c.kernels.stages.resize import ResizeStage
 from mnv2c.kernels.stages.strassen import StrassenStage
+from mnv2c.kernels.stages.summed import SummedStage
 from mnv2c.kernels.stages.tiles import Following
-from mnv2c.kernels.strassen import StrassenPacking, is_by_columns
 from mnv2c.kernels.units import Unit
 from mnv2c.kernels.zeros import Zeros
 from mnv2c.plan.chain import MATRIX_KINDS, Shape, StageKind, clips, input_name, is_added_pixel
@@ -141,11 +142,16 @@ class _ChainEmitter:
             if clips(layout.chain, stage):
                 return ClippedStage(at, packing, tile, prefetch, residual, unit.pool, unit.ending)
             following = self._following(unit) if prefetch else None
-            if isinstance(packing, StrassenPacking):
-                work, by_columns = self._work[unit.result], is_by_columns(unit.pool, prefetch, layout.flow.whole)
-                folded = (residual, unit.pool, unit.ending, following)
+            folded = (residual, unit.pool, unit.ending, following)
+            if isinstance(packing, strassen.StrassenPacking):
+                by_columns = strassen.is_by_columns(unit.pool, prefetch, layout.flow.whole)
+                work = self._work[unit.result]
                 return StrassenStage(at, packing, tile, prefetch, *folded, work=work, by_columns=by_columns)
-            return MatrixStage(at, packing, tile, prefetch, residual, unit.pool, unit.ending, following)
+            if isinstance(packing, summed.SummedPacking):
+                by_columns = summed.is_by_columns(unit.pool, prefetch, layout.makes_in_chunks(unit))
+                work, rows = self._work[unit.result], layout.rows_at_once(unit)
+                return SummedStage(at, packing, tile, prefetch, *folded, work=work, by_columns=by_columns, rows=rows)
+            return MatrixStage(at, packing, tile, prefetch, *folded)
         if isinstance(packing, DepthwisePacking):
             row = layout.depthwise[stage.name]
             if row.carry:

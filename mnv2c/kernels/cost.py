@@ -12,6 +12,7 @@ from mnv2c.kernels.layout import FLOAT_BYTES, KernelLayout
 from mnv2c.kernels.microkernels.base import Provider
 from mnv2c.kernels.packing import MatrixPacking
 from mnv2c.kernels.strassen import StrassenPacking
+from mnv2c.kernels.summed import SummedPacking
 from mnv2c.kernels.units import Unit
 from mnv2c.plan.chain import MATRIX_KINDS, StageKind, clips
 from mnv2c.plan.clipping import inside_share
@@ -26,6 +27,12 @@ SUM_INSTRUCTIONS = 12
 """Per pixel and vector of half of K of a pair of tiles: four loads, four sums, four stores (`strassen`)."""
 KEPT_INSTRUCTIONS = 11
 """Per accumulator of a pair of tiles in two columns: five loads, two sums, four stores of what is kept."""
+DIVIDE_INSTRUCTIONS = 8
+"""Per pixel and vector of K that is divided: three loads, two products, two sums, a store (`summed`)."""
+ROOT_INSTRUCTIONS = 10
+"""Per pixel whose values are divided: the sum of a vector."""
+FACTOR_INSTRUCTIONS = 2
+"""Per accumulator whose factors return: the first sum, the last product."""
 CYCLES_PER_CLASS = 2.5
 """For a vector of pixels whose scores of one class are compared with the best so far: five instructions."""
 
@@ -81,6 +88,8 @@ def _matrix(layout: KernelLayout, unit: Unit) -> float:
     cycles, _ = tile_cycles(layout.tiles[stage.name], pixels, stage.shape.channels, layout.provider, packing.depth)
     if isinstance(packing, StrassenPacking):
         cycles -= saved_cycles(packing, pixels, layout.provider)
+    if isinstance(packing, SummedPacking):
+        cycles -= summed_cycles(packing, pixels, layout.provider)
     if clips(layout.chain, stage):
         cycles *= inside_share(stage, layout.chain.shape(stage.sources[0]))
     return cycles * packing.chunks * stage.shape.pixels / pixels
@@ -92,6 +101,17 @@ def saved_cycles(packing: StrassenPacking, pixels: int, provider: Provider) -> f
     vectors = pixels * columns / provider.lanes
     added = pixels * packing.depth / packing.halves.lanes(provider.lanes) / 4 * SUM_INSTRUCTIONS
     return (vectors * packing.depth / 8 - vectors / 4 * KEPT_INSTRUCTIONS - added) / PORTS
+
+
+def summed_cycles(packing: SummedPacking, pixels: int, provider: Provider) -> float:
+    """Return the cycles that products of sums save: one of three, less what dividing pixels takes; lost if negative.
+
+    Where sums take the units of products, four take the time of three.
+    """
+    vectors, thirds = pixels * packing.total_columns / provider.lanes, packing.thirds
+    divided = pixels * (packing.depth / thirds.lanes * DIVIDE_INSTRUCTIONS + ROOT_INSTRUCTIONS)
+    saved = vectors * thirds.run * (1 if provider.adds_apart else -1)
+    return (saved - vectors * FACTOR_INSTRUCTIONS - divided) / PORTS
 
 
 def memory_cycles(layout: KernelLayout, caches: Caches) -> float:

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from mnv2c.errors import ScheduleError
+from mnv2c.kernels import strassen, summed
 from mnv2c.kernels.carried import Carried, carried_stages, made_again, unfinished
 from mnv2c.kernels.microkernels.base import Provider
 from mnv2c.kernels.packing import MatrixPacking, Packing
 from mnv2c.kernels.planes import Layout
 from mnv2c.kernels.resizing import Resizing, resizing
-from mnv2c.kernels.strassen import StrassenPacking, is_by_columns, most_pairs, work_elements
 from mnv2c.kernels.units import Unit, units
 from mnv2c.kernels.weights import packings
 from mnv2c.plan.chain import MATRIX_KINDS, Chain, Stage, StageKind, with_loads
@@ -40,7 +40,7 @@ class KernelLayout:
     ``rings`` are keyed by the result they hold, ``packings`` by stage name. ``sums`` holds the unfinished sums of each
     carried depthwise stage. Planes of one entry of ``regions`` are never needed at the same time and share memory;
     packings and regions are in the order of the kernel's parameters. ``resizings`` are keyed by result, and so
-    is ``added``: elements for the sums of Strassen's products.
+    is ``added``: elements for the sums of Strassen's products, or for the pixels of products of sums.
     """
 
     chain: Chain
@@ -100,6 +100,15 @@ class KernelLayout:
         """Channels in flight of a carried depthwise stage; 0 for any other stage."""
         return self.depthwise[stage].carry if stage in self.depthwise else 0
 
+    def makes_in_chunks(self, unit: Unit) -> bool:
+        """Whether a unit makes its channels in chunks: all its pixels for some of them, then for the next ones."""
+        carried = any(self.carry(reader.name) for reader in self.chain.consumers(unit.result))
+        return carried or _is_in_chunks(self.packings[unit.stage.name], self.schedule)
+
+    def rows_at_once(self, unit: Unit) -> int:
+        """Most rows of a unit that are made in one pass."""
+        return _rows_at_once(unit, self.flow)
+
     @property
     def chunks(self) -> int:
         """Number of chunks the expanded channels are cut into."""
@@ -132,21 +141,46 @@ def kernel_layout(chain: Chain, schedule: ChainSchedule, provider: Provider) -> 
         for unit in parts
         if unit.stage.kind is StageKind.RESIZE
     }
-    added = {unit.result: _added(unit, packed.get(unit.stage.name), schedule, chain) for unit in parts}
+    sources = {entry.source for entry in carried.values()}
+    added = {unit.result: _added(unit, packed.get(unit.stage.name), chain, schedule, plan, sources) for unit in parts}
     added = {name: elements for name, elements in added.items() if elements}
     regions = _regions(rings, sums, carried) + tuple(Region(f"work_{name}", (f"work_{name}",)) for name in resizings)
-    regions += (Region("added", tuple(f"work_{name}" for name in added)),) if added else ()
+    regions += _added_regions(added, schedule)
     return KernelLayout(chain, schedule, provider, plan, parts, rings, sums, regions, packed, resizings, added)
 
 
-def _added(unit: Unit, packing: Packing | None, schedule: ChainSchedule, chain: Chain) -> int:
-    """Elements of memory for the sums of a stage's products."""
-    if not isinstance(packing, StrassenPacking):
+def _added(
+    unit: Unit, packing: Packing | None, chain: Chain, schedule: ChainSchedule, plan: Flow, carried: set[str]
+) -> int:
+    """Elements of memory for the sums of a stage's products, or for what is multiplied as sums."""
+    if not isinstance(packing, strassen.StrassenPacking | summed.SummedPacking):
         return 0
     names = [stage.name for stage in chain.stages if stage.kind in MATRIX_KINDS]
     pixels = schedule.tiles[names.index(unit.stage.name)].pixels
-    by_columns = is_by_columns(unit.pool, schedule.prefetch, schedule.rows == 0)
-    return work_elements(packing, pixels, most_pairs(unit.stage, pixels, by_columns))
+    if isinstance(packing, summed.SummedPacking):
+        in_chunks = unit.result in carried or _is_in_chunks(packing, schedule)
+        by_columns = summed.is_by_columns(unit.pool, schedule.prefetch, in_chunks)
+        tiles = summed.most_tiles(unit.stage, pixels, _rows_at_once(unit, plan), by_columns)
+        return tiles * summed.tile_elements(packing, pixels)
+    by_columns = strassen.is_by_columns(unit.pool, schedule.prefetch, schedule.rows == 0)
+    return strassen.work_elements(packing, pixels, strassen.most_pairs(unit.stage, pixels, by_columns))
+
+
+def _rows_at_once(unit: Unit, plan: Flow) -> int:
+    return unit.stage.shape.rows if plan.whole else plan.stages[unit.result].rows
+
+
+def _is_in_chunks(packing: Packing, schedule: ChainSchedule) -> bool:
+    """Whether a chunk of a stage's channels is made, then a chunk of what reads it, whose K comes in chunks."""
+    return schedule.chunk > 0 and isinstance(packing, MatrixPacking) and packing.chunks == 1
+
+
+def _added_regions(added: Mapping[str, int], schedule: ChainSchedule) -> tuple[Region, ...]:
+    """One stage after the other needs its memory; but what a chunk leaves for the next one stays."""
+    names = tuple(f"work_{name}" for name in added)
+    if schedule.chunk:
+        return tuple(Region(name, (name,)) for name in names)
+    return (Region("added", names),) if names else ()
 
 
 def _has_ring(chain: Chain, unit: Unit) -> bool:

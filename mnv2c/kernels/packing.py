@@ -66,6 +66,10 @@ class MatrixPacking:
         """Elements of the whole stage."""
         return self.separate_bias + self.chunks * self.chunk_elements
 
+    def stored(self, rows: Array) -> Array:
+        """Return what is stored of the rows [K, columns] of a chunk."""
+        return rows
+
     def pack(self, taps: Array, bias: Array) -> Array:
         """Pack a filter [kernel rows, kernel columns, channels, outputs] and its bias [outputs]."""
         outputs = bias.shape[0]
@@ -75,7 +79,8 @@ class MatrixPacking:
         biases[:outputs] = bias
         parts = [biases] if self.chunks > 1 else []
         for rows in np.split(matrix.reshape(-1, self.total_columns), self.chunks):
-            stored = rows if self.chunks > 1 else np.concatenate([biases[None]] * self.bias_rows + [rows])
+            stored = self.stored(rows)
+            stored = stored if self.chunks > 1 else np.concatenate([biases[None]] * self.bias_rows + [stored])
             start = 0
             for width in [sum(self.columns)] * self.tiles + [sum(self.tail)]:
                 parts.append(stored[:, start : start + width].ravel())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields as dataclass_fields
+from typing import Any
 
 from mnv2c.errors import ScheduleError
 from mnv2c.kernels.carried import Carried, check_carry
@@ -11,6 +12,7 @@ from mnv2c.kernels.microkernels.base import Provider
 from mnv2c.kernels.packing import DepthwisePacking, MatrixPacking, Packing
 from mnv2c.kernels.planes import Layout
 from mnv2c.kernels.strassen import Halves, StrassenPacking, check_strassen
+from mnv2c.kernels.summed import SummedPacking, Thirds, check_summed
 from mnv2c.kernels.units import Unit
 from mnv2c.plan.chain import MATRIX_KINDS, Chain, Stage, StageKind, products
 from mnv2c.schedule.record import ChainSchedule, Tile
@@ -98,6 +100,8 @@ def _matrix_packing(
         bias_rows=bias_rows,
         bias_first=bias_rows > 1 or (first and products(chain, stage) <= provider.copies_bias),
     )
+    if tile.summed:
+        return _summed_packing(chain, stage, plain, rings.get(source), provider, tile)
     if not tile.strassen:
         return plain
     in_flight = schedule.chunk if not is_last else 0
@@ -110,14 +114,34 @@ def _strassen_packing(
 ) -> StrassenPacking:
     """Pack for Strassen's products what is read from a ring, or from a tensor of the caller."""
     check_strassen(stage, plain, in_flight)
+    halves = Halves.of(_source(chain, stage, ring), plain.depth)
+    groups = plain.total_columns // in_flight if in_flight else 1
+    return StrassenPacking(**_fields(plain), halves=halves, groups=groups)
+
+
+def _summed_packing(
+    chain: Chain, stage: Stage, plain: MatrixPacking, ring: Layout | None, provider: Provider, tile: Tile
+) -> SummedPacking:
+    """Pack for products of sums what is read from a ring, or from a tensor of the caller."""
+    check_summed(stage)
+    if tile.strassen:
+        raise ScheduleError(f"{stage.name} has either Strassen's products or products of sums")
+    plane = _source(chain, stage, ring)
+    return SummedPacking(**_fields(plain), thirds=Thirds.of(plain.depth, plane.block, provider.lanes))
+
+
+def _source(chain: Chain, stage: Stage, ring: Layout | None) -> Layout:
+    """Return where a stage's input lies: a ring, or a tensor of the caller, whose channels must be neighbours."""
     shape = chain.shape(stage.sources[0])
     if ring is None and chain.is_planar(stage.sources[0]):
         raise ScheduleError(f"{stage.name} reads an NCHW tensor, whose channels are no vectors")
-    plane = ring or Layout(shape.rows, shape.columns, shape.channels, shape.channels)
-    halves = Halves.of(plane, plain.depth)
+    return ring or Layout(shape.rows, shape.columns, shape.channels, shape.channels)
+
+
+def _fields(plain: MatrixPacking) -> dict[str, Any]:
+    """Return a packing's fields, for one whose sums end with the bias."""
     fields = {field.name: getattr(plain, field.name) for field in dataclass_fields(plain)}
-    groups = plain.total_columns // in_flight if in_flight else 1
-    return StrassenPacking(**{**fields, "bias_rows": 1, "bias_first": False}, halves=halves, groups=groups)
+    return {**fields, "bias_rows": 1, "bias_first": False}
 
 
 def _may_begin_with_bias(unit: Unit) -> bool:

@@ -14,17 +14,19 @@ class Tile:
     """Register tile of a matrix stage: ``pixels`` x ``vectors`` accumulators, ``unroll`` values of K per iteration.
 
     With ``strassen`` two tiles of pixels and two of columns are made together, by seven products of half of K in place
-    of eight (`mnv2c.kernels.strassen`); the stage's packed weights take 7/4 of the memory.
+    of eight (`mnv2c.kernels.strassen`); the stage's packed weights take 7/4 of the memory. ``summed`` is for CPUs that
+    add in units of their own: one multiplication and two additions make two products (`mnv2c.kernels.summed`).
     """
 
     pixels: int
     vectors: int
     unroll: int
     strassen: bool = False
+    summed: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return the tile as JSON-compatible data; what only tuning asks for is left out where it is not."""
-        return _without(asdict(self), ("strassen",))
+        return _without(asdict(self), ("strassen", "summed"))
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ class ChainSchedule:
                 whole(entry, "vectors", 1),
                 whole(entry, "unroll", 1),
                 "strassen" in entry and switch(entry, "strassen"),
+                "summed" in entry and switch(entry, "summed"),
             )
             for entry in entries(values, "tiles")
         ]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from mnv2c.kernels.cost import KEPT_INSTRUCTIONS, SUM_INSTRUCTIONS
+from mnv2c.kernels.cost import FACTOR_INSTRUCTIONS, KEPT_INSTRUCTIONS, SUM_INSTRUCTIONS
 from mnv2c.kernels.layout import KernelLayout
 from mnv2c.kernels.packing import MatrixPacking
 from mnv2c.kernels.stages.base import spans
 from mnv2c.kernels.stages.matrix import STATIC_PIXELS
 from mnv2c.kernels.strassen import PRODUCTS, StrassenPacking, paired
+from mnv2c.kernels.summed import GROUP, SummedPacking
 from mnv2c.kernels.units import Unit
 from mnv2c.plan.chain import MATRIX_KINDS, StageKind
 from mnv2c.schedule.analytic import span
@@ -16,6 +17,11 @@ EPILOGUE = 4
 """Instructions per accumulator beside the products: start, clamp twice, store."""
 ADDRESS = 2
 """Instructions per pixel of a tile to find where it lies."""
+REST = 4
+"""Values of K of an iteration over what groups of three leave."""
+DIVIDED = 40
+"""Instructions per pixel that is divided: twelve for three vectors, three for a single one, two for its square, and
+the sum of a vector."""
 PASS = 60
 """Instructions of loops and addresses around a stage."""
 
@@ -51,11 +57,21 @@ def _matrix(layout: KernelLayout, unit: Unit) -> float:
             _pair(layout, size, len(packing.columns), products) for size in _pair_sizes(layout, unit, tile.pixels)
         )
         widths = [len(alone) for alone in packing.alone]
+    if isinstance(packing, SummedPacking):
+        return sum(_summed(layout, size, wide, tile.unroll) for _, size, _ in pieces for wide in widths)
     for _, size, _ in pieces:
         for wide in widths:
             loads = layout.provider.loads(size, wide)
             total += runs * products * (size * wide + loads) + size * (wide * EPILOGUE + ADDRESS)
     return total
+
+
+def _summed(layout: KernelLayout, size: int, wide: int, unroll: int) -> float:
+    """A register tile by products of sums: its loops over groups of K and the rest, and what divides its pixels."""
+    loads, groups = layout.provider.loads(size, wide), max(1, unroll // GROUP)
+    group = 4 * size * wide + GROUP * loads
+    rest = REST * (size * wide + loads)
+    return groups * group + rest + size * (DIVIDED + wide * (EPILOGUE + FACTOR_INSTRUCTIONS) + ADDRESS)
 
 
 def _pair(layout: KernelLayout, size: int, wide: int, products: int) -> float:

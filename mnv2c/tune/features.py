@@ -115,6 +115,7 @@ TILE_FEATURES = (
     "uneven",
     "tiles",
     "strassen",
+    "summed",
 )
 """What `_tile` tells of a register tile."""
 
@@ -160,6 +161,7 @@ def _tile(layout: KernelLayout, unit: Unit) -> dict[str, float]:
         "uneven": float(len(pieces) > 1),
         "tiles": _log(sum(count for _, _, count in pieces), 1),
         "strassen": float(tile.strassen),
+        "summed": float(tile.summed),
     }
 
 

@@ -16,6 +16,7 @@ from mnv2c.kernels.carried import may_carry
 from mnv2c.kernels.microkernels.base import Provider
 from mnv2c.kernels.stages.matrix import STATIC_PIXELS
 from mnv2c.kernels.strassen import KINDS, NARROWEST
+from mnv2c.kernels.summed import GROUP, VECTORS
 from mnv2c.plan.chain import Chain, Stage, StageKind, with_loads
 from mnv2c.schedule.analytic import matrix_stages, may_chunk, span, tile_cycles, tiles
 from mnv2c.schedule.choice import Choice
@@ -104,6 +105,19 @@ class Knobs:
             for stage in self.matrices
         )
 
+    @cached_property
+    def may_be_summed(self) -> tuple[bool, ...]:
+        """Whether a stage is a 1x1 convolution for which additions in units of their own may multiply, by stage."""
+        return tuple(
+            self.unit.adds_apart
+            and stage.kind in KINDS
+            and stage.window.is_pixel
+            and stage.shape.columns > 1
+            and self._depth(stage) % VECTORS[-1] == 0
+            and self._depth(stage) >= GROUP * VECTORS[-1]
+            for stage in self.matrices
+        )
+
     def _vectors(self, stage: Stage) -> int:
         return -(-stage.shape.channels // self.unit.lanes)
 
@@ -114,8 +128,9 @@ class Knobs:
         """Draw a register tile and its unrolling."""
         shapes, weights = self._tiles(index, rows)
         pixels, vectors = rng.choices(shapes, weights)[0]
-        strassen = self.may_be_strassen[index] and rng.random() < 0.5
-        return Tile(pixels, vectors, self._unroll(index, pixels * vectors, rng), strassen)
+        summed = self.may_be_summed[index] and rng.random() < 0.6
+        strassen = self.may_be_strassen[index] and not summed and rng.random() < 0.5
+        return Tile(pixels, vectors, self._unroll(index, pixels * vectors, rng), strassen, summed)
 
     def _tiles(self, index: int, rows: int) -> tuple[list[tuple[int, int]], list[float]]:
         """Return the register tiles of a stage that differ in what they cut, and how likely each is to be drawn."""
@@ -202,7 +217,7 @@ class Knobs:
         """Turn one knob; the others follow where they must."""
         moves: list[tuple[int, Callable[[Choice, Random], Choice]]] = [(1, self._change_prefetch)]
         moves += [(2 * len(self.matrices), self._change_tile), (len(self.matrices), self._change_unroll)]
-        moves += [(2, self._change_products)] if any(self.may_be_strassen) else []
+        moves += [(2, self._change_products)] if any(self.may_be_strassen + self.may_be_summed) else []
         moves += [(2, self._change_rows)] if len(self.rows) > 1 else []
         moves += [(2, self._change_chunk)] if len(self.chunks) > 1 else []
         moves += [(1, self._change_place)] if self.may_be_in_place else []
@@ -223,13 +238,16 @@ class Knobs:
         return _with(choice, tiles=_put(choice.schedule.tiles, index, self._tile(index, choice.schedule.rows, rng)))
 
     def _change_products(self, choice: Choice, rng: Random) -> Choice:
-        """Turn Strassen's products on or off: of one stage, or of all."""
-        able = [index for index, may in enumerate(self.may_be_strassen) if may]
-        turned = able if rng.random() < 0.3 else [rng.choice(able)]
-        value = not choice.schedule.tiles[turned[0]].strassen
+        """Turn Strassen's products, or products of sums, on or off: of one stage, or of all."""
+        ways = [("strassen", self.may_be_strassen), ("summed", self.may_be_summed)]
+        way, able = rng.choice([(way, may) for way, may in ways if any(may)])
+        indices = [index for index, may in enumerate(able) if may]
+        turned = indices if rng.random() < 0.3 else [rng.choice(indices)]
+        value = not getattr(choice.schedule.tiles[turned[0]], way)
         tiles = list(choice.schedule.tiles)
         for index in turned:
-            tiles[index] = replace(tiles[index], strassen=value)
+            plain = replace(tiles[index], strassen=False, summed=False)
+            tiles[index] = replace(plain, **{way: True}) if value else plain
         return _with(choice, tiles=tuple(tiles))
 
     def _change_unroll(self, choice: Choice, rng: Random) -> Choice:
@@ -280,7 +298,7 @@ class Knobs:
             depthwise = [replace(row, carry=0, again=False) for row in depthwise]
         if choice.in_place:
             depthwise = [replace(row, again=False) for row in depthwise]
-        tiles = [self._paired(index, tile) for index, tile in enumerate(schedule.tiles)]
+        tiles = [self._possible(index, tile) for index, tile in enumerate(schedule.tiles)]
         if schedule.chunk:
             depthwise = [replace(row, exact=False) for row in depthwise]
             tiles[0] = _cut_by(tiles[0], schedule.chunk // lanes)
@@ -292,8 +310,10 @@ class Knobs:
         in_place = choice.in_place and not schedule.chunk
         return replace(_with(choice, tiles=tuple(tiles), depthwise=tuple(depthwise)), in_place=in_place)
 
-    def _paired(self, index: int, tile: Tile) -> Tile:
-        """Return a tile of which the stage has two, if Strassen's products want two."""
+    def _possible(self, index: int, tile: Tile) -> Tile:
+        """Return a tile without products that the stage cannot have, and of which it has two if Strassen's want two."""
+        if tile.summed and not self.may_be_summed[index]:
+            return replace(tile, summed=False)
         if not tile.strassen:
             return tile
         if not self.may_be_strassen[index]:

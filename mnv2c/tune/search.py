@@ -55,7 +55,7 @@ class Search:
 
     Choices measured before for the same task are not proposed again: a search that had converged is done at once.
     What was measured ``elsewhere``, on other CPUs of a kind, only teaches the model. ``first`` is measured first: what
-    was best elsewhere, and that with Strassen's products. ``peers`` are the searches of the same session, which this
+    was best elsewhere, and that with other products. ``peers`` are the searches of the same session, which this
     one joins: what one is told teaches all.
     """
 
@@ -84,7 +84,8 @@ class Search:
         for choice, ratio in (trial for entry in own for trial in entry.trials):
             if self.space.contains(choice):
                 self._tell(choice, ratio)
-        kin = dict.fromkeys([*first, *map(self.space.strassen, first)])
+        more = [other for choice in first for other in self.space.with_products(choice)[1:]]
+        kin: dict[Choice, None] = dict.fromkeys([*first, *more])
         legal = [choice for choice in kin if choice not in self._asked and self.space.contains(choice)]
         starts = [choice for choice in self.space.starts() if self._promising(choice)]
         self._waiting, self._starts = [*legal, *starts[:STARTS]], starts[STARTS:]

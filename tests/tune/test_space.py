@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from random import Random
@@ -113,20 +114,45 @@ def test_strassen_s_products_are_among_the_starts_where_they_are_possible(index:
     assert found and not any(tile.strassen for tile in task.default.schedule.tiles)
 
 
+def kinds(choices: Sequence[Choice]) -> list[tuple[bool, bool]]:
+    """Whether choices have products of sums, and Strassen's."""
+    tiles = [choice.schedule.tiles for choice in choices]
+    return [(any(tile.summed for tile in some), any(tile.strassen for tile in some)) for some in tiles]
+
+
 @pytest.mark.parametrize("index", [2, 9])
-def test_strassen_s_products_are_turned_on_wherever_they_are_possible(index: int) -> None:
+def test_other_products_are_turned_on_wherever_they_are_possible(index: int) -> None:
     space = Space(task_of(index, "znver4"))  # x86-64-v4 has wider tiles in chain 9: pairs of them are too much code
-    found = space.strassen(space.task.default)
-    assert any(tile.strassen for tile in found.schedule.tiles) and space.contains(found)
-    assert found in space.starts()
-    assert space.strassen(found) == found
+    plain, summed, strassen = space.with_products(space.task.default)
+    assert kinds([plain, summed, strassen]) == [(False, False), (True, False), (False, True)]
+    assert all(space.contains(found) and found in space.starts() for found in (plain, summed, strassen))
+    assert [*kinds(space.with_products(summed)), *kinds(space.with_products(strassen))] == [
+        (True, False),
+        (False, True),
+        (False, True),
+        (True, False),
+    ]
 
 
-def test_columns_are_not_shared_where_strassen_s_products_are_turned_on() -> None:
+@pytest.mark.parametrize("target", ["x86-64-v3", "sapphirerapids", "cortex-a76"])
+def test_products_of_sums_are_for_cpus_that_add_in_units_of_their_own(target: str) -> None:
+    space, rng = Space(task_of(2, target)), Random(3)
+    near = [choice for _ in range(20) for choice in space.neighbours(space.task.default, rng)]
+    assert not any(summed for summed, _ in kinds([*space.starts(), *near, *(space.sample(rng) for _ in range(50))]))
+
+
+def test_samples_and_neighbours_have_products_of_sums() -> None:
+    space, rng = Space(task_of(9, "znver4")), Random(3)
+    near = [choice for _ in range(20) for choice in space.neighbours(space.task.default, rng)]
+    for choices in (near, [space.sample(rng) for _ in range(20)]):
+        assert {(True, False), (False, True)} <= set(kinds(choices))
+
+
+def test_columns_are_not_shared_where_other_products_are_turned_on() -> None:
     space = Space(task_of(9, "znver4", threads=2))
     shared = next(choice for choice in space.starts() if choice.parts is not None and choice.parts.cut is Cut.COLUMNS)
-    found = space.strassen(shared)
-    assert any(tile.strassen for tile in found.schedule.tiles) and space.contains(found)
+    for found in space.with_products(shared)[1:]:
+        assert kinds([found]) != [(False, False)] and space.contains(found)
 
 
 def test_only_channels_beside_the_vector_may_be_exact() -> None:

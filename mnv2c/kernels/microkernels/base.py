@@ -59,10 +59,11 @@ class Provider:
     adjacent; one that ``prefetches`` asks for the next weights of small images; one that ``loads_bias`` begins short
     sums with a bias stored per accumulator, which pairs of loads make cheaper than a zero and an addition; sums of at
     most ``copies_bias`` products begin with copies of the bias, which where additions and products share their units
-    save an addition. The analytic schedule asks for the rest: ``unroll`` values of K per iteration (``ring_unroll``
-    where pixels lie in a ring), ``depthwise_pixels`` outputs per iteration of a depthwise row and ``depthwise_group``
-    of them interleaved (``strided_group`` with a stride), and tiles of at most ``together`` sums where K is so short
-    that more of them, finished at the same time, would keep the next products out of the CPU's queues.
+    save an addition; one that ``adds_apart`` adds in units of their own while others multiply. The analytic schedule
+    asks for the rest: ``unroll`` values of K per iteration (``ring_unroll`` where pixels lie in a ring),
+    ``depthwise_pixels`` outputs per iteration of a depthwise row and ``depthwise_group`` of them interleaved
+    (``strided_group`` with a stride), and tiles of at most ``together`` sums where K is so short that more of them,
+    finished at the same time, would keep the next products out of the CPU's queues.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Provider:
     together: int = 64
     line: int = 16
     copies_bias: int = 0
+    adds_apart: bool = False
 
     def widths(self, channels: int) -> tuple[int, ...]:
         """Cut ``channels`` into vectors: full ones, then ever smaller powers of two."""
@@ -180,6 +182,19 @@ class MatrixTile:
         for register, weight, lanes in zip(self._registers[pixel], weights, self.widths, strict=True):
             register.set(self.k.fma(factor(lanes), weight, register.get(), self.provider.dtype, lanes))
 
+    def add_product_of_sums(self, pixel: int, values: tuple[Value, Value], weights: tuple[list[Value], ...]) -> None:
+        """Add (first value + first weights) times (second value + second weights) to one pixel's accumulators."""
+        k = self.k
+        for register, first, second, lanes in zip(self._registers[pixel], *weights, self.widths, strict=True):
+            one, two = first + k.broadcast(values[0], lanes), second + k.broadcast(values[1], lanes)
+            register.set(k.fma(one, two, register.get(), self.provider.dtype, lanes))
+
+    def change(self, value: Callable[[int, int, int, Value], Value]) -> None:
+        """Set every accumulator to ``value(pixel, column offset, lanes, what it was)``."""
+        for pixel, row in enumerate(self._registers):
+            for register, offset, lanes in zip(row, self.offsets, self.widths, strict=True):
+                register.set(value(pixel, offset, lanes, register.get()))
+
     @property
     def accumulators(self) -> list[Register]:
         """All registers, pixel by pixel."""
@@ -226,13 +241,19 @@ class MatrixTile:
         with k.loop(steps, "depth") as inner:
             here = weights.advance(inner * step)
             here = Weights(here.buffer, k.bind(here.base, "weights"), here.columns)
-            if prefetch is not None:
-                self._prefetch(here, step, prefetch)
-            if stream is not None:
-                self._fetch(stream, at * steps + inner)
+            self.fetch(here, step, at * steps + inner, prefetch, stream)
             self.provider.multiply(k, self, operand, k.bind(first + inner * step, "first"), step, here)
         if rest:
             self.provider.multiply(k, self, operand, first + steps * step, rest, weights.advance(steps * step))
+
+    def fetch(
+        self, weights: Weights, rows: int, iteration: Index, prefetch: Prefetch | None, stream: Stream | None
+    ) -> None:
+        """Fetch what one iteration, which uses ``rows`` of the weights, has to fetch for others."""
+        if prefetch is not None:
+            self._prefetch(weights, rows, prefetch)
+        if stream is not None:
+            self._fetch(stream, iteration)
 
     def _prefetch(self, weights: Weights, rows: int, prefetch: Prefetch) -> None:
         line, parts = self.provider.line, prefetch.parts

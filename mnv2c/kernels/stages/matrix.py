@@ -149,12 +149,16 @@ class MatrixStage:
         if self.following is None or chunk is None:
             return None
         k, packing, line = self.at.k, self.following.packing, self.at.provider.line
-        iterations = max(1, self.packing.depth // self.tile.unroll)
+        iterations = self._iterations()
         tiles = parts * (self.at.results[0].layout.channels // sum(columns.widths))
         lines = -(-packing.chunk_elements // (line * tiles * iterations))
         number = divided(columns.channel, sum(columns.widths)) * parts + part
         begin = packing.separate_bias + chunk * packing.chunk_elements
         return Stream(self.following.weights, k.bind(begin + number * (iterations * lines * line), "stream"), lines)
+
+    def _iterations(self) -> int:
+        """Iterations over K in which one register tile fetches."""
+        return max(1, self.packing.depth // self.tile.unroll)
 
     def _ahead(self, columns: ColumnTile, parts: int) -> int:
         """Distance to what is prefetched: the next column tile, or less where one tile streams through its weights."""
