@@ -127,6 +127,9 @@ def _value(value: object, annotation: str, path: Path, name: str) -> object:
         least = LEAST.get(name, 1)
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise TargetError(f"{path}: {name} must be an integer of at least {least}, not {value!r}")
+    elif annotation == "bool":
+        if not isinstance(value, bool):
+            raise TargetError(f"{path}: {name} must be true or false, not {value!r}")
     elif not isinstance(value, str):
         raise TargetError(f"{path}: {name} must be a string, not {value!r}")
     return value

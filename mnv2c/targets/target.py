@@ -19,7 +19,8 @@ class Target:
     ``requires`` uses the names of Linux' ``/proc/cpuinfo``; ``glibc`` is the lowest to run on where ``libc`` is "gnu";
     ``emulator_cpu`` is qemu's ``-cpu`` name or empty. ``l3_bytes`` may be 0. ``cpu_parts`` are the CPUs it is for: on
     ARM their part numbers, on x86-64 family and model as one number (0x6cf: family 6, model 0xcf).
-    ``vector_fmas`` is how many products of whole vectors a core begins per cycle, beside two loads.
+    ``vector_fmas`` is how many products of whole vectors a core begins per cycle, beside two loads; one that
+    ``adds_apart`` begins as many additions beside them.
     ``entry`` is the target file this comes from: it differs from ``name`` for ``host``.
     """
 
@@ -42,6 +43,7 @@ class Target:
     notes: str = ""
     cpu_parts: tuple[str, ...] = ()
     vector_fmas: int = 2
+    adds_apart: bool = False
     entry: str = ""
 
     @property

@@ -336,13 +336,14 @@ def schedule(random: Random, chain: Chain, provider: Provider) -> ChainSchedule:
 
 
 def switched(random: Random, chain: Chain, provider: Provider, drawn: ChainSchedule) -> ChainSchedule:
-    """The schedule with switches turned, sometimes, where they may be: Strassen's products, rows by channel, exact."""
+    """The schedule with switches turned, sometimes, where they may be: other products, rows by channel, exact."""
     found = drawn
     for index, tile in enumerate(drawn.tiles):
-        tiles = [*found.tiles[:index], replace(tile, strassen=True), *found.tiles[index + 1 :]]
-        changed = replace(found, tiles=tuple(tiles))
-        if random.random() < 0.5 and is_legal(chain, changed, provider):
-            found = changed
+        for way in ("strassen", "summed"):
+            other = replace(tile, strassen=way == "strassen", summed=way == "summed")
+            changed = replace(found, tiles=(*found.tiles[:index], other, *found.tiles[index + 1 :]))
+            if random.random() < 0.4 and is_legal(chain, changed, provider):
+                found = changed
     for index, row in enumerate(drawn.depthwise):
         for change in ({"by_channel": True}, {"exact": True}):
             rows = [*found.depthwise[:index], replace(found.depthwise[index], **change), *found.depthwise[index + 1 :]]

@@ -19,12 +19,12 @@ LINE = 64
 AVX512 = provider("float32", "avx512")
 
 
-def layout(isa: str = "avx512", strassen: bool = False, rows: int = 0, carry: int = 0) -> KernelLayout:
+def layout(isa: str = "avx512", products: str = "", rows: int = 0, carry: int = 0) -> KernelLayout:
     build = chains.Builder(Shape(8, 8, 32))
     build.add("expand", StageKind.EXPAND, "input_0", 192, None, RELU6)
     build.add("depthwise", StageKind.DEPTHWISE, "expand", 0, Window((3, 3), padding=((1, 1), (1, 1))), RELU6)
     chain = build.chain("bottleneck", build.add("project", StageKind.PROJECT, "depthwise", 64))
-    tile = Tile(8, 1, 4, strassen)
+    tile = Tile(8, 1, 4, strassen=products == "strassen", summed=products == "summed")
     schedule = ChainSchedule(rows, 0, (tile, tile), (DepthwiseTile(4, 2, carry),), False)
     return kernel_layout(chain, schedule, provider("float32", isa))
 
@@ -51,17 +51,21 @@ class Watched:
         self.places = sum(places for places, _ in self.streams)
 
 
-@pytest.mark.parametrize("strassen", [False, True])
+@pytest.mark.parametrize("products", ["", "strassen", "summed"])
 @pytest.mark.parametrize("rows, carry", [(0, 0), (1, 0), (2, 0), (1, 32), (1, 96)])
 def test_the_last_products_fetch_all_lines(
-    strassen: bool, rows: int, carry: int, monkeypatch: pytest.MonkeyPatch
+    products: str, rows: int, carry: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Places are iterations over K that run: not those of rows outside the image, which steps pass by."""
-    seen = Watched(monkeypatch, layout(strassen=strassen, rows=rows, carry=carry), 200 * LINE)
+    seen = Watched(monkeypatch, layout(products=products, rows=rows, carry=carry), 200 * LINE)
     assert {per for _, per in seen.streams} == {1}
     # 8 tiles of pixels; 12 column tiles of 32 values of K, then 4 of 192; 4 values in an iteration.
     expand, project = 8 * 12 * 32 // 4, 8 * 4 * 192 // 4
-    if strassen:  # rows of their own are cut into pairs of tiles half as wide; an expansion is a row ahead
+    if products == "summed":  # groups of three values, by one; the rest fetches nothing
+        expand, project = expand * 4 * 8 // 32, project * 4 * 64 // 192
+    if (
+        products == "strassen"
+    ):  # rows of their own are cut into pairs of tiles half as wide; an expansion is a row ahead
         expand, project = expand * 7 // (4 if rows else 8), project * 7 // (4 if rows == 1 else 8)
     assert seen.places == expand + project
     assert seen.skips == [seen.places - 200]

@@ -3,14 +3,22 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from mnv2c.kernels.microkernels import PROVIDERS
+from mnv2c.errors import ScheduleError
+from mnv2c.kernels.columns import cuts_columns
+from mnv2c.kernels.layout import kernel_layout
+from mnv2c.kernels.microkernels import PROVIDERS, provider
 from mnv2c.kernels.microkernels.base import Provider
+from mnv2c.kernels.summed import SummedPacking, Thirds
 from mnv2c.plan.chain import RELU6, Chain, Shape, StageKind, Window
 from mnv2c.schedule.record import ChainSchedule, DepthwiseTile, Tile
 from tests.kernels import chains
 from tests.kernels.test_random_chains import check
+from tests.kernels.test_work import multiply_adds
 
 units = pytest.mark.parametrize("unit", PROVIDERS.values(), ids=lambda unit: unit.name)
 TILE = Tile(4, 1, 8, summed=True)
@@ -61,3 +69,136 @@ def test_chunks_of_channels_share_what_the_first_one_divided(
         schedule = ChainSchedule(1, 0, (TILE, TILE), (row,), False)
         cases.append(chains.Case(f"carry {carry}", chain, schedule, unit, inputs, weights))
     check(cases, tmp_path)
+
+
+@given(st.sampled_from([1, 4, 8, 12, 16, 24, 100]), st.integers(1, 30), st.sampled_from([4, 8, 16]))
+def test_thirds_hold_every_value_of_k_once(block: int, blocks: int, most: int) -> None:
+    depth = block * blocks
+    try:
+        thirds = Thirds.of(depth, block, most)
+    except ScheduleError:
+        assert block % 4 or depth < 12
+        return
+    assert thirds.run % thirds.lanes == block % thirds.lanes == 0 and thirds.lanes <= most
+    assert sorted(thirds.order(depth)) == list(range(depth))
+    groups = thirds.order(depth)[: 3 * thirds.run].reshape(-1, 3)
+    assert np.all(np.diff(groups) == thirds.run)
+    assert depth - 3 * thirds.run < 3 * thirds.lanes
+
+
+@pytest.mark.parametrize("depth, thirds", [(160, (48, 16)), (960, (320, 16)), (24, (8, 8)), (64, (20, 4))])
+def test_long_vectors_are_taken_where_they_leave_little_of_k(depth: int, thirds: tuple[int, int]) -> None:
+    found = Thirds.of(depth, depth, 16)
+    assert (found.run, found.lanes) == thirds
+
+
+def test_what_is_packed_gives_the_product() -> None:
+    """Channels of very different sizes, one of which is zero."""
+    rng = np.random.default_rng(0)
+    packing = SummedPacking((1, 1), 40, 40, 1, (8,), (4,), thirds=Thirds(12, 4))
+    filters, bias = rng.standard_normal((1, 1, 40, 12), np.float32), rng.standard_normal(12).astype(np.float32)
+    filters *= np.float32(10.0) ** np.arange(-6, 6, dtype=np.float32)
+    filters[..., 3] = 0
+    packed = packing.pack(filters, bias)
+    assert packed.size == packing.elements == 43 * 12
+    pixels = rng.standard_normal((2, 40)).astype(np.float32)[:, packing.thirds.order(40)]
+    found = []
+    for width, tile in zip((8, 4), np.split(packed, [43 * 8]), strict=True):
+        kept, start, factor, *rows = tile.reshape(43, width)
+        assert np.array_equal(factor, np.exp2(np.round(np.log2(factor))))
+        groups, rest = np.reshape(rows[:36], (12, 3, width)), np.array(rows[36:])
+        a, left = pixels[:, :36].reshape(2, 12, 3, 1), pixels[:, 36:]
+        sums = np.sum((a[:, :, 0] + groups[:, 1]) * (a[:, :, 1] + groups[:, 0]), axis=1) + start
+        sums += np.sum(a[:, :, 2] * groups[:, 2] - a[:, :, 0] * a[:, :, 1], axis=1) + left @ rest
+        found.append(sums * factor + kept)
+    order = packing.thirds.order(40)
+    wanted = pixels @ filters[0, 0][order] + bias
+    assert np.allclose(np.hstack(found), wanted, rtol=1e-4, atol=1e-5 * np.abs(wanted).max(axis=0))
+
+
+@units
+@pytest.mark.parametrize("scale", [1e-12, 1e-3, 1e4, 1e12])
+def test_sizes_of_pixels_do_not_matter(unit: Provider, scale: float, tmp_path: Path) -> None:
+    chain = bottleneck(unit.lanes)
+    inputs, weights = chains.tensors(chain, 0)
+    taps, bias = weights["project"]
+    weights |= {"expand": (weights["expand"][0] / np.float32(scale), weights["expand"][1])}
+    weights |= {"project": (taps * np.float32(scale), bias * np.float32(scale))}
+    schedule = ChainSchedule(1, 0, (TILE, TILE), (DepthwiseTile(4, 2),), False)
+    scaled = [value * np.float32(scale) for value in inputs]
+    check([chains.Case(f"times {scale}", chain, schedule, unit, scaled, weights)], tmp_path)
+
+
+@units
+def test_pixels_that_are_all_zero_give_the_bias(unit: Provider, tmp_path: Path) -> None:
+    chain = bottleneck(unit.lanes)
+    inputs, weights = chains.tensors(chain, 0)
+    schedule = ChainSchedule(1, 0, (TILE, TILE), (DepthwiseTile(4, 2),), False)
+    check([chains.Case("zero", chain, schedule, unit, [0 * value for value in inputs], weights)], tmp_path)
+
+
+@pytest.mark.parametrize("chunk", [0, 4])
+def test_the_code_multiplies_twice_where_it_did_three_times(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But for the last fifth of K = 80, of which 60 are thirds, and for what pixels are divided by."""
+    unit = provider("float32", "avx512")
+    chain = bottleneck(unit.lanes)
+    plain, summed = (
+        multiply_adds(
+            kernel_layout(chain, ChainSchedule(0, chunk * 16, (tile, tile), (DepthwiseTile(4, 2),), False), unit),
+            monkeypatch,
+        )
+        for tile in (replace(TILE, summed=False), TILE)
+    )
+    assert plain == chain.madds
+    expand, project = (stage.shape for stage in (chain.stage("expand"), chain.stage("project")))
+    saved = expand.elements * 24 + project.elements * 40  # thirds of 24 of 80 values, by vectors of 8, and 40 of 128
+    chunks = 2 if chunk else 1  # what only the first chunk does is counted as if each did
+    made = expand.pixels * (80 + 24) * chunks + project.pixels * (128 + 40)
+    assert summed == plain - saved + made + expand.elements + project.elements * chunks
+
+
+@pytest.mark.parametrize("prefetch, tiles", [(False, 1), (True, 12)])
+def test_scratch_memory_holds_divided_pixels(prefetch: bool, tiles: int) -> None:
+    """Those of one tile of four, or of a 6x8 image, with K = 64 of the projection, which is more than 40."""
+    chain, unit = bottleneck(8), provider("float32", "avx2")
+    layouts = [
+        kernel_layout(chain, ChainSchedule(0, 0, (tile, tile), (DepthwiseTile(4, 2),), prefetch), unit)
+        for tile in (replace(TILE, summed=False), TILE)
+    ]
+    assert layouts[1].scratch_elements - layouts[0].scratch_elements == tiles * (4 * (64 + 1) + 1)
+    assert cuts_columns(layouts[0]) and not cuts_columns(layouts[1])
+
+
+def head(pixels: int, channels: int, outputs: int) -> Chain:
+    """A pooled pointwise stage."""
+    build = chains.Builder(Shape(pixels, pixels, channels))
+    build.add("pointwise", StageKind.POINTWISE, "input_0", outputs, None, RELU6)
+    return build.chain("head", build.add("pool", StageKind.POOL, "pointwise"))
+
+
+@units
+@pytest.mark.parametrize("pixels, outputs", [(5, 68), (7, 64), (2, 32)])
+def test_a_pooled_stage_counts_every_pixel_once(unit: Provider, pixels: int, outputs: int, tmp_path: Path) -> None:
+    chain = head(pixels, 24, outputs)
+    schedule = ChainSchedule(0, 0, (replace(TILE, pixels=6),), (), False)
+    inputs, weights = chains.tensors(chain, 0)
+    check([chains.Case("case", chain, schedule, unit, inputs, weights)], tmp_path)
+
+
+@pytest.mark.parametrize(
+    "chain, tile, message",
+    [
+        (head(1, 24, 64), TILE, "no 1x1 convolution of several pixels"),
+        (head(5, 8, 64), TILE, "no thirds"),
+        (head(5, 14, 64), TILE, "no thirds"),
+        (head(5, 24, 64), replace(TILE, strassen=True), "either Strassen's products or products of sums"),
+    ],
+)
+def test_what_has_no_thirds_is_refused(chain: Chain, tile: Tile, message: str) -> None:
+    with pytest.raises(ScheduleError, match=message):
+        kernel_layout(chain, ChainSchedule(0, 0, (tile,), (), False), provider("float32", "avx2"))
+
+
+def test_random_schedules_turn_it_on() -> None:
+    drawn = [chains.case(seed, "bottleneck", provider("float32", "neon")) for seed in range(20)]
+    assert any(tile.summed for case in drawn for tile in case.schedule.tiles)

@@ -22,13 +22,15 @@ from mnv2c.kernels.stages.matrix import MatrixStage
 from mnv2c.kernels.stages.pool import PoolStage
 from mnv2c.kernels.stages.resize import ResizeStage
 from mnv2c.kernels.stages.strassen import StrassenStage
+from mnv2c.kernels.stages.summed import SummedStage
 from mnv2c.kernels.units import Unit
 from mnv2c.plan import interpreter
 from mnv2c.plan.chain import RELU6, Shape, StageKind, Window
 from mnv2c.schedule.record import ChainSchedule, DepthwiseTile, Tile
 from tests.kernels import chains, native
 
-STAGES = (MatrixStage, ClippedStage, StrassenStage, DepthwiseStage, LoadStage, PoolStage, ResizeStage, ArgmaxStage)
+MATRIX_STAGES = (MatrixStage, ClippedStage, StrassenStage, SummedStage)
+STAGES = (*MATRIX_STAGES, DepthwiseStage, LoadStage, PoolStage, ResizeStage, ArgmaxStage)
 MOST_ROWS, MOST_CHUNKS = 128, 32  # resized images have many rows
 EACH = MOST_ROWS * MOST_CHUNKS
 

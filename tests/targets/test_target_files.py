@@ -118,6 +118,7 @@ def test_an_own_file(tmp_path: Path) -> None:
         ("cores = 4", "cores = 0", "cores must be an integer of at least 1, not 0"),
         ("cores = 4", "cores = true", "cores must be an integer of at least 1, not True"),
         ("cores = 4", 'cores = "4"', "cores must be an integer of at least 1, not '4'"),
+        ("cores = 4", "cores = 4\nadds_apart = 1", "adds_apart must be true or false, not 1"),
         ("l3_bytes = 2_097_152", "l3_bytes = -1", "l3_bytes must be an integer of at least 0"),
         ('libc = "gnu"', 'libc = "glibc"', r'libc "glibc" is unknown'),
         ('isa = "neon"', 'isa = "neom"', r'isa "neom" is unknown \(did you mean "neon"\?\)'),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
 from mnv2c.errors import TargetError
@@ -26,12 +27,15 @@ class CPU(Protocol):
     def isa(self) -> str: ...  # noqa: D102
     @property
     def vector_fmas(self) -> int: ...  # noqa: D102
+    @property
+    def adds_apart(self) -> bool: ...  # noqa: D102
 
 
 def provider_for(dtype: str, cpu: CPU) -> Provider:
     """Return the provider for ``dtype`` on ``cpu``; raises TargetError when there is none."""
     found = provider(dtype, cpu.isa)
-    return WITH_TWO_PRODUCTS.get(found, found) if cpu.vector_fmas > 1 else found
+    found = WITH_TWO_PRODUCTS.get(found, found) if cpu.vector_fmas > 1 else found
+    return replace(found, adds_apart=True) if cpu.adds_apart else found
 
 
 def provider(dtype: str, isa: str) -> Provider:

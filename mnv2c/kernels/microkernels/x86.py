@@ -80,11 +80,9 @@ AVX512_FLOAT32 = BroadcastProvider(
     strided_group=4,
     together=14,
     embeds=True,
-    adds_apart=True,
 )
-"""For CPUs that begin one product of 512 bits per cycle beside two loads, so that a load per product is free, and
-beside one addition (Zen 4: 1.44 products per cycle, where two of three are products of sums)."""
-AVX512_TWO_FLOAT32 = replace(AVX512_FLOAT32, together=24, embeds=False, copies_bias=32, adds_apart=False)
+"""For CPUs that begin one product of 512 bits per cycle beside two loads, so that a load per product is free."""
+AVX512_TWO_FLOAT32 = replace(AVX512_FLOAT32, together=24, embeds=False, copies_bias=32)
 """For CPUs that begin as many products as loads: a pixel that is loaded once for several products saves loads.
 
 Additions take the units of products there; copies of registers none. Longer sums would lose more accuracy than time.
