@@ -22,7 +22,8 @@ import numpy as np
 from mnv2c.errors import ScheduleError
 from mnv2c.kernels.packing import Array, MatrixPacking
 from mnv2c.kernels.stages.base import spans
-from mnv2c.plan.chain import Stage, StageKind
+from mnv2c.kernels.strassen import KINDS
+from mnv2c.plan.chain import Stage
 
 FACTORS = 2
 """Rows stored before a column tile's weights: what its sums start with, and what they are multiplied by."""
@@ -32,8 +33,6 @@ VECTORS = (16, 8, 4)
 """Float32 values of the vectors that pixels may be divided in."""
 COVERED = 0.9
 """Share of K in groups that is enough to divide pixels in longer vectors."""
-KINDS = frozenset({StageKind.EXPAND, StageKind.PROJECT, StageKind.POINTWISE})
-"""Stages that may multiply so: 1x1 convolutions of more than one pixel."""
 
 
 @dataclass(frozen=True)

@@ -39,8 +39,6 @@ MORE_SCRATCH = 2
 SHORT_TILE = 9
 """Pixels of a tile of Strassen's products that suits a small image: 7x7 ones are three pairs of 9 and 8 (Zen 4: 0.91
 of the default's time, where pairs of 13 and 12 take 1.2 times as long)."""
-HIGH_TILE, LOW_TILE = 17, 11
-"""Pixels of tiles of one vector that suit products of sums (Zen 4, 33 pixels: 1.28 times the peak of others)."""
 SMALL_IMAGE, TALL_TILE = 64, 14
 """Pixels up to which an image is small, and those of a tile of one vector that suits larger ones (Zen 4)."""
 IN_PAIRS = 0.8
@@ -169,8 +167,7 @@ class Space:
         That is products of sums, Strassen's products, and depthwise stages by channel, or exact.
         """
         yield schedule
-        yield self._summed(schedule)
-        yield self._summed(schedule, LOW_TILE)
+        yield from (self._summed(schedule, *tile) for tile in self.unit.summed_tiles)
         yield self._strassen(schedule)
         yield self._strassen(schedule, SHORT_TILE)
         if any(tile.vectors > 1 for tile in schedule.tiles):
@@ -195,15 +192,15 @@ class Space:
         parts = None if choice.parts is not None and choice.parts.cut is Cut.COLUMNS else choice.parts
         tiles = tuple(replace(tile, strassen=False, summed=False) for tile in choice.schedule.tiles)
         plain = replace(choice.schedule, tiles=tiles)
-        found = self._summed(plain), self._strassen(plain)
+        found = [*(self._summed(plain, *tile) for tile in self.unit.summed_tiles[:1]), self._strassen(plain)]
         others = (replace(choice, schedule=schedule, parts=parts) for schedule in found if schedule != choice.schedule)
         return [choice, *others]
 
-    def _summed(self, schedule: ChainSchedule, pixels: int = HIGH_TILE) -> ChainSchedule:
-        """Return the schedule with products of sums wherever they are possible, in tiles of one vector."""
+    def _summed(self, schedule: ChainSchedule, pixels: int, vectors: int) -> ChainSchedule:
+        """Return the schedule with products of sums wherever they are possible, in tiles of a size."""
         for index, may in enumerate(self.knobs.may_be_summed):
             if may:
-                tile = replace(schedule.tiles[index], vectors=1, pixels=pixels, strassen=False, summed=True)
+                tile = replace(schedule.tiles[index], pixels=pixels, vectors=vectors, strassen=False, summed=True)
                 tiles = (*schedule.tiles[:index], tile, *schedule.tiles[index + 1 :])
                 changed = self.knobs.repaired(Choice(replace(schedule, tiles=tiles))).schedule
                 schedule = changed if self._is_possible(changed) else schedule

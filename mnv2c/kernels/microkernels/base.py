@@ -59,11 +59,12 @@ class Provider:
     adjacent; one that ``prefetches`` asks for the next weights of small images; one that ``loads_bias`` begins short
     sums with a bias stored per accumulator, which pairs of loads make cheaper than a zero and an addition; sums of at
     most ``copies_bias`` products begin with copies of the bias, which where additions and products share their units
-    save an addition; one that ``adds_apart`` adds in units of their own while others multiply. The analytic schedule
-    asks for the rest: ``unroll`` values of K per iteration (``ring_unroll`` where pixels lie in a ring),
-    ``depthwise_pixels`` outputs per iteration of a depthwise row and ``depthwise_group`` of them interleaved
-    (``strided_group`` with a stride), and tiles of at most ``together`` sums where K is so short that more of them,
-    finished at the same time, would keep the next products out of the CPU's queues.
+    save an addition; one that ``adds_apart`` adds in units of their own while others multiply, best in tiles of one
+    of ``summed_tiles`` (pixels, vectors). The analytic schedule asks for the rest: ``unroll`` values of K per iteration
+    (``ring_unroll`` where pixels lie in a ring), ``depthwise_pixels`` outputs per iteration of a depthwise row and
+    ``depthwise_group`` of them interleaved (``strided_group`` with a stride), and tiles of at most ``together`` sums
+    where K is so short that more of them, finished at the same time, would keep the next products out of the CPU's
+    queues.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Provider:
     line: int = 16
     copies_bias: int = 0
     adds_apart: bool = False
+    summed_tiles: tuple[tuple[int, int], ...] = ()
 
     def widths(self, channels: int) -> tuple[int, ...]:
         """Cut ``channels`` into vectors: full ones, then ever smaller powers of two."""

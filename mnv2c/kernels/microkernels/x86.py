@@ -80,6 +80,7 @@ AVX512_FLOAT32 = BroadcastProvider(
     strided_group=4,
     together=14,
     embeds=True,
+    summed_tiles=((17, 1), (11, 1)),
 )
 """For CPUs that begin one product of 512 bits per cycle beside two loads, so that a load per product is free."""
 AVX512_TWO_FLOAT32 = replace(AVX512_FLOAT32, together=24, embeds=False, copies_bias=32)
