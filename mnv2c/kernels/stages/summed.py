@@ -105,7 +105,7 @@ class SummedStage(MatrixStage):
         sums = [k.register(self.at.provider.dtype, lanes) for _ in lefts]
         for total in sums:
             total.set(zero(self.at.provider, lanes))
-        vectors, rest = self._cut.thirds.run // lanes, self._cut.depth // lanes
+        vectors, every = self._cut.thirds.run // lanes, self._cut.depth // lanes
 
         def divide(vector: Index, pixel: int, place: Index) -> Value:
             value = self._vector(lefts[pixel], vector) * k.broadcast(share, lanes)
@@ -118,7 +118,7 @@ class SummedStage(MatrixStage):
                 places = [self._place(vector * GROUP + third, size) for third in range(GROUP)]
                 one, two, _ = (divide(vector + third * vectors, pixel, at) for third, at in enumerate(places))
                 total.set(k.fma(one, two, total.get(), self.at.provider.dtype, lanes))
-        with k.loop(rest - GROUP * vectors, "vector") as vector:
+        with k.loop(every - GROUP * vectors, "vector") as vector:
             for pixel in range(size):
                 divide(vector + GROUP * vectors, pixel, self._place(vector + GROUP * vectors, size))
         for pixel, total in enumerate(sums):
