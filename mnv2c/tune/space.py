@@ -15,7 +15,7 @@ from random import Random
 
 from mnv2c.errors import ScheduleError
 from mnv2c.kernels.carried import may_carry
-from mnv2c.kernels.cost import Caches
+from mnv2c.kernels.cost import Caches, unit_cycles
 from mnv2c.kernels.division import check_parts, divisions
 from mnv2c.kernels.layout import KernelLayout, kernel_layout
 from mnv2c.kernels.microkernels import provider_for
@@ -32,8 +32,8 @@ from mnv2c.tune.task import Task
 DTYPE = "float32"
 MOST_INSTRUCTIONS = 4_000
 """Of a kernel: about 140 kB of objects and a second of LLVM. A long chain may have more, see `MORE_CODE`."""
-MORE_CODE = 1.5
-"""How many times the default's instructions a choice may have where that is more."""
+MORE_CODE = 2.2
+"""How many times the default's instructions a choice may have where that is more: products of sums in six stages."""
 MORE_SCRATCH = 2
 """How many times the default's scratch memory a choice may take where that is more than the second-level cache."""
 SHORT_TILE = 9
@@ -185,7 +185,7 @@ class Space:
             )
 
     def with_products(self, choice: Choice) -> list[Choice]:
-        """Return the choice, and it with products of sums and with Strassen's wherever they are possible.
+        """Return the choice, and it with products of sums and with Strassen's wherever they pay or are possible.
 
         Columns of those are not shared.
         """
@@ -197,14 +197,19 @@ class Space:
         return [choice, *others]
 
     def _summed(self, schedule: ChainSchedule, pixels: int, vectors: int) -> ChainSchedule:
-        """Return the schedule with products of sums wherever they are possible, in tiles of a size."""
+        """Return the schedule with products of sums wherever they should save time, in tiles of a size."""
         for index, may in enumerate(self.knobs.may_be_summed):
             if may:
                 tile = replace(schedule.tiles[index], pixels=pixels, vectors=vectors, strassen=False, summed=True)
                 tiles = (*schedule.tiles[:index], tile, *schedule.tiles[index + 1 :])
                 changed = self.knobs.repaired(Choice(replace(schedule, tiles=tiles))).schedule
-                schedule = changed if self._is_possible(changed) else schedule
+                pays = self._is_possible(changed) and self._computing(changed) < self._computing(schedule)
+                schedule = changed if pays else schedule
         return schedule
+
+    def _computing(self, schedule: ChainSchedule) -> float:
+        """Predicted cycles without those for memory."""
+        return sum(unit_cycles(self._unbounded(Choice(schedule))).values())
 
     def _strassen(self, schedule: ChainSchedule, most: int = 64) -> ChainSchedule:
         """Return the schedule with Strassen's products wherever they are possible, in tiles of ``most`` pixels."""
