@@ -1,4 +1,4 @@
-"""Whether a way to run a chain is worth the memory that it takes beyond the default's.
+"""Whether a way to run a chain, or to cut a network, is worth the memory that it takes beyond the default's.
 
 Measured alone, a kernel has the caches to itself; in a network its scratch memory displaces what others left there, and
 users count on small arenas and libraries.
@@ -44,9 +44,13 @@ class Memory:
     def is_paid(self, choice: Choice, ratio: float) -> bool:
         """Whether ``ratio`` of the default's time is worth what the choice takes; no longer legal, it is not."""
         try:
-            taken, before = self.of(choice), self.of(self.default)
+            return pays(ratio, self.of(choice), self.of(self.default))
         except ScheduleError:
             return False
-        if ratio <= ENOUGH:
-            return ratio <= WORTH_MUCH or taken[0] <= before[0] + MUCH
-        return all(now <= then * MORE + room for now, then, room in zip(taken, before, ROOM, strict=True))
+
+
+def pays(ratio: float, taken: tuple[int, int], before: tuple[int, int]) -> bool:
+    """Whether ``ratio`` of the time is worth what is ``taken``, in bytes of scratch memory and of weights."""
+    if ratio <= ENOUGH:
+        return ratio <= WORTH_MUCH or taken[0] <= before[0] + MUCH
+    return all(now <= then * MORE + room for now, then, room in zip(taken, before, ROOM, strict=True))

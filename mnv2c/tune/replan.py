@@ -7,6 +7,8 @@ from dataclasses import replace
 from statistics import median
 from typing import TYPE_CHECKING
 
+from mnv2c.tune import memory
+
 if TYPE_CHECKING:
     from mnv2c.plan.chain import Chain
     from mnv2c.plan.cuts import Cuts, Option
@@ -64,6 +66,12 @@ def surely_cheaper(
     """Whether ``new`` is faster than ``old`` by more than chance, in the chains in which they differ."""
     news, olds = (sum(costs[chain] for chain in chains) for chains in different(tunable, new, old))
     return news < olds * (1 - gain)
+
+
+def pays(tunable: Tunable, new: Cuts, old: Cuts, costs: Mapping[Chain, float]) -> bool:
+    """Whether what ``new`` saves of the whole network's cost is worth the memory that it takes beyond ``old``."""
+    ratio = cost_of(tunable, new, costs) / cost_of(tunable, old, costs)
+    return memory.pays(ratio, (new.peak, 0), (old.peak, 0))
 
 
 def different(tunable: Tunable, new: Cuts, old: Cuts) -> tuple[list[Chain], list[Chain]]:

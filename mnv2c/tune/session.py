@@ -268,6 +268,7 @@ class Session:
             and known
             and replan.starts(cuts) != replan.starts(first)
             and replan.surely_cheaper(self.tunable, cuts, first, costs)
+            and replan.pays(self.tunable, cuts, first, costs)
             and all(replan.surely_cheaper(self.tunable, cuts, first, each, gain=0) for each in self._state_costs())
         )
         return Plan(cuts if recut and cuts is not None else first, recut)

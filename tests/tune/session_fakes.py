@@ -36,8 +36,11 @@ CHOICES = 24
 """Of every chain, beside its default."""
 
 
-def tunable() -> Tunable:
-    """Five pointwise convolutions in a line; joins of two are predicted to take a little longer than both apart."""
+def tunable(scratch: int = 0) -> Tunable:
+    """Five pointwise convolutions in a line; joins of two are predicted to take a little longer than both apart.
+
+    They take ``scratch`` bytes of memory.
+    """
     nodes: list[Node] = []
     for index, (inputs, outputs) in enumerate(pairwise(CHANNELS)):
         stage = Stage("conv", StageKind.POINTWISE, ("input_0",), Shape(4, 4, outputs))
@@ -50,7 +53,8 @@ def tunable() -> Tunable:
         chain = joined(network, first, last).chain
         schedule = ChainSchedule(1, 0, tuple(Tile(1, 1, 4) for _ in chain.stages), (), False)
         layout: Any = SimpleNamespace(chain=chain, schedule=schedule)
-        return [Option(chain.madds * (1.02 if last > first else 1.0), (), choice=(layout, None))]
+        room = (scratch,) if scratch and last > first else ()
+        return [Option(chain.madds * (1.02 if last > first else 1.0), room, choice=(layout, None))]
 
     planner = Planner(network, options, longest=2)
     cuts = planner.fastest()

@@ -10,6 +10,7 @@ import pytest
 
 from mnv2c.errors import UserError
 from mnv2c.schedule.identity import chain_id
+from mnv2c.tune import memory
 from mnv2c.tune.result import Tuned
 from mnv2c.tune.run import run_session
 from mnv2c.tune.standing import Phase, Standing
@@ -85,6 +86,19 @@ def test_other_cuts_must_be_faster_when_timed_again_in_turns(
     assert len({record.label for record in chains if record.default and not record.confirmed}) == sum(
         record.default and not record.confirmed for record in chains
     ), "defaults are on record once"
+
+
+@pytest.mark.parametrize(
+    ("scratch", "enough", "recut"), [(1 << 20, 0.5, False), (1 << 20, 0.95, True), (512, 0.5, True)]
+)
+def test_other_cuts_must_be_worth_their_memory(
+    scratch: int, enough: float, recut: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They take nine tenths of the network's time, and what they join much or little memory."""
+    monkeypatch.setattr(memory, "ENOUGH", enough)
+    monkeypatch.setattr(memory, "WORTH_MUCH", enough)
+    result = run_session(tunable(scratch), asked(tmp_path, trials=100), workshop=workshop(FakeDevice()))
+    assert result.recut == recut
 
 
 def test_counted_costs_are_not_weighed_again(tmp_path: Path) -> None:
