@@ -106,11 +106,13 @@ def saved_cycles(packing: StrassenPacking, pixels: int, provider: Provider) -> f
 def summed_cycles(packing: SummedPacking, pixels: int, provider: Provider) -> float:
     """Return the cycles that products of sums save: one of three, less what dividing pixels takes; lost if negative.
 
-    Where sums take the units of products, four take the time of three.
+    Where sums take the units of products, four take the time of three. In tiles of several vectors, where a pixel is
+    loaded by an instruction of its own, what is saved is lost again (Zen 4).
     """
     vectors, thirds = pixels * packing.total_columns / provider.lanes, packing.thirds
     divided = pixels * (packing.depth / thirds.lanes * DIVIDE_INSTRUCTIONS + ROOT_INSTRUCTIONS)
-    saved = vectors * thirds.run * (1 if provider.adds_apart else -1)
+    alone = len(packing.columns) == 1 and provider.loads(1, 1) == 1
+    saved = vectors * thirds.run * ((1.0 if alone else 0.0) if provider.adds_apart else -1.0)
     return (saved - vectors * FACTOR_INSTRUCTIONS - divided) / PORTS
 
 

@@ -311,9 +311,12 @@ class Knobs:
         return replace(_with(choice, tiles=tuple(tiles), depthwise=tuple(depthwise)), in_place=in_place)
 
     def _possible(self, index: int, tile: Tile) -> Tile:
-        """Return a tile without products that the stage cannot have, and of which it has two if Strassen's want two."""
-        if tile.summed and not self.may_be_summed[index]:
-            return replace(tile, summed=False)
+        """Return a tile without products that the stage cannot have, and of which it has two if Strassen's want two.
+
+        Products of sums save nothing in tiles of several vectors where loads are instructions (`kernels.cost`).
+        """
+        if tile.summed:
+            return replace(tile, vectors=1) if self.may_be_summed[index] else replace(tile, summed=False)
         if not tile.strassen:
             return tile
         if not self.may_be_strassen[index]:
