@@ -126,8 +126,7 @@ def test_threads_make_the_same_mask(tmp_path: Path) -> None:
     spec = changed(DEEPLAB + "_aspp", (97, 97))
     one, two = (compiled(spec, "host", tmp_path / str(count), threads=count) for count in made(tmp_path, 1, 2))
     image = next(iter(random_inputs(read(one), 2).values()))
-    with runtime.load(two, threads=2) as shared:
-        assert np.array_equal(runtime.load(one)(image), shared(image))
+    assert np.array_equal(runtime.load(one)(image), runtime.load(two, threads=2)(image))
     check(two)
 
 
