@@ -59,6 +59,11 @@ class Thirds:
         return np.concatenate([groups, np.arange(GROUP * self.run, depth)])
 
 
+def groups_at_once(unroll: int, thirds: Thirds) -> int:
+    """Return the groups of K per iteration that ``unroll`` values ask for: a power of two, since blocks of K are."""
+    return min(1 << max(1, unroll // GROUP).bit_length() - 1, thirds.lanes)
+
+
 @dataclass(frozen=True, kw_only=True)
 class SummedPacking(MatrixPacking):
     """Layout of the weights: a column tile is ``[bias][start][factor][K][columns]``; the bias is apart with chunks."""

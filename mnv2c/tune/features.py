@@ -6,6 +6,7 @@ model leaves out: straight-line code, rests of vectors and rows, pressure on reg
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import log2
 
 from mnv2c.kernels.cost import memory_cycles, unit_cycles
@@ -13,11 +14,13 @@ from mnv2c.kernels.division import shared_cycles
 from mnv2c.kernels.layout import FLOAT_BYTES, KernelLayout
 from mnv2c.kernels.packing import MatrixPacking
 from mnv2c.kernels.stages.base import spans
+from mnv2c.kernels.summed import GROUP, SummedPacking, groups_at_once
 from mnv2c.kernels.units import Unit
 from mnv2c.plan.chain import MATRIX_KINDS, StageKind, stage_madds
 from mnv2c.plan.parts import Cut
 from mnv2c.schedule.analytic import span
 from mnv2c.schedule.choice import Choice
+from mnv2c.schedule.record import Tile
 from mnv2c.tune.space import Space
 
 SLOTS = 4
@@ -116,6 +119,7 @@ TILE_FEATURES = (
     "tiles",
     "strassen",
     "summed",
+    "streamed",
 )
 """What `_tile` tells of a register tile."""
 
@@ -145,6 +149,7 @@ def _tile(layout: KernelLayout, unit: Unit) -> dict[str, float]:
     accumulators = size * tile.vectors
     ring = layout.rings.get(stage.sources[0])
     block = ring.block if ring is not None else packing.padded
+    walk = _walk(tile, packing, block)
     return {
         "pixels": float(size),
         "vectors": float(tile.vectors),
@@ -152,9 +157,10 @@ def _tile(layout: KernelLayout, unit: Unit) -> dict[str, float]:
         "accumulators": float(accumulators),
         "pressure": (accumulators + tile.vectors + 1) / provider.registers,
         "loads per product": provider.loads(size, tile.vectors) / accumulators,
-        "line": float(accumulators * min(tile.unroll, packing.depth)),
-        "trips": _log(max(packing.depth // tile.unroll, 1), 1),
-        "rest of K": float(min(block, packing.depth) % tile.unroll),
+        "line": float(accumulators * min(walk.values, packing.depth)),
+        "trips": _log(walk.trips, 1),
+        "rest of K": float(walk.rest),
+        "streamed": _streamed(layout, unit, walk.trips * sum(count for _, _, count in pieces)),
         "rest of vectors": len(packing.tail) / (len(packing.tail) + packing.tiles * len(packing.columns)),
         "columns made": packing.total_columns / stage.shape.channels,
         "K walked": packing.padded / packing.channels,
@@ -163,6 +169,35 @@ def _tile(layout: KernelLayout, unit: Unit) -> dict[str, float]:
         "strassen": float(tile.strassen),
         "summed": float(tile.summed),
     }
+
+
+@dataclass(frozen=True)
+class _Walk:
+    """How a tile's loop walks K: ``values`` in each of ``trips``, and what is left."""
+
+    values: int
+    trips: int
+    rest: int
+
+
+def _walk(tile: Tile, packing: MatrixPacking, block: int) -> _Walk:
+    if isinstance(packing, SummedPacking):
+        run = packing.thirds.run
+        step = groups_at_once(tile.unroll, packing.thirds)
+        return _Walk(GROUP * step, max(1, run // step), packing.depth - GROUP * run)
+    return _Walk(tile.unroll, max(packing.depth // tile.unroll, 1), min(block, packing.depth) % tile.unroll)
+
+
+def _streamed(layout: KernelLayout, unit: Unit, trips: int) -> float:
+    """Lines of a fully connected stage's weights that an iteration of a pooled one fetches; 0 where none are."""
+    reader = next(iter(layout.chain.consumers(unit.result)), None)
+    packing = layout.packings.get(reader.name) if reader is not None and unit.pool else None
+    if not isinstance(packing, MatrixPacking) or packing.chunks == 1 or not layout.schedule.prefetch:
+        return 0.0
+    own = layout.packings[unit.stage.name]
+    assert isinstance(own, MatrixPacking)  # the pooled stage's
+    tiles = own.total_columns / packing.chunks / sum(own.columns or own.tail)
+    return packing.chunk_elements / layout.provider.line / (trips * max(1.0, tiles))
 
 
 def _rows(layout: KernelLayout) -> dict[str, float]:

@@ -11,7 +11,7 @@ from mnv2c.kernels.stages.base import spans
 from mnv2c.kernels.stages.matrix import MatrixStage
 from mnv2c.kernels.stages.means import Means
 from mnv2c.kernels.stages.tiles import ColumnTile, Pixel
-from mnv2c.kernels.summed import FACTORS, GROUP, SummedPacking, tile_elements
+from mnv2c.kernels.summed import FACTORS, GROUP, SummedPacking, groups_at_once, tile_elements
 
 CHAINS = 4
 """Sums of squares that are added to in turn, so that none waits for the one before."""
@@ -88,9 +88,7 @@ class SummedStage(MatrixStage):
         return self._cut.thirds.run // self._step()
 
     def _step(self) -> int:
-        """Groups of K per iteration: a power of two, since blocks of K are."""
-        wanted = max(1, self.tile.unroll // GROUP)
-        return min(1 << wanted.bit_length() - 1, self._cut.thirds.lanes)
+        return groups_at_once(self.tile.unroll, self._cut.thirds)
 
     def _place(self, vector: Index, size: int) -> Index:
         """Where the first pixel of a vector of K lies in a tile: vectors of all pixels follow each other."""
