@@ -145,7 +145,7 @@ def kernel_layout(chain: Chain, schedule: ChainSchedule, provider: Provider) -> 
     added = {unit.result: _added(unit, packed.get(unit.stage.name), chain, schedule, plan, sources) for unit in parts}
     added = {name: elements for name, elements in added.items() if elements}
     regions = _regions(rings, sums, carried) + tuple(Region(f"work_{name}", (f"work_{name}",)) for name in resizings)
-    regions += _added_regions(added, schedule)
+    regions += _added_regions(added, packed, parts, schedule)
     return KernelLayout(chain, schedule, provider, plan, parts, rings, sums, regions, packed, resizings, added)
 
 
@@ -175,12 +175,19 @@ def _is_in_chunks(packing: Packing, schedule: ChainSchedule) -> bool:
     return schedule.chunk > 0 and isinstance(packing, MatrixPacking) and packing.chunks == 1
 
 
-def _added_regions(added: Mapping[str, int], schedule: ChainSchedule) -> tuple[Region, ...]:
-    """One stage after the other needs its memory; but what a chunk leaves for the next one stays."""
-    names = tuple(f"work_{name}" for name in added)
-    if schedule.chunk:
-        return tuple(Region(name, (name,)) for name in names)
-    return (Region("added", names),) if names else ()
+def _added_regions(
+    added: Mapping[str, int], packed: Mapping[str, Packing], parts: Sequence[Unit], schedule: ChainSchedule
+) -> tuple[Region, ...]:
+    """One stage after the other needs its memory; but pixels that the first chunk divided stay for the next ones."""
+    made = {unit.result: packed[unit.stage.name] for unit in parts if unit.result in added}
+    stay = [
+        n
+        for n, packing in made.items()
+        if isinstance(packing, summed.SummedPacking) and _is_in_chunks(packing, schedule)
+    ]
+    shared = tuple(f"work_{name}" for name in made if name not in stay)
+    regions = tuple(Region(f"work_{name}", (f"work_{name}",)) for name in stay)
+    return (*regions, *((Region("added", shared),) if shared else ()))
 
 
 def _has_ring(chain: Chain, unit: Unit) -> bool:

@@ -18,6 +18,7 @@ from mnv2c.plan.chain import RELU6, Chain, Shape, StageKind, Window
 from mnv2c.schedule.record import ChainSchedule, DepthwiseTile, Tile
 from tests.kernels import chains
 from tests.kernels.test_random_chains import check
+from tests.kernels.test_strassen import head
 from tests.kernels.test_work import multiply_adds
 
 units = pytest.mark.parametrize("unit", PROVIDERS.values(), ids=lambda unit: unit.name)
@@ -167,13 +168,6 @@ def test_scratch_memory_holds_divided_pixels(prefetch: bool, tiles: int) -> None
     ]
     assert layouts[1].scratch_elements - layouts[0].scratch_elements == tiles * (4 * (64 + 1) + 1)
     assert cuts_columns(layouts[0]) and not cuts_columns(layouts[1])
-
-
-def head(pixels: int, channels: int, outputs: int) -> Chain:
-    """A pooled pointwise stage."""
-    build = chains.Builder(Shape(pixels, pixels, channels))
-    build.add("pointwise", StageKind.POINTWISE, "input_0", outputs, None, RELU6)
-    return build.chain("head", build.add("pool", StageKind.POOL, "pointwise"))
 
 
 @units

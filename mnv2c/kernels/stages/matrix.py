@@ -58,12 +58,15 @@ class MatrixStage:
 
     def emit_rows(self, row: Index, rows: int, chunk: Index | None) -> None:
         """Emit result rows [row, row + rows), joined into one span of pixels where that fills the tiles better."""
-        joined = rows == 1 or self.pool or (self._joins() and (self._linear() or not self._keeps_weights(rows)))
-        if joined:
+        if self._is_one_span(rows):
             self._emit_span(row, rows, chunk)
             return
         with self.at.k.loop(rows, "row") as index:
             self._emit_span(self.at.k.bind(row + index, "row"), 1, chunk)
+
+    def _is_one_span(self, rows: int) -> bool:
+        """Whether ``rows`` are walked as one span of pixels, which lie at fixed distances."""
+        return rows == 1 or self.pool or (self._joins() and (self._linear() or not self._keeps_weights(rows)))
 
     def _keeps_weights(self, rows: int) -> bool:
         """Whether all weights serve some pixels before the next ones: the fewer of both are read again and again.

@@ -37,13 +37,8 @@ class SummedStage(MatrixStage):
         assert isinstance(self.packing, SummedPacking)  # what `layout` packs for this stage
         return self.packing
 
-    def emit_rows(self, row: Index, rows: int, chunk: Index | None) -> None:
-        """Emit result rows [row, row + rows): together where they lie at fixed distances, else one by one."""
-        if rows == 1 or self.pool or self._joins():
-            self._emit_span(row, rows, chunk)
-            return
-        with self.at.k.loop(rows, "row") as index:
-            self._emit_span(self.at.k.bind(row + index, "row"), 1, chunk)
+    def _is_one_span(self, rows: int) -> bool:
+        return rows == 1 or self.pool or self._joins()
 
     def _emit_span(self, row: Index, rows: int, chunk: Index | None) -> None:
         k, source = self.at.k, self._source_rows(row)(0)
