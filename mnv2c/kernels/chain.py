@@ -33,7 +33,7 @@ from mnv2c.kernels.stages.tiles import Following
 from mnv2c.kernels.units import Unit
 from mnv2c.kernels.zeros import Zeros
 from mnv2c.plan.chain import MATRIX_KINDS, Shape, StageKind, clips, input_name, is_added_pixel
-from mnv2c.plan.parts import Cut, Parts, first_rows, warm_up
+from mnv2c.plan.parts import Cut, Parts, first_rows, own_row, warm_up
 from mnv2c.plan.rows import Nest, nest
 
 Array = npt.NDArray[np.float32]
@@ -314,13 +314,14 @@ class _ChainEmitter:
 
     def _emit_rows(self, unit: Unit, row: Index, rows: int, chunk: Index | None) -> None:
         """Emit rows of one stage; those of another strip stay in the ring, where the result leaves the chain too."""
-        k, emitter, rate = self.k, self._emitters[unit.result], self.layout.flow.stages[unit.result].rate
+        k, emitter, plan = self.k, self._emitters[unit.result], self.layout.flow.stages[unit.result]
         if self.parts is None or len(emitter.at.results) == 1:
             emitter.emit_rows(row, rows, chunk)
             return
         height, last = unit.stage.shape.rows, self.layout.flow.last_step
-        end = maximum(self._end * rate, divided(self._end, last) * height)  # the last strip has all that is left
-        own = both(row >= self._begin * rate, row < end)
+        begin, end = (bound * plan.rate + own_row(plan) for bound in (self._begin, self._end))
+        end = maximum(end, divided(self._end, last) * height)  # the last strip has all that is left
+        own = both(row >= begin, row < end)
         with k.when(own):
             emitter.emit_rows(row, rows, chunk)
         with k.when(negated(own)):

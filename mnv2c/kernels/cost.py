@@ -29,10 +29,10 @@ KEPT_INSTRUCTIONS = 11
 """Per accumulator of a pair of tiles in two columns: five loads, two sums, four stores of what is kept."""
 DIVIDE_INSTRUCTIONS = 8
 """Per pixel and vector of K that is divided: three loads, two products, two sums, a store (`summed`)."""
-ROOT_INSTRUCTIONS = 10
-"""Per pixel whose values are divided: the sum of a vector."""
-FACTOR_INSTRUCTIONS = 2
-"""Per accumulator whose factors return: the first sum, the last product."""
+ROOT_INSTRUCTIONS = 20
+"""Per pixel whose values are divided: the sums of two vectors, and powers of two out of exponents."""
+FACTOR_INSTRUCTIONS = 3
+"""Per accumulator whose factors return: the first sum, the product of both factors, the last product."""
 CYCLES_PER_CLASS = 2.5
 """For a vector of pixels whose scores of one class are compared with the best so far: five instructions."""
 

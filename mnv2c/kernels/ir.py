@@ -180,10 +180,6 @@ class KernelBuilder:
         """Return an index as a value, also where it is known."""
         return _index(value, 1)
 
-    def larger(self, first: Value, second: Value) -> Value:
-        """Return the larger of two values; the second where the first is not a number."""
-        return tirx.max(first, second)
-
     def lane(self, vector: Value, lane: int, lanes: int) -> Value:
         """Copy one lane of ``vector`` into ``lanes`` lanes (free in NEON's by-element multiply)."""
         return tirx.Shuffle([vector], [tirx.IntImm("int32", lane)] * lanes)
@@ -256,11 +252,6 @@ def modulo(value: Index, divisor: int) -> Index:
 def divided(value: Index, divisor: int) -> Index:
     """Return ``value``, which is not negative, divided by ``divisor`` and rounded down."""
     return value // divisor if isinstance(value, int) else tirx.floordiv(value, tirx.IntImm(INDEX, divisor))
-
-
-def quotient(value: Value, divisor: Value) -> Value:
-    """Return the quotient of two floats."""
-    return tirx.Div(value, divisor)
 
 
 def equal(first: Index, second: int) -> Value:

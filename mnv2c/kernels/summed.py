@@ -8,9 +8,9 @@ where the last two products, summed over all pairs of K, are one number per pixe
 that adds in units of its own beside those that multiply, a third of K multiplied as usual keeps both busy: three
 products take two multiplications and two additions, half as many again as the peak of multiply-adds allows.
 
-A sum of two numbers loses what is small beside the other. So pixels are divided by the root mean square of their
-register tile while the kernel runs, and the weights of an output channel by a power of two near theirs; both factors
-return when a sum is complete.
+A sum of two numbers loses what is small beside the other. So a pixel's values are divided by a power of two near their
+root mean square while the kernel runs, and the weights of an output channel by one near theirs; both factors return
+when a sum is complete.
 """
 
 from __future__ import annotations
@@ -93,8 +93,8 @@ def check_summed(stage: Stage) -> None:
 
 
 def tile_elements(packing: SummedPacking, pixels: int) -> int:
-    """Elements of memory for the divided pixels of a register tile, a sum for each, and what they were divided by."""
-    return pixels * (packing.depth + 1) + 1
+    """Elements of memory for the divided pixels of a register tile: for each a sum, and what it was divided by."""
+    return pixels * (packing.depth + 2)
 
 
 def most_tiles(stage: Stage, pixels: int, rows: int, by_columns: bool) -> int:

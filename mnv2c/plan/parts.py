@@ -51,12 +51,21 @@ def first_rows(chain: Chain, plan: Flow) -> dict[str, int]:
     """Return by stage how far its first row lies from ``begin · rate`` in a strip that starts at step ``begin``."""
     first: dict[str, int] = {}
     for stage in reversed(chain.stages):
-        seen = [0] if stage.name in chain.outputs or not chain.consumers(stage.name) else []
+        delivers = stage.name in chain.outputs or not chain.consumers(stage.name)
+        seen = [own_row(plan.stages[stage.name])] if delivers else []
         for reader in chain.consumers(stage.name):
             window = reader.window if reader.sources[0] == stage.name else Window()
             seen.append(first[reader.name] * window.stride[0] - window.padding[0][0])
         first[stage.name] = min(seen)
     return first
+
+
+def own_row(rows: StageFlow) -> int:
+    """Return where the rows begin that a strip delivers of a stage, relative to ``begin · rate``: zero or less.
+
+    What the strip above it does not make, since the stage runs behind the last one, is its own.
+    """
+    return min(rows.lead, 0)
 
 
 def warm_up(chain: Chain, plan: Flow) -> int:

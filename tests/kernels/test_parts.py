@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -14,8 +15,9 @@ from mnv2c.kernels.chain import emit_chain
 from mnv2c.kernels.columns import cuts_columns, overwrites_late, phases
 from mnv2c.kernels.microkernels import PROVIDERS
 from mnv2c.kernels.microkernels.base import Provider
-from mnv2c.plan.chain import StageKind, input_name
+from mnv2c.plan.chain import Shape, StageKind, Window, input_name
 from mnv2c.plan.parts import Cut, Parts, strip_ranges
+from mnv2c.schedule.record import ChainSchedule, DepthwiseTile, Tile
 from tests.kernels import chains, native
 
 CASES = 1
@@ -42,21 +44,33 @@ class PartsCall(native.Call):
         return 0
 
 
+def schedules(case: chains.Case) -> Iterator[ChainSchedule]:
+    """The case's schedule without chunks, in steps of rows, and both with usual products."""
+    plain = tuple(replace(tile, strassen=False, summed=False) for tile in case.schedule.tiles)
+    for tiles in (case.schedule.tiles, plain):
+        for rows in (case.schedule.rows, case.schedule.rows or 1):
+            yield replace(case.schedule, rows=rows, chunk=0, tiles=tiles)
+
+
+def may_be_cut(case: chains.Case, schedule: ChainSchedule) -> bool:
+    if not chains.is_legal(case.chain, schedule, case.provider):
+        return False
+    return schedule.rows > 0 or cuts_columns(native.kernel_layout(case.chain, schedule, case.provider))
+
+
 def cut_case(seed: int, family: str, provider: Provider) -> tuple[chains.Case, PartsCall]:
     """A case whose schedule can be cut, and the same in parts."""
     case = chains.case(seed, family, provider)
     random = Random(f"parts {family} {seed}")
     count = random.randint(2, 4)
-    if not cuts_columns(native.kernel_layout(case.chain, case.schedule, provider)):
-        case = replace(case, schedule=replace(case.schedule, rows=case.schedule.rows or 1))
+    case = replace(case, schedule=next(schedule for schedule in schedules(case) if may_be_cut(case, schedule)))
     if case.schedule.rows:
         case = replace(case, chain=replace(case.chain, in_place=False))
         layout = native.kernel_layout(case.chain, case.schedule, provider)
         ranges = strip_ranges(layout.flow, count)
         return case, PartsCall(case, Parts(Cut.STRIPS, len(ranges), ranges=ranges), random)
-    case = replace(case, schedule=replace(case.schedule, chunk=0))
     layout, last = native.kernel_layout(case.chain, case.schedule, provider), case.chain.stages[-1]
-    shortcut = last.kind is StageKind.ADD and input_name(0) in last.sources
+    shortcut = last.kind is StageKind.ADD and input_name(0) in last.sources and case.chain.inputs[0] == last.shape
     case = replace(case, chain=replace(case.chain, in_place=shortcut and overwrites_late(layout)))
     return case, PartsCall(case, Parts(Cut.COLUMNS, count, phases(layout)), random)
 
@@ -91,6 +105,19 @@ def cases(family: str, start: int, count: int) -> list[tuple[chains.Case, PartsC
 @pytest.mark.parametrize("family", chains.FAMILIES)
 def test_parts_compute_the_bits_of_the_whole(family: str, tmp_path: Path) -> None:
     check(cases(family, 0, CASES), tmp_path)
+
+
+@pytest.mark.parametrize("above", [1, 2, 3])
+def test_a_side_output_that_runs_behind_loses_no_row(above: int, tmp_path: Path) -> None:
+    """With more padding above, a strip's windows end before the rows at which the next one's begin."""
+    build, unit = chains.Builder(Shape(9, 3, 8)), PROVIDERS["float32", "avx2"]
+    build.add("expand", StageKind.EXPAND, "input_0", 16)
+    build.add("depthwise", StageKind.DEPTHWISE, "expand", 0, Window((3, 3), (2, 2), padding=((above, 3), (1, 1))))
+    chain = build.chain("sides", build.add("project", StageKind.PROJECT, "depthwise", 8), "expand")
+    schedule = ChainSchedule(1, 0, (Tile(3, 1, 4),) * 2, (DepthwiseTile(3, 1),), False)
+    case = chains.Case(f"{above} above", chain, schedule, unit, *chains.tensors(chain, 0))
+    ranges = strip_ranges(native.kernel_layout(chain, schedule, unit).flow, 3)
+    check([(case, PartsCall(case, Parts(Cut.STRIPS, 3, ranges=ranges), Random(0)))], tmp_path)
 
 
 @pytest.mark.slow

@@ -166,7 +166,7 @@ def test_scratch_memory_holds_divided_pixels(prefetch: bool, tiles: int) -> None
         kernel_layout(chain, ChainSchedule(0, 0, (tile, tile), (DepthwiseTile(4, 2),), prefetch), unit)
         for tile in (replace(TILE, summed=False), TILE)
     ]
-    assert layouts[1].scratch_elements - layouts[0].scratch_elements == tiles * (4 * (64 + 1) + 1)
+    assert layouts[1].scratch_elements - layouts[0].scratch_elements == tiles * 4 * (64 + 2)
     assert cuts_columns(layouts[0]) and not cuts_columns(layouts[1])
 
 

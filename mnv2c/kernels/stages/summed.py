@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mnv2c.kernels.ir import Buffer, Index, Value, constant, divided, equal, modulo, quotient
+from mnv2c.kernels.ir import Buffer, Index, Register, Value, constant, divided, equal, modulo
 from mnv2c.kernels.microkernels.base import MatrixTile, Prefetch, Stream, Weights, zero
 from mnv2c.kernels.stages.base import spans
 from mnv2c.kernels.stages.matrix import MatrixStage
@@ -13,10 +13,8 @@ from mnv2c.kernels.stages.means import Means
 from mnv2c.kernels.stages.tiles import ColumnTile, Pixel
 from mnv2c.kernels.summed import FACTORS, GROUP, SummedPacking, groups_at_once, tile_elements
 
-CHAINS = 4
-"""Sums of squares that are added to in turn, so that none waits for the one before."""
-LEAST_SQUARE = 1e-30
-"""Mean square below which pixels count as zero."""
+FRACTION, BIAS = 23, 127
+"""Bits of a float32's fraction, and what is added to its exponent."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,18 +88,15 @@ class SummedStage(MatrixStage):
         return vector * (size * self._cut.thirds.lanes)
 
     def _divide(self, source: Index, first: Pixel, size: int, begin: Index) -> None:
-        """Store a tile's pixels divided by their root mean square, the three thirds of K vector by vector, and sums."""
+        """Store a tile's pixels divided by a power of two each, the three thirds of K vector by vector, and sums."""
         k, lanes = self.at.k, self._cut.thirds.lanes
         lefts = [k.bind(source + self._source_pixel(first, pixel), "left") for pixel in range(size)]
-        root = self._root(lefts)
-        share = k.bind(quotient(constant(1.0, self.at.provider.dtype), root), "share")
-        sums = [k.register(self.at.provider.dtype, lanes) for _ in lefts]
-        for total in sums:
-            total.set(zero(self.at.provider, lanes))
+        shares = self._shares(lefts, begin)
+        sums = self._zeros(size)
         vectors, every = self._cut.thirds.run // lanes, self._cut.depth // lanes
 
         def divide(vector: Index, pixel: int, place: Index) -> Value:
-            value = self._vector(lefts[pixel], vector) * k.broadcast(share, lanes)
+            value = self._vector(lefts[pixel], vector) * k.broadcast(shares[pixel], lanes)
             value = k.bind(value, "divided")
             k.store(self.work, begin + place + pixel * lanes, value, lanes)
             return value
@@ -116,11 +111,14 @@ class SummedStage(MatrixStage):
                 divide(vector + GROUP * vectors, pixel, self._place(vector + GROUP * vectors, size))
         for pixel, total in enumerate(sums):
             k.store(self.work, self._sum(begin, size, pixel), self._added(total.get(), lanes))
-        k.store(self.work, self._sum(begin, size, size), root)
 
     def _sum(self, begin: Index, size: int, pixel: int) -> Index:
-        """Where a pixel's sum lies, and behind those of all pixels the root."""
+        """Where a pixel's sum lies."""
         return begin + (size * self._cut.depth + pixel)
+
+    def _root(self, begin: Index, size: int, pixel: int) -> Index:
+        """Where that lies which a pixel was divided by."""
+        return self._sum(begin, size, pixel) + size
 
     def _vector(self, left: Index, vector: Index) -> Value:
         """Vector number ``vector`` of a pixel's values of K."""
@@ -131,22 +129,31 @@ class SummedStage(MatrixStage):
             offset = divided(channel, plane.block) * plane.block_stride + modulo(channel, plane.block)
         return self.at.k.load(self.at.sources[0].buffer, left + offset, lanes)
 
-    def _root(self, lefts: list[Index]) -> Value:
-        """The root mean square of the tile's pixels."""
-        k, provider, lanes = self.at.k, self.at.provider, self._cut.thirds.lanes
-        sums = [k.register(provider.dtype, lanes) for _ in range(min(CHAINS, len(lefts)))]
-        for total in sums:
-            total.set(zero(provider, lanes))
+    def _zeros(self, count: int) -> list[Register]:
+        registers = [self.at.k.register(self.at.provider.dtype, self._cut.thirds.lanes) for _ in range(count)]
+        for register in registers:
+            register.set(zero(self.at.provider, self._cut.thirds.lanes))
+        return registers
+
+    def _shares(self, lefts: list[Index], begin: Index) -> list[Value]:
+        """What pixels are multiplied by: one over the power of two below their root mean square, which is stored.
+
+        It depends on nothing but the pixel, so that however an image is cut, its pixels have the same bits.
+        """
+        k, dtype, lanes = self.at.k, self.at.provider.dtype, self._cut.thirds.lanes
+        squares = self._zeros(len(lefts))
         with k.loop(self._cut.depth // lanes, "vector") as vector:
-            for pixel, left in enumerate(lefts):
-                value, total = k.bind(self._vector(left, vector), "value"), sums[pixel % len(sums)]
-                total.set(k.fma(value, value, total.get(), provider.dtype, lanes))
-        square = sums[0].get()
-        for total in sums[1:]:
-            square = square + total.get()
-        mean = self._added(square, lanes) * constant(1.0 / (len(lefts) * self._cut.depth), provider.dtype)
-        least = constant(LEAST_SQUARE, provider.dtype)
-        return k.bind(k.intrinsic("llvm.sqrt", provider.dtype, 1, k.larger(mean, least)), "root")
+            for left, total in zip(lefts, squares, strict=True):
+                value = k.bind(self._vector(left, vector), "value")
+                total.set(k.fma(value, value, total.get(), dtype, lanes))
+        shares = []
+        for pixel, total in enumerate(squares):
+            mean = k.bind(self._added(total.get(), lanes) * constant(1.0 / self._cut.depth, dtype), "mean")
+            exponent = k.reinterpreted(mean, "int32") >> FRACTION
+            half = k.bind((exponent + BIAS) >> 1, "half")
+            k.store(self.work, self._root(begin, len(lefts), pixel), k.reinterpreted(half << FRACTION, dtype))
+            shares.append(k.bind(k.reinterpreted((2 * BIAS - half) << FRACTION, dtype), "share"))
+        return shares
 
     def _added(self, vector: Value, lanes: int) -> Value:
         """The sum of a vector's values."""
@@ -177,19 +184,14 @@ class SummedStage(MatrixStage):
         weights = Weights(self.at.weights, k.bind(columns.weights + FACTORS * width, "weights"), width)
         self._add_groups(tile, begin, weights, prefetch, stream)
         self._add_rest(tile, begin, weights)
-        root = k.bind(k.load(self.work, self._sum(begin, size, size)), "root")
-        factors = {
-            offset: k.bind(factor * k.broadcast(root, lanes), "factor")
-            for (offset, factor), lanes in zip(
-                self._row(columns, columns.weights + width).items(), columns.widths, strict=True
-            )
-        }
-        more = self._more(columns, first, bases)
-        tile.change(
-            lambda pixel, offset, lanes, value: k.fma(
-                value, factors[offset], more(pixel, offset, lanes), provider.dtype, lanes
-            )
-        )
+        factors, more = self._row(columns, columns.weights + width), self._more(columns, first, bases)
+        roots = [k.bind(k.load(self.work, self._root(begin, size, pixel)), "root") for pixel in range(size)]
+
+        def completed(pixel: int, offset: int, lanes: int, value: Value) -> Value:
+            factor = factors[offset] * k.broadcast(roots[pixel], lanes)  # exact: both are powers of two
+            return k.fma(value, factor, more(pixel, offset, lanes), provider.dtype, lanes)
+
+        tile.change(completed)
         return tile
 
     def _row(self, columns: ColumnTile, at: Index) -> dict[int, Value]:
