@@ -133,6 +133,7 @@ def test_the_default_cases_draw_every_cut() -> None:
     counts = {
         "strips": len(strips),
         "carried sums": sum(any(tile.carry for tile in call.case.schedule.depthwise) for call in strips),
+        "products of sums": sum(any(tile.summed for tile in call.case.schedule.tiles) for call in strips),
         "side outputs": sum(len(call.case.chain.outputs) > 1 for call in strips),
         "several rows per step": sum(call.case.schedule.rows > 1 for call in strips),
         **{f"{count} phases": sum(call.parts.phases == count for call in calls) for count in (1, 2, 3)},

@@ -16,7 +16,7 @@ from mnv2c.kernels.microkernels.base import Provider
 from mnv2c.kernels.summed import SummedPacking, Thirds
 from mnv2c.plan.chain import RELU6, Chain, Shape, StageKind, Window
 from mnv2c.schedule.record import ChainSchedule, DepthwiseTile, Tile
-from tests.kernels import chains
+from tests.kernels import chains, native
 from tests.kernels.test_random_chains import check
 from tests.kernels.test_strassen import head
 from tests.kernels.test_work import multiply_adds
@@ -128,6 +128,20 @@ def test_sizes_of_pixels_do_not_matter(unit: Provider, scale: float, tmp_path: P
     schedule = ChainSchedule(1, 0, (TILE, TILE), (DepthwiseTile(4, 2),), False)
     scaled = [value * np.float32(scale) for value in inputs]
     check([chains.Case(f"times {scale}", chain, schedule, unit, scaled, weights)], tmp_path)
+
+
+@units
+def test_the_bits_of_a_pixel_do_not_depend_on_those_beside_it(unit: Provider, tmp_path: Path) -> None:
+    """Strips of several threads begin elsewhere, and so do their register tiles."""
+    chain = bottleneck(unit.lanes)
+    inputs, weights = chains.tensors(chain, 0)
+    inputs[0][:, ::3] *= np.float32(100)
+    tiles = (TILE, replace(TILE, pixels=3), replace(TILE, pixels=1))
+    rows = (DepthwiseTile(4, 2),)
+    schedules = [ChainSchedule(steps, 0, (tile, tile), rows, False) for steps in (0, 1) for tile in tiles]
+    calls = [native.Call(chains.Case("", chain, schedule, unit, inputs, weights)) for schedule in schedules]
+    native.run(calls, tmp_path)
+    assert len({output.tobytes() for call in calls for output in call.outputs()}) == 1
 
 
 @units
