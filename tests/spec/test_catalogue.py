@@ -78,7 +78,10 @@ def test_bad_option(options: dict, message: str) -> None:
         load("mobilenet_v2", **options)
 
 
-@pytest.mark.parametrize("content", [None, b"\xff\xfe", b"#" * (2 << 20)], ids=["missing", "binary", "huge"])
+UNREADABLE = {"missing": None, "binary": b"\xff\xfe", "huge": b"#" * (2 << 20), "empty": b" \n"}
+
+
+@pytest.mark.parametrize("content", UNREADABLE.values(), ids=UNREADABLE)
 def test_unreadable_file(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "mine.toml"
     if content is not None:
