@@ -25,6 +25,10 @@ settings.register_profile("mnv2c", deadline=None)  # a busy machine is no failur
 settings.load_profile("mnv2c")
 
 
+LIMIT, SLOW_LIMIT = 600, 3600
+"""Seconds that a test may take: many times what one does, so that one that hangs costs no more than these."""
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="rewrite the golden files with what is found")
 
@@ -71,9 +75,11 @@ def compiled_for_arm(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what is marked ``emulated`` where no ARM code can run; `make test` says so loudly at its end."""
-    if platform.machine() == "aarch64" or shutil.which("qemu-aarch64") or shutil.which("qemu-aarch64-static"):
-        return
+    """Limit every test's time; skip what is marked ``emulated`` where no ARM code runs (`make test` says so loudly)."""
+    runs_arm = platform.machine() == "aarch64" or shutil.which("qemu-aarch64") or shutil.which("qemu-aarch64-static")
     for item in items:
-        if item.get_closest_marker("emulated"):
+        limit = SLOW_LIMIT if item.get_closest_marker("slow") else LIMIT
+        # A thread ends the process: a test that hangs in C, or waits for a child, never gets to handle a signal.
+        item.add_marker(pytest.mark.timeout(limit, method="thread"))
+        if item.get_closest_marker("emulated") and not runs_arm:
             item.add_marker(pytest.mark.skip(reason="qemu-aarch64 is missing: apt-get install qemu-user"))
