@@ -229,7 +229,7 @@ class _ChainEmitter:
         k, unit, emitter = self.k, placed.unit, self._emitters[placed.unit.result]
         if unit.result in self.layout.rings:
             plane = self._planes[unit.result][0]
-            if plane.layout.blocks > 1:
+            if plane.layout.block == self.layout.provider.lanes:  # by vector: a window may read them in this phase
                 self._zeros.margins(plane, share.of_vectors(k, plane.layout.blocks))
             else:
                 with k.when(share.is_last):

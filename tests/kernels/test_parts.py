@@ -120,6 +120,26 @@ def test_a_side_output_that_runs_behind_loses_no_row(above: int, tmp_path: Path)
     check([(case, PartsCall(case, Parts(Cut.STRIPS, 3, ranges=ranges), Random(0)))], tmp_path)
 
 
+@pytest.mark.parametrize("channels", [8, 16, 20])
+def test_the_part_that_makes_a_vector_of_channels_makes_its_margins(channels: int, tmp_path: Path) -> None:
+    """A window reads both in the same phase, whatever other parts have done."""
+    build, unit = chains.Builder(Shape(3, 4, 8)), PROVIDERS["float32", "avx2"]
+    build.add("expand", StageKind.EXPAND, "input_0", channels)
+    build.add("depthwise", StageKind.DEPTHWISE, "expand", 0, Window((3, 3), padding=((1, 1), (1, 1))))
+    chain = build.chain("bottleneck", build.add("project", StageKind.PROJECT, "depthwise", 8))
+    schedule = ChainSchedule(0, 0, (Tile(3, 1, 4),) * 2, (DepthwiseTile(3, 1),), False)
+    case = chains.Case(f"{channels}", chain, schedule, unit, *chains.tensors(chain, 0))
+    parts = Parts(Cut.COLUMNS, 4, phases(native.kernel_layout(chain, schedule, unit)))
+    calls = []
+    for order in ([0, 1, 2, 3], [3, 2, 1, 0], [1, 3, 0, 2], [2, 0, 3, 1]):
+        call = PartsCall(case, parts, Random(0))
+        call.orders = [order] * parts.phases
+        for ring in call.rings:
+            ring.values[:] = np.nan
+        calls.append((case, call))
+    check(calls, tmp_path)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("family", chains.FAMILIES)
 @pytest.mark.parametrize("start", range(1000, 2000, 100))
