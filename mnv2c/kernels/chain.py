@@ -314,12 +314,12 @@ class _ChainEmitter:
 
     def _emit_rows(self, unit: Unit, row: Index, rows: int, chunk: Index | None) -> None:
         """Emit rows of one stage; those of another strip stay in the ring, where the result leaves the chain too."""
-        k, emitter, plan = self.k, self._emitters[unit.result], self.layout.flow.stages[unit.result]
+        k, emitter, flow = self.k, self._emitters[unit.result], self.layout.flow.stages[unit.result]
         if self.parts is None or len(emitter.at.results) == 1:
             emitter.emit_rows(row, rows, chunk)
             return
         height, last = unit.stage.shape.rows, self.layout.flow.last_step
-        begin, end = (bound * plan.rate + own_row(plan) for bound in (self._begin, self._end))
+        begin, end = (bound * flow.rate + own_row(flow) for bound in (self._begin, self._end))
         end = maximum(end, divided(self._end, last) * height)  # the last strip has all that is left
         own = both(row >= begin, row < end)
         with k.when(own):

@@ -68,7 +68,7 @@ def _read(name_or_path: str) -> tuple[str, str]:
     if len(data) > MAXIMUM_FILE_BYTES:
         raise SpecError(f"{name_or_path}: larger than {MAXIMUM_FILE_BYTES} bytes; this is not a model description")
     if not data.strip():
-        raise SpecError(f'{name_or_path}: empty; write at least family = "classifier", and what is not usual of it')
+        raise SpecError(f'{name_or_path}: empty; write at least family = "classifier" (or "detector", "segmenter")')
     try:
         return data.decode("utf-8"), name_or_path
     except UnicodeDecodeError as error:

@@ -16,8 +16,9 @@ class Tuned:
 
     ``cost`` and ``default_cost`` are those of all chains of a run, in ``unit``: the plan and schedules that compiles
     take from now on, and those without records; None where something could not be measured. ``recut`` says that the
-    plan has other chains. ``trials`` were measured now, ``known`` of those asked for before. ``ended`` is empty for a
-    session that came to its end, else why it did not. ``file`` is where the records are.
+    plan has other chains. ``trials`` were measured now, ``known`` of those asked for before, and defaults ``weighed``
+    once more to compare plans, of which no records are kept. ``ended`` is empty for a session that came to its end,
+    else why it did not. ``file`` is where the records are.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Tuned:
     unit: str
     trials: int
     known: int
+    weighed: int
     seconds: float
     cost: float | None
     default_cost: float | None

@@ -209,6 +209,7 @@ class _Run:
             unit=self.device.unit,
             trials=session.trials,
             known=before,
+            weighed=session.weighed,
             seconds=session.seconds,
             cost=cost,
             default_cost=replan.cost_of(self.tunable, first, default) if whole else None,

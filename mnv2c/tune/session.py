@@ -84,7 +84,8 @@ class Plan:
 class Session:
     """``begin(task)`` gives a chain's state with what is on record; ``peak`` the CPU's multiply-adds per second.
 
-    ``trials`` and ``elapsed`` are what an interrupted session had done before.
+    ``trials`` and ``elapsed`` are what an interrupted session had done before; ``weighed`` counts the defaults measured
+    to compare plans.
     """
 
     tunable: Tunable
@@ -101,6 +102,7 @@ class Session:
     notes: list[str] = field(default_factory=list)
     phase: Phase = Phase.SEARCH
     given_up: str = ""
+    weighed: int = 0
     _weighed: dict[Chain, float] = field(default_factory=dict)
     _planned: int = 0
     _lost: int = 0
@@ -283,6 +285,7 @@ class Session:
         lost = [measured for _, measured in results if measured.status == Status.LOST]
         if job.weighs:
             ((_, found),) = results
+            self.weighed += 1
             if found.valid and found.cost:
                 self._weighed[job.task.chain] = found.cost
         elif job.confirms:

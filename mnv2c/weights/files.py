@@ -68,7 +68,7 @@ def _check_frame(path: str) -> None:
         raise WeightsError(f"{path}: cannot be read: {error.strerror}") from None
     length = int.from_bytes(start[:8], "little")
     if len(start) < 9 or start[8:] != b"{":
-        raise WeightsError(f"{path}: not a safetensors file")
+        raise WeightsError(f"{path}: not a safetensors file; export or download it again, or give a .pth file")
     if length > MAXIMUM_HEADER_BYTES or length + 8 > size:
         raise WeightsError(f"{path}: damaged safetensors file: header of {length} bytes in a file of {size}")
 

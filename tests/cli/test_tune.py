@@ -23,7 +23,7 @@ CHAINS = (
 )
 RESULT = Tuned(
     name="net", summary="a net", target="host", device="local", cpu="a CPU", threads=1, unit="s", trials=16, known=4,
-    seconds=90.0, cost=46e-6, default_cost=50e-6, peak_share=0.55, recut=False, chains=CHAINS,
+    weighed=6, seconds=90.0, cost=46e-6, default_cost=50e-6, peak_share=0.55, recut=False, chains=CHAINS,
     notes=("stem: 1 crashed", "stem: 1 crashed"), file=Path("/r/x86-64-v4.jsonl"),
 )  # fmt: skip
 
