@@ -1,6 +1,6 @@
 # Two commands do all the set-up:  make demo   make test
 # Everything is installed into .venv; nothing else on the machine changes, except that `make test` installs
-# qemu-user, bochs, valgrind, cmake and pkg-config through apt where it may (root or password-less sudo).
+# qemu-user, bochs, valgrind, strace, cmake and pkg-config through apt where it may (root or password-less sudo).
 
 VENV        := .venv
 BIN         := $(VENV)/bin
@@ -28,11 +28,13 @@ test: $(VENV)/.test
 	@sh tools/qemu.sh
 	@sh tools/bochs.sh
 	@sh tools/valgrind.sh
+	@sh tools/strace.sh
 	@sh tools/build_systems.sh
 	$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
 	@sh tools/qemu.sh --report
 	@sh tools/bochs.sh --report
 	@sh tools/valgrind.sh --report
+	@sh tools/strace.sh --report
 	@sh tools/build_systems.sh --report
 
 lint: $(VENV)/.test

@@ -164,16 +164,15 @@ def random_inputs(description: Description, seed: int) -> dict[str, Array]:
 def reference_tensors(path: Path, inputs: Mapping[str, Array], wanted: Sequence[str]) -> dict[str, Array]:
     """Run an ONNX file with onnxruntime; return its outputs and the ``wanted`` inner tensors by name."""
     import onnx
-    import onnxruntime
+
+    from mnv2c import onnx_reference
 
     if not path.is_file():
         raise LibraryError(f"{path}: missing; it is the reference that `mnv2c compile` writes beside the library")
     model = onnx.load(path)
     known = {output.name for output in model.graph.output}
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in dict.fromkeys(wanted) if name not in known)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors only
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = onnx_reference.session(model.SerializeToString())
     names = [output.name for output in session.get_outputs()]
     return dict(zip(names, session.run(names, dict(inputs)), strict=True))
 

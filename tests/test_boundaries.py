@@ -151,6 +151,12 @@ def test_only_the_compiler_half_imports_tvm() -> None:
     assert {name for name in users if name.split(".")[1] not in allowed} == set()
 
 
+def test_only_one_module_imports_onnxruntime() -> None:
+    """It has to be silenced before it is imported; tests are silenced by their conftest."""
+    users = [path for path in MODULES if any(is_within(name, {"onnxruntime"}) for name in foreign_imports(path))]
+    assert list(map(name_of, users)) == ["mnv2c.onnx_reference"]
+
+
 def test_cheap_modules_import_heavy_packages_lazily() -> None:
     cheap = {
         "",
@@ -168,6 +174,7 @@ def test_cheap_modules_import_heavy_packages_lazily() -> None:
         "scenes",
         "evaluation",
         "doctor",
+        "onnx_reference",
         "verification",
         "prediction",
         "benchmark",

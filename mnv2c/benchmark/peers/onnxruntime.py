@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
+from mnv2c import onnx_reference
 from mnv2c.benchmark.job import Job
 from mnv2c.benchmark.peers.base import Prepared, together, version
 
 
 def load(job: Job) -> Prepared:
     """Open a session on the CPU provider."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = job.threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(str(job.model), options, providers=["CPUExecutionProvider"])
+    session = onnx_reference.session(job.model, job.threads)
     binding = session.io_binding()
     picture = job.picture()
     binding.bind_cpu_input(session.get_inputs()[0].name, picture)
