@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -295,13 +294,11 @@ def _check_page(html: str | Path | None) -> None:
 def write_file(path: Path, content: bytes) -> Path:
     """Write ``content`` so that the file appears whole or not at all; OutputError where that is impossible."""
     from mnv2c.errors import OutputError
+    from mnv2c.files import replace_file
 
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
+        replace_file(path, content)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise OutputError(f"{path}: cannot be written: {error.strerror}") from None
     return path
 

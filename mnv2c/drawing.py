@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnv2c.errors import UserError
+from mnv2c.files import replace_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -76,12 +77,14 @@ def with_mask(picture: Image, mask: np.ndarray[Any, Any]) -> Image:
 
 def save(canvas: Image, path: Path) -> None:
     """Write a picture so that it appears whole; UserError for an unknown kind of file."""
-    temporary = path.with_name(f".mnv2c-{path.name}")
+    from PIL import Image
+
+    kind = Image.registered_extensions().get(path.suffix.lower())
+    if kind is None:
+        raise UserError(f"{path}: cannot write the picture: unknown file extension: {path.suffix}")
     try:
-        canvas.save(temporary)
-        temporary.replace(path)
+        replace_file(path, lambda made: canvas.save(made, kind))
     except (OSError, ValueError, KeyError) as error:
-        temporary.unlink(missing_ok=True)
         raise UserError(f"{path}: cannot write the picture: {getattr(error, 'strerror', None) or error}") from None
 
 

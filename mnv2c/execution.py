@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mnv2c.runtime import Description, Library, StepResult, emulator
 from mnv2c.runtime.description import read
 from mnv2c.runtime.frames import FrameFunctions, compiled_apart
+from mnv2c.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -82,8 +82,8 @@ class AsProgram(Executor):
 
     def frames(self) -> FrameFunctions:
         """The same C, compiled for this machine."""
-        with tempfile.TemporaryDirectory(prefix="mnv2c-frames-") as folder:
-            return compiled_apart(self._library, Path(folder))
+        with scratch_folder("frames") as folder:
+            return compiled_apart(self._library, folder)
 
     def trace(self, inputs: Sequence[NDArray[Any]]) -> tuple[StepResult, ...]:
         """Run step by step; return what each step leaves behind."""

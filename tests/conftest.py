@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from mnv2c import onnx_reference
+from mnv2c import files, onnx_reference
 from tests.sharing import once
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ ROOT = Path(__file__).parent
 
 os.environ["MNV2C_SCHEDULES"] = "none"  # neither a developer's own records nor shipped ones, but for who asks for them
 os.environ.update(onnx_reference.SILENT)  # tests import ONNX Runtime themselves
+files.sync = lambda path: None  # hundreds of compiles would wait for the disk; tests/faults runs its own processes
 
 settings.register_profile("mnv2c", deadline=None)  # a busy machine is no failure
 settings.load_profile("mnv2c")

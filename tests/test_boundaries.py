@@ -8,12 +8,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "mnv2c"
-EVERYWHERE = {"mnv2c.errors"}
+EVERYWHERE = {"mnv2c.errors", "mnv2c.files", "mnv2c.scratch"}
 HEAVY = {"tvm", "tvm_ffi", "onnx", "onnxruntime", "torch"}
 
 # Per package or module of mnv2c: what it may import besides the standard library, itself and EVERYWHERE.
 MAY_IMPORT = {
     "errors": set(),
+    "files": set(),
+    "scratch": set(),
     "labels": set(),
     "tolerance": {"numpy"},
     "masks": {"numpy", "onnx"},
@@ -180,6 +182,8 @@ def test_cheap_modules_import_heavy_packages_lazily() -> None:
         "benchmark",
         "tolerance",
         "errors",
+        "files",
+        "scratch",
         "data",
         "compiler",
         "records",

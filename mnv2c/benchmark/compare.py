@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from mnv2c.benchmark.peers import OWN
 from mnv2c.benchmark.result import Machine, PeerResult, Timed
 from mnv2c.benchmark.timing import Rounds
 from mnv2c.errors import LibraryError
+from mnv2c.scratch import scratch_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,8 +57,8 @@ def compare(
             f"{description.name}: compiled for {description.arch}, but this machine is {platform.machine()}; "
             f"its instructions can be counted with --device emulator"
         )
-    with tempfile.TemporaryDirectory(prefix="mnv2c-bench-") as name, ExitStack() as stack:
-        job = network.lay_out(description, inputs, Path(name), threads=threads, peers=bool(peers))
+    with scratch_folder("bench") as folder, ExitStack() as stack:
+        job = network.lay_out(description, inputs, folder, threads=threads, peers=bool(peers))
         (job.folder / "peak.so").write_bytes(_peak(description))
         field = _enter(job, peers, stack, progress)
         return _time(description, field, threads=threads, rounds=rounds, runs=runs, machine=machine, progress=progress)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mnv2c.benchmark import plugin
 from mnv2c.errors import LibraryError
 from mnv2c.runtime import emulator
+from mnv2c.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -112,8 +112,7 @@ def read_counts(folder: Path) -> list[Counts]:
 
 def _run(description: Description, inputs: Sequence[NDArray[Any]], simulated: Simulator, mode: str) -> list[Counts]:
     """Start the harness with the plugin; the counts of the second run come back: one, or one per step."""
-    with tempfile.TemporaryDirectory(prefix="mnv2c-count-") as name:
-        folder = Path(name)
+    with scratch_folder("count") as folder:
         for index, value in enumerate(description.checked(tuple(inputs))):
             value.tofile(folder / f"input_{index}.bin")
         simulated.install(folder)

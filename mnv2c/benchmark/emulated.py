@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from mnv2c.benchmark.peers import PEERS
 from mnv2c.benchmark.peers.base import together
 from mnv2c.benchmark.result import PeerCounts
 from mnv2c.runtime import emulator
+from mnv2c.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,8 +45,7 @@ def count(
     missing: dict[str, str] = {}
     if not peers:
         return found, missing
-    with tempfile.TemporaryDirectory(prefix="mnv2c-count-") as name:
-        folder = Path(name)
+    with scratch_folder("count") as folder:
         prepared = False
         for index, peer in enumerate(peers):
             try:

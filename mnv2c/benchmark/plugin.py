@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import re
 import shutil
@@ -11,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from mnv2c.errors import LibraryError
+from mnv2c.files import replace_file
 from mnv2c.runtime.emulator import QEMU
 
 HERE = Path(__file__).parent / "c"
@@ -53,9 +53,7 @@ def build(qemu: str) -> Path:
     digest = sha256(repr((sources, flags, linker.version, platform.machine())).encode()).hexdigest()[:16]
     path = cache_folder("plugins") / f"count-{digest}.so"
     if not path.is_file():
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
-        temporary.write_bytes(linker.executable(sources, [], flags))
-        os.replace(temporary, path)
+        replace_file(path, linker.executable(sources, [], flags))
     return path
 
 

@@ -1,6 +1,7 @@
 """Entry point of the ``mnv2c`` command: parsing, errors and exit codes.
 
-0 success, 1 a failure, 2 a mistake in what the user gave, 130 interrupted, 141 the reader of our output went away.
+0 success, 1 a failure, 2 a mistake in what the user gave, 130 interrupted, 129 and 143 ended by SIGHUP and SIGTERM, 141
+the reader of our output went away.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from mnv2c.cli import (
 from mnv2c.cli import compile as compile_verb
 from mnv2c.cli import eval as eval_verb
 from mnv2c.cli.parser import Parser, check_words
+from mnv2c.cli.signals import EndedError, watched
 from mnv2c.errors import Mnv2cError, RecordsWarning
 
 VERBS = {
@@ -74,7 +76,21 @@ def build_parser() -> Parser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line (``sys.argv`` by default) and return its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    debug = "--debug" in words
+    with watched() as watch:
+        try:
+            return _run(words)
+        except EndedError as ended:
+            return _fail(ended.words, ended.exit_code, prefix="")
+        except Exception as error:
+            if watch.ended is not None:
+                return _fail(watch.ended.words, watch.ended.exit_code, prefix="")
+            if "--debug" in words:
+                traceback.print_exc()
+            return _report(error)
+
+
+def _run(words: list[str]) -> int:
+    """Parse and execute; what fails is raised, but for what ends a command without being a failure."""
     try:
         parser = build_parser()
         check_words(parser, words)
@@ -94,10 +110,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The interpreter flushes stdout once more at exit; give it something that accepts the rest.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except Exception as error:
-        if debug:
-            traceback.print_exc()
-        return _report(error)
 
 
 @contextmanager

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnv2c.codegen.inlined import definitions
@@ -39,10 +38,14 @@ def build_object(functions: Mapping[str, Any], target: Target, *, text: bool = F
     ]
     lowered = tvm.transform.Sequential(passes)(module)
     built = tvm.get_global_func("target.build.llvm")(lowered, llvm_target)
-    with tempfile.TemporaryDirectory(prefix="mnv2c-object-") as folder:
-        path = Path(folder) / "kernels.o"
-        built.write_to_file(str(path), "o")
-        return Object(path.read_bytes(), built.inspect_source("ll") if text else "")
+    return Object(_object_file(built), built.inspect_source("ll") if text else "")
+
+
+def _object_file(built: Any) -> bytes:
+    """What LLVM writes, kept in memory: on a full disk it would end the process."""
+    with os.fdopen(os.memfd_create("kernels.o"), "rb") as file:
+        built.write_to_file(f"/proc/self/fd/{file.fileno()}", "o")
+        return file.read()
 
 
 def _with_inlined(function: Any, arch: str) -> Any:

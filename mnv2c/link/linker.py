@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -15,6 +12,8 @@ from mnv2c.errors import LinkerError
 from mnv2c.link.formats import FORMATS
 from mnv2c.link.macho import hide_definitions
 from mnv2c.link.stubs import Stub
+from mnv2c.link.tool import run_tool
+from mnv2c.scratch import no_room, scratch_folder, tells_no_room
 from mnv2c.targets.systems import LINUX, System
 
 COMPILE_FLAGS = (
@@ -72,7 +71,7 @@ class Linker:
         (hidden, 64-byte aligned); ``exports`` is all that the shared library exports. With ``threads`` it may use POSIX
         threads. LinkerError if a tool fails.
         """
-        with self._folder() as folder:
+        with scratch_folder("link") as folder:
             for file, text in sources.items():
                 (folder / file).write_text(text, encoding="utf-8")
             for file, content in objects.items():
@@ -105,7 +104,7 @@ class Linker:
 
     def executable(self, sources: Mapping[str, str], archives: Sequence[Path], flags: Sequence[str]) -> bytes:
         """Build a program from C files, headers and archives; LinkerError if the compiler fails."""
-        with self._folder() as folder:
+        with scratch_folder("link") as folder:
             for file, text in sources.items():
                 (folder / file).write_text(text, encoding="utf-8")
             inputs = [file for file in sources if file.endswith(".c")]
@@ -118,7 +117,7 @@ class Linker:
 
         C files, assembly and objects are its inputs; the others are there to be included.
         """
-        with self._folder() as folder:
+        with scratch_folder("link") as folder:
             for file, content in files.items():
                 (folder / file).write_bytes(content)
             inputs = [file for file in files if Path(file).suffix in (".c", ".S", ".o")]
@@ -140,23 +139,18 @@ class Linker:
         self._run(folder, f"{symbol}.S", (*self.compiler, "-g0", "-c", f"{symbol}.S", "-o", f"{symbol}.o"))
         return f"{symbol}.o"
 
-    @contextmanager
-    def _folder(self) -> Iterator[Path]:
-        with tempfile.TemporaryDirectory(prefix="mnv2c-link-") as folder:
-            yield Path(folder)
-
     def _run(self, folder: Path, made: str, command: Sequence[str]) -> None:
         environment = {**os.environ, **dict(self.environment), "LC_ALL": "C", "SOURCE_DATE_EPOCH": "0"}
         if self.environment:
             # A cache of its own that goes with the folder: otherwise every compile would leave its weights in there.
             environment["ZIG_LOCAL_CACHE_DIR"] = str(folder / "zig-cache")
         try:
-            done = subprocess.run(
-                command, cwd=folder, env=environment, capture_output=True, text=True, errors="replace"
-            )
+            done = run_tool(command, environment, folder)
         except OSError as error:
             raise LinkerError(f"{command[0]}: cannot be run: {error.strerror}") from error
         if done.returncode != 0:
+            if tells_no_room(done.stderr):
+                raise no_room()
             raise LinkerError(f"{Path(command[0]).name} failed on {made}: {first_error(done.stderr or done.stdout)}")
 
 

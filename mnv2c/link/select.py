@@ -6,16 +6,17 @@ import os
 import platform
 import shlex
 import shutil
-import subprocess
-import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mnv2c import files
 from mnv2c.errors import LinkerError
 from mnv2c.link import stubs
 from mnv2c.link.linker import Linker, first_error
 from mnv2c.link.ndk import find_ndk, ndk_linker
+from mnv2c.link.tool import run_tool
+from mnv2c.scratch import temporary_folder
 from mnv2c.targets.systems import PLATFORMS, Platform
 
 if TYPE_CHECKING:
@@ -140,9 +141,7 @@ def _archiver(compiler: Path) -> tuple[str, ...]:
 def tool_output(command: list[str], environment: dict[str, str]) -> str:
     """What a tool prints about itself; LinkerError if it does not run."""
     try:
-        done = subprocess.run(
-            command, env={**os.environ, **environment}, capture_output=True, text=True, errors="replace"
-        )
+        done = run_tool(command, {**os.environ, **environment})
     except OSError as error:
         raise LinkerError(f"{command[0]}: cannot be run: {error.strerror}; {INSTALL}") from error
     if done.returncode != 0 or not done.stdout.strip():
@@ -155,14 +154,16 @@ def cache_folder(name: str) -> Path:
 
     LinkerError where neither can be written.
     """
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    for folder in (Path(base) / "mnv2c" / name, Path(tempfile.gettempdir()) / f"mnv2c-{name}-{os.getuid()}"):
+    given = os.environ.get("XDG_CACHE_HOME", "")
+    base = given if os.path.isabs(given) else os.path.expanduser("~/.cache")
+    folders = [Path(base) / "mnv2c" / name] if os.path.isabs(base) else []  # a user without a home keeps the "~"
+    for folder in (*folders, temporary_folder() / f"mnv2c-{name}-{os.getuid()}"):
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if folder.stat().st_uid != os.getuid():
                 continue  # somebody else's folder under our name: what lies in there is not to be used
-            with tempfile.NamedTemporaryFile(dir=folder):
-                return folder
+            files.probe(folder)
+            return folder
         except OSError:
             continue
     raise LinkerError(f"{base}: no folder for mnv2c's cache can be written; set XDG_CACHE_HOME")

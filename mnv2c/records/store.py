@@ -9,10 +9,11 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from mnv2c.errors import OutputError, UserError
+from mnv2c.files import replace_file
 from mnv2c.records.record import Record, from_line, is_newer, to_line
 
 Warn = Callable[[str], None]
@@ -122,15 +123,8 @@ def replace(path: Path, records: Sequence[Record], others: Sequence[str] = ()) -
     """
     lines = [*(to_line(record) for record in records), *others]
     text = "[\n" + ",\n".join(lines) + "\n]\n" if path.suffix == ".json" else "".join(f"{line}\n" for line in lines)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            file.write(text.encode())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        replace_file(path, text.encode())
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
         raise OutputError(f"{path}: records cannot be written: {error.strerror}; make room or name another") from None

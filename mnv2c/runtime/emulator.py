@@ -9,7 +9,6 @@ import platform
 import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 from mnv2c.data import fill
 from mnv2c.errors import CannotRunError, LibraryError
 from mnv2c.runtime.description import Description, Place, StepResult, Tensor, read
+from mnv2c.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,8 +69,7 @@ def run(
     """
     description = _described(library)
     values = description.checked(tuple(inputs))
-    with tempfile.TemporaryDirectory(prefix="mnv2c-run-") as name:
-        folder = Path(name)
+    with scratch_folder("run") as folder:
         for index, value in enumerate(values):
             value.tofile(folder / f"input_{index}.bin")
         _execute(description, "steps" if steps else "run", folder, cpu)
@@ -81,8 +80,8 @@ def run(
 
 def selftest(library: str | Path | Description, *, cpu: str | None = None) -> None:
     """Run the library's own self-test as ``run`` does; LibraryError if it fails."""
-    with tempfile.TemporaryDirectory(prefix="mnv2c-run-") as folder:
-        _execute(_described(library), "selftest", Path(folder), cpu)
+    with scratch_folder("run") as folder:
+        _execute(_described(library), "selftest", folder, cpu)
 
 
 def _described(library: str | Path | Description) -> Description:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnv2c.errors import OutputError, UserError
+from mnv2c.files import temporary
 from mnv2c.scenes.classes import LABELS
 from mnv2c.scenes.collection import Scenes
 from mnv2c.scenes.draw import Scene
@@ -35,16 +35,13 @@ def write_folder(folder: Path, layout: str, seed: int, count: int, report: Repor
     if folder.exists():
         raise OutputError(f"{folder}: is there already; remove it or name another folder")
     scenes = Scenes.pictures(LAYOUTS[layout], seed, count)
-    hidden = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     try:
-        hidden.mkdir()
-        WRITERS[layout](hidden, scenes, lambda done: report(f"drawing, {10 * done // count * 10} %", done / count))
-        (hidden / LABELS_FILE).write_text("".join(f"{label}\n" for label in LABELS), "utf-8")
-        os.replace(hidden, folder)
+        with temporary(folder, folder=True) as hidden:
+            WRITERS[layout](hidden, scenes, lambda done: report(f"drawing, {10 * done // count * 10} %", done / count))
+            (hidden / LABELS_FILE).write_text("".join(f"{label}\n" for label in LABELS), "utf-8")
+            os.replace(hidden, folder)
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written: {error.strerror or error}") from None
-    finally:
-        shutil.rmtree(hidden, ignore_errors=True)
     return folder
 
 

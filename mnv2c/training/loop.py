@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from math import cos, pi
@@ -13,6 +12,7 @@ import torch
 from torch import nn
 
 from mnv2c.errors import OutputError, UserError
+from mnv2c.files import replace_file
 from mnv2c.training.task import Task, to_input
 
 CLIP = 5.0  # largest norm of a gradient
@@ -124,12 +124,9 @@ def _save(
 ) -> None:
     """Write the state so that the file is always whole; OutputError."""
     state = {"step": step, "network": network.state_dict(), "optimiser": optimiser.state_dict()}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        torch.save(state | _identity(task, recipe), temporary)
-        os.replace(temporary, path)
+        replace_file(path, lambda made: torch.save(state | _identity(task, recipe), made))
     except (OSError, RuntimeError) as error:  # PyTorch raises the second for a folder that is missing or full
-        temporary.unlink(missing_ok=True)
         raise OutputError(f"{path}: cannot be written: {' '.join(str(error).split())}") from None
 
 

@@ -10,13 +10,14 @@ import json
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from mnv2c.errors import OutputError, UserError
+from mnv2c.files import replace_file
 from mnv2c.tune.standing import Phase
 
 SCHEMA = 1
@@ -62,14 +63,10 @@ class Checkpoint:
             "phase": str(phase),
             "seconds": round(seconds, 3),
         }
-        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
-            os.replace(temporary, self.path)
+            replace_file(self.path, (json.dumps(content, indent=1) + "\n").encode())
         except OSError as error:
-            with suppress(OSError):
-                temporary.unlink()
             raise OutputError(
                 f"{self.path}: the session cannot be kept: {error.strerror}; make room or give another --schedules"
             ) from None

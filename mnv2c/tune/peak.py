@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import platform
-import tempfile
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from mnv2c.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from mnv2c.targets import Target
@@ -28,8 +28,8 @@ def peak(target: Target, threads: int) -> float | None:
         return None
     text = f"#define ISA {isa}\n{SOURCE.read_text(encoding='utf-8')}"
     made = host_linker().link("peak", sources={"peak.c": text}, objects={}, blobs={}, exports=["peak_run"], abi=1)
-    with tempfile.TemporaryDirectory(prefix="mnv2c-peak-") as folder:
-        file = Path(folder) / "peak.so"
+    with scratch_folder("peak") as folder:
+        file = folder / "peak.so"
         file.write_bytes(made.shared)
         run = ctypes.CDLL(str(file)).peak_run
         run.restype = ctypes.c_uint64

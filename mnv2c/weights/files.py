@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from mnv2c.errors import OutputError, WeightsError
+from mnv2c.files import replace_file
 from mnv2c.weights.names import Shape, quoted
 
 DTYPES = ("F32", "F16")  # half precision is widened
@@ -79,11 +80,7 @@ def write(path: str | Path, weights: Mapping[str, np.ndarray], metadata: Mapping
 
     data = save({name: np.asarray(tensor, order="C") for name, tensor in weights.items()}, metadata=metadata)
     target = Path(path)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_bytes(data)
-        os.replace(temporary, target)
+        replace_file(target, data)
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
         raise OutputError(f"{target}: cannot be written: {error.strerror}") from None

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +13,7 @@ from mnv2c.benchmark.profile.loops import Stopwatch, build, filled
 from mnv2c.benchmark.profile.result import Bandwidth, Profile, StepProfile
 from mnv2c.errors import LibraryError
 from mnv2c.runtime import Library
+from mnv2c.scratch import scratch_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,8 +61,8 @@ def measure(
 
     library = _load(description)
     progress("preparing", 0.0)
-    with tempfile.TemporaryDirectory(prefix="mnv2c-profile-") as folder:
-        path = Path(folder) / "loops.so"
+    with scratch_folder("profile") as folder:
+        path = folder / "loops.so"
         path.write_bytes(build(description))
         watch = Stopwatch(path, library, description.checked(inputs))
         whole = [watch.whole() for _ in range(WARM_UP)]
