@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from mnv2c.errors import ScheduleError
+from mnv2c.errors import CompilerError, ScheduleError
 from mnv2c.kernels import strassen, summed
 from mnv2c.kernels.carried import Carried, carried_stages, made_again, unfinished
 from mnv2c.kernels.microkernels.base import Provider
@@ -123,6 +123,8 @@ def kernel_layout(chain: Chain, schedule: ChainSchedule, provider: Provider) -> 
     parts = units(chain)
     if schedule.rows and any(unit.pool or unit.stage.kind is StageKind.POOL for unit in parts):
         raise ScheduleError("a pooled chain computes the whole image in one step (rows = 0)")
+    if not plan.whole:
+        _check_pace(plan, parts)
     _check_chunk(chain, schedule, parts)
     if chain.in_place and made_again(chain, schedule):
         raise ScheduleError("a chain in place overwrites the rows that it would have to read again")
@@ -188,6 +190,14 @@ def _added_regions(
     shared = tuple(f"work_{name}" for name in made if name not in stay)
     regions = tuple(Region(f"work_{name}", (f"work_{name}",)) for name in stay)
     return (*regions, *((Region("added", shared),) if shared else ()))
+
+
+def _check_pace(plan: Flow, parts: tuple[Unit, ...]) -> None:
+    """Raise CompilerError unless a stage and what is folded into it make the same rows in every pass."""
+    for unit in parts:
+        own, folded = plan.stages[unit.stage.name], plan.stages[unit.result]
+        if (own.rows, own.passes, own.lead, own.again) != (folded.rows, folded.passes, folded.lead, folded.again):
+            raise CompilerError(f"{unit.stage.name} and {unit.result} are emitted together, but at different paces")
 
 
 def _has_ring(chain: Chain, unit: Unit) -> bool:

@@ -72,12 +72,14 @@ def _matrix_packing(
     padded = channels
     if (_is_blocked(rings.get(source)) and source not in exact) or (schedule.chunk and is_last):
         padded = -(-channels // provider.lanes) * provider.lanes
-    filled = _is_blocked(rings.get(unit.result)) and unit.result not in exact
+    filled = _is_blocked(rings.get(unit.result)) and unit.result not in exact and not adds_exactly(chain, unit, rings)
     if unit.result not in chain.outputs and (filled or (schedule.chunk and not is_last)):
         outputs = -(-outputs // provider.lanes) * provider.lanes  # a side output has no room for more than its channels
     columns = provider.lanes * tile.vectors
     for entry in carried.values():
         if entry.source == unit.result:
+            if adds_exactly(chain, unit, rings):
+                raise ScheduleError(f"{stage.name} adds pixels whose channels do not fill the vectors in flight")
             outputs = -(-outputs // provider.lanes) * provider.lanes
             check_carry(stage, outputs, entry.channels, columns)
     chunks = 1
@@ -150,6 +152,18 @@ def _may_begin_with_bias(unit: Unit) -> bool:
     Measured in the worst corner of the test matrix: 9.8e-5 of the largest value (docs/decisions.md, 24).
     """
     return unit.stage.kind in BEGUN_WITH_BIAS and unit.residual is None
+
+
+def adds_exactly(chain: Chain, unit: Unit, rings: Mapping[str, Layout]) -> bool:
+    """Whether a unit adds pixels that lie one behind the other and would not fill its result's last vector.
+
+    Filling that up would read the next pixel's channels, and behind the last pixel what is no longer the tensor's.
+    """
+    if unit.residual is None:
+        return False
+    stored, made = rings.get(unit.residual), rings.get(unit.result)
+    channels = chain.shape(unit.residual).channels if stored is None else stored.blocks * stored.block
+    return made is not None and channels < made.blocks * made.block
 
 
 def _is_blocked(ring: Layout | None) -> bool:

@@ -11,6 +11,7 @@ from mnv2c.kernels.layout import KernelLayout
 from mnv2c.kernels.microkernels.base import zero
 from mnv2c.kernels.planes import Plane
 from mnv2c.kernels.units import Unit
+from mnv2c.kernels.weights import adds_exactly
 from mnv2c.plan.chain import StageKind
 
 
@@ -63,6 +64,7 @@ class Zeros:
         """Zero the padding channels of the last block, once, where the stage does not write them itself."""
         k, layout, channels = self.k, self.planes[unit.result][0].layout, unit.stage.shape.channels
         exact = unit.stage.kind in (StageKind.LOAD, StageKind.RESIZE) or unit.result in self.layout.chain.outputs
+        exact = exact or adds_exactly(self.layout.chain, unit, self.layout.rings)
         if not exact or layout.blocks == 1 or channels == layout.channels:
             return
         used = channels % layout.block

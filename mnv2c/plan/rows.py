@@ -140,8 +140,20 @@ def _stage_flow(
     ring = max(
         lead + rate // entry.passes - entry.lead * window.stride[0] + window.padding[0][0] for entry, window in readers
     )
-    rows = _rows_per_pass(readers, rate, rows_per_step) if nested else rate
+    if nested and _is_added_alone(chain, stage):
+        rows = readers[0][0].rows
+    else:
+        rows = _rows_per_pass(readers, rate, rows_per_step) if nested else rate
     return StageFlow(rows, rate // rows, lead, ring, max(window.padding[0][0] for _, window in readers))
+
+
+def _is_added_alone(chain: Chain, stage: Stage) -> bool:
+    """Whether an add alone reads ``stage``: kernels make both together, so they take as many rows in a pass.
+
+    Else what is read by the stage would be kept for its own, shorter pass, where a strided reader of the sum makes the
+    add's longer than a step's rows.
+    """
+    return [reader.kind for reader in chain.consumers(stage.name)] == [StageKind.ADD]
 
 
 def _rows_per_pass(readers: Sequence[tuple[StageFlow, Window]], rate: int, rows_per_step: int) -> int:

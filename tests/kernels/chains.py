@@ -237,6 +237,30 @@ def streamed(random: Random) -> Chain:
     return build.chain("streamed", build.add("add", StageKind.ADD, "project_2", second=middle))
 
 
+def strided_sums(random: Random) -> Chain:
+    """A residual block of a ring or of the input, whose sum readers with a stride take several rows of at once."""
+    shape = image(random, least=2)
+    build = Builder(shape)
+    before = "input_0"
+    if random.random() < 0.5:
+        before = build.add("pointwise", StageKind.POINTWISE, before, random.choice(CHANNELS), None, RELU6)
+    channels = build.shape(before).channels
+    kind = random.choice((StageKind.CONV, StageKind.DEPTHWISE))
+    seen = window(random, shape, same=True)
+    build.add("seen", kind, before, 0 if kind is StageKind.DEPTHWISE else random.choice(CHANNELS), seen, RELU6)
+    build.add("project", StageKind.PROJECT, "seen", channels)
+    total = build.add("add", StageKind.ADD, "project", 0, None, activation(random), before)
+    ends = []
+    if random.random() < 0.5:
+        stride = Window(stride=(2, 2))
+        ends.append(build.add("shortcut", StageKind.POINTWISE, total, random.choice(CHANNELS), stride))
+    kind = random.choice((StageKind.CONV, StageKind.DEPTHWISE))
+    half = Window((3, 3), (2, 2), padding=((1, 1), (1, 1)))
+    ends.append(build.add("last", kind, total, 0 if kind is StageKind.DEPTHWISE else random.choice(CHANNELS), half))
+    side = [total] if random.random() < 0.2 else []
+    return build.chain("sums", *reversed(ends), *side)
+
+
 def predictions(random: Random) -> Chain:
     """What a detector computes from one or two maps: heads on an expansion, and on the coarser result of its block."""
     shape = image(random, least=2)
@@ -284,6 +308,7 @@ FAMILIES: dict[str, Callable[[Random], Chain]] = {
     "resize": segments.resize,
     "mask": segments.mask,
     "predictions": predictions,
+    "strided sums": strided_sums,
 }
 
 
