@@ -113,7 +113,7 @@ def test_a_device_that_went_away_is_a_failure(seen: dict[str, Any], capsys: pyte
         ("--device rpc://127.0.0.1:9", "say --allow-rpc"),
         ("--schedules none", "records need a folder"),
         ("--target cortex-a55+cortex-a76", "one CPU at a time"),
-        ("--target cortex-a77", 'did you mean "cortex-a7"?'),
+        ("--target cortexa7", 'did you mean "cortex-a7"?'),
         ("--threads 99", "give 1 to 16"),
     ],
 )

@@ -155,7 +155,7 @@ def test_equal_records_are_kept_once(own: Path, tmp_path: Path) -> None:
         ("merge a", "the new file with --output"),
         ("merge missing.jsonl -o out", "missing.jsonl: no such file"),
         ("prune missing.jsonl", "missing.jsonl: no such file"),
-        ("list --target cortex-a77", 'target "cortex-a77": unknown (did you mean "cortex-a7"?)'),
+        ("list --target cortexa7", 'target "cortexa7": unknown (did you mean "cortex-a7"?)'),
         ("list --schedules missing", 'schedules "missing": no such folder'),
         ("prune --schedules missing", 'schedules "missing": no such folder'),
     ],

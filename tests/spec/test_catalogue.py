@@ -59,7 +59,9 @@ def test_own_file(tmp_path: Path) -> None:
 
 
 def test_unknown_name() -> None:
-    with pytest.raises(SpecError, match=r'^unknown model "mobilenet_v3" \(did you mean "mobilenet_v2"\?\)'):
+    with pytest.raises(SpecError, match=r'^unknown model "mobilnet_v2" \(did you mean "mobilenet_v2"\?\)'):
+        load("mobilnet_v2")
+    with pytest.raises(SpecError, match=r'^unknown model "mobilenet_v3"; give a \.toml'):
         load("mobilenet_v3")
 
 
