@@ -19,6 +19,7 @@ STACK_BYTES = 1024
 class LoweredFallback:
     """A PrimFunc of raw pointers: the operator's arguments, then scratch buffers of ``scratch`` bytes each."""
 
+    symbol: str
     function: Any
     scratch: tuple[int, ...]
 
@@ -54,7 +55,8 @@ def lower_fallback(function: Any, symbol: str, target: Any) -> LoweredFallback:
     body = structural_map(lowered.body, (tirx.AllocBuffer, hoist), order="post")
     statements = [*declarations, body, tirx.stmt.Return(tirx.const(0, "int32"))]
     raw = tirx.PrimFunc(parameters, tirx.SeqStmt(statements), ir.PrimType("int32"))
-    return LoweredFallback(raw.with_attr("global_symbol", symbol).with_attr("tirx.noalias", True), tuple(scratch))
+    named = raw.with_attr("global_symbol", symbol).with_attr("tirx.noalias", True)
+    return LoweredFallback(symbol, named, tuple(scratch))
 
 
 def _bytes(buffer: Any) -> int:

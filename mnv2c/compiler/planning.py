@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 from mnv2c.codegen.fallback import LoweredFallback, lower_fallback
 from mnv2c.codegen.object import tvm_target
@@ -181,12 +182,15 @@ def prepare(
 
     Without ``join`` every node stays a chain of its own. ``best`` is what records know.
     """
-    fallbacks = {
-        index: lower_fallback(node.function, symbol(library, node.label), tvm_target(target))
-        for index, node in enumerate(network.nodes)
-        if isinstance(node, FallbackNode)
-    }
-    scratch = {index: lowered.scratch for index, lowered in fallbacks.items()}
+    lowered: dict[Any, LoweredFallback] = {}  # nodes that call the same function share a kernel
+    fallbacks: dict[int, LoweredFallback] = {}
+    for index, node in enumerate(network.nodes):
+        if isinstance(node, FallbackNode):
+            if node.function not in lowered:
+                name = symbol(library, node.label)
+                lowered[node.function] = lower_fallback(node.function, name, tvm_target(target))
+            fallbacks[index] = lowered[node.function]
+    scratch = {index: fallback.scratch for index, fallback in fallbacks.items()}
     plans = planner(network, provider_for(DTYPE, target), target, scratch, threads, best)
     if not join:
         return Prepared(replace(plans, longest=1), fallbacks, best)

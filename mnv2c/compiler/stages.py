@@ -152,9 +152,8 @@ class _Emitter:
         )
 
     def fallback(self, node: FallbackNode, lowered: LoweredFallback) -> NodeKernel:
-        symbol = planning.symbol(self.library, node.label)
-        self.functions[symbol] = lowered.function
-        return NodeKernel(symbol, (), lowered.scratch, comment=f"fallback: {node.operator}")
+        self.functions[lowered.symbol] = lowered.function
+        return NodeKernel(lowered.symbol, (), lowered.scratch, comment=f"fallback: {node.operator}")
 
 
 def build(kernels: Kernels, target: Target, dump: Dump) -> bytes:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 ALIGNMENT = 64
@@ -54,15 +56,24 @@ ORDERS: tuple[Callable[[Buffer], Any], ...] = (
 """Orders in which buffers are tried; by size wins most often, by length of life where tensors outlive large scratch."""
 
 
+FEW_STEPS = 8
+"""Steps up to which a buffer's neighbours are looked up by step rather than among all buffers."""
+
+
 def _place(buffers: Sequence[Buffer]) -> tuple[dict[str, int], int]:
     offsets: dict[str, int] = {}
     placed: list[Buffer] = []
+    alive: defaultdict[int, list[Buffer]] = defaultdict(list)
     for buffer in buffers:
-        offset = 0
-        for other in sorted((entry for entry in placed if entry.meets(buffer)), key=lambda entry: offsets[entry.name]):
+        offset, steps = 0, range(buffer.first, buffer.last + 1)
+        near = chain.from_iterable(alive[step] for step in steps) if len(steps) <= FEW_STEPS else placed
+        met = {entry.name: entry for entry in near if entry.meets(buffer)}
+        for other in sorted(met.values(), key=lambda entry: offsets[entry.name]):
             if offset + aligned(buffer.bytes) <= offsets[other.name]:
                 break
             offset = max(offset, offsets[other.name] + aligned(other.bytes))
         offsets[buffer.name] = offset
         placed.append(buffer)
+        for step in steps:
+            alive[step].append(buffer)
     return offsets, max((offsets[entry.name] + aligned(entry.bytes) for entry in placed), default=0)

@@ -125,14 +125,24 @@ class Planner:
 
     def _around(self, first: int, last: int) -> int:
         """Bytes of all tensors that are alive while the nodes run, but for those between them."""
-        network, alive = self.network, set[str]()
-        for index, node in enumerate(network.nodes[: last + 1]):
-            for name in node.outputs:
+        network, alive = self.network, set(self._kept[first])
+        for index in range(first, last + 1):
+            for name in network.nodes[index].outputs:
                 end = max(index, network.last_use(name))
-                between = first <= index and end <= last and index < last
-                if not network.is_callers(name) and end >= first and not between:
+                between = end <= last and index < last
+                if not network.is_callers(name) and not between:
                     alive.add(network.owner(name))
         return sum(aligned(network.tensors[name].bytes) for name in alive)
+
+    @cached_property
+    def _kept(self) -> tuple[frozenset[str], ...]:
+        """For every node the tensors that lie in the arena before it runs, and that it or a later one reads."""
+        network, alive, kept = self.network, dict[str, int](), list[frozenset[str]]()
+        for index, node in enumerate(network.nodes):
+            alive = {name: end for name, end in alive.items() if end >= index}
+            kept.append(frozenset(map(network.owner, alive)))
+            alive |= {name: network.last_use(name) for name in node.outputs if not network.is_callers(name)}
+        return tuple(kept)
 
     def _own(self, first: int, option: Option) -> int:
         """Bytes of an option's scratch memory, less its result where that lies in the input."""

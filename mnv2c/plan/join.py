@@ -12,13 +12,12 @@ from itertools import pairwise
 from typing import Any
 
 from mnv2c.plan.chain import Chain, Shape, Stage, StageKind, input_name
-from mnv2c.plan.network import ChainNode, Network, Node, read_by
+from mnv2c.plan.network import ChainNode, Network, Node
 
 
 def is_branch(network: Network, node: Node) -> bool:
     """Whether all that ``node`` leaves is the caller's, and nobody else reads it."""
-    read = {name for other in network.nodes for name in read_by(other)}
-    return all(network.is_callers(name) and name not in read for name in node.outputs)
+    return all(network.is_callers(name) and not network.is_read(name) for name in node.outputs)
 
 
 WHOLE_RESULT = frozenset({StageKind.POOL, StageKind.RESIZE, StageKind.ARGMAX})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -101,9 +102,16 @@ class Network:
         return max(self._last_reader(name) for name in {tensor, self.owner(tensor)})
 
     def _last_reader(self, tensor: str) -> int:
-        if tensor in self.outputs:
-            return len(self.nodes)
-        return max((index for index, node in enumerate(self.nodes) if tensor in read_by(node)), default=-1)
+        return len(self.nodes) if tensor in self.outputs else self._last_readers.get(tensor, -1)
+
+    def is_read(self, tensor: str) -> bool:
+        """Whether a node reads ``tensor``."""
+        return tensor in self._last_readers
+
+    @cached_property
+    def _last_readers(self) -> dict[str, int]:
+        """The index of the last node that reads each tensor: planners ask for it for every pair of nodes."""
+        return {name: index for index, node in enumerate(self.nodes) for name in read_by(node)}
 
 
 def read_by(node: Node) -> tuple[str, ...]:
