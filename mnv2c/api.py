@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mnv2c.compiler import compile_model as compile_model
     from mnv2c.compiler.planned import Plan
     from mnv2c.evaluation.measure import Accuracy
+    from mnv2c.from_onnx.input_shapes import Given
     from mnv2c.prediction import Prediction
     from mnv2c.runtime import Library
     from mnv2c.tune.entry import tune_model as tune_model
@@ -215,8 +216,10 @@ def inspect(
 ) -> dict[str, Any]:
     """Return name, layers, parameters, multiply-adds and memory of a model as plain data, or raise SpecError."""
     from mnv2c import spec
+    from mnv2c.formats import refuse_all_formats
     from mnv2c.report.inspect import inspection
 
+    refuse_all_formats(model)
     return inspection(spec.load(model, width=width, resolution=resolution, classes=classes))
 
 
@@ -227,6 +230,7 @@ def plan_model(
     width: float | None = None,
     resolution: int | str | tuple[int, int] | None = None,
     classes: int | None = None,
+    input_shape: Given = None,
     threads: int = 1,
     arena_limit: int | None = None,
     schedules: str | Path | None = None,
@@ -235,9 +239,9 @@ def plan_model(
 ) -> Plan:
     """Return the plan that ``compile`` would take, and all between which predicted time and memory can be traded.
 
-    ``arena_limit`` is the most memory in bytes; ``schedules`` are the user's records, as for ``compile``. ``html`` is a
-    file for a self-contained page with pictures. Nothing is compiled. UserError, PlanError where nothing fits the
-    limit, OutputError.
+    ``input_shape`` and ``schedules``, the user's records, are as for ``compile``; ``arena_limit`` is the most memory in
+    bytes. ``html`` is a file for a self-contained page with pictures. Nothing is compiled. UserError, PlanError where
+    nothing fits the limit, OutputError.
     """
     from mnv2c.compiler import planned
 
@@ -248,6 +252,7 @@ def plan_model(
         width=width,
         resolution=resolution,
         classes=classes,
+        input_shape=input_shape,
         threads=threads,
         arena_limit=arena_limit,
         schedules=schedules,
@@ -277,7 +282,9 @@ def export(
     """
     from mnv2c import spec, to_onnx
     from mnv2c import weights as weights_package
+    from mnv2c.formats import refuse_all_formats
 
+    refuse_all_formats(model)
     described = spec.describe(model, width=width, resolution=resolution, classes=classes)
     checkpoint = weights_package.given_or_random(described, weights, seed, weights_source)
     return write_file(Path(output), to_onnx.serialize(to_onnx.emit(checkpoint.spec, checkpoint.tensors)))

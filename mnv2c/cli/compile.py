@@ -7,6 +7,7 @@ import argparse
 from mnv2c import api
 from mnv2c.cli.options import (
     MODEL,
+    add_input_shape,
     add_json,
     add_limits,
     add_model,
@@ -25,6 +26,7 @@ HELP = "compile a model into a C library"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the verb."""
     add_model(parser, MODEL + ", or a FILE.onnx")
+    add_input_shape(parser)
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder for the library; made if missing")
     parser.add_argument(
         "--target", default="host", metavar="T", help="a target (`mnv2c targets`), an own T.toml, or several: A+B"

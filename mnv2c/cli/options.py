@@ -18,6 +18,15 @@ def add_model(parser: argparse.ArgumentParser, help: str = MODEL) -> None:
     )
 
 
+def add_input_shape(parser: argparse.ArgumentParser) -> None:
+    """Add the sizes that an ONNX file leaves open."""
+    text = (
+        "size of the input of a FILE.onnx that leaves it open: 1,3,224,224 or 1x3x224x224; of one of several, "
+        "NAME=1,3,224,224 (may be given several times)"
+    )
+    parser.add_argument("--input-shape", action="append", metavar="SHAPE", help=text)
+
+
 def add_weights(parser: argparse.ArgumentParser) -> None:
     """Add the choice between a weights file and seeded random weights."""
     source = parser.add_mutually_exclusive_group()
@@ -82,4 +91,5 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 def model_options(options: argparse.Namespace) -> dict[str, Any]:
     """Return the overrides of ``add_model`` as keyword arguments of the API."""
-    return {"width": options.width, "resolution": options.resolution, "classes": options.classes}
+    known = {"width": options.width, "resolution": options.resolution, "classes": options.classes}
+    return known | ({"input_shape": options.input_shape} if hasattr(options, "input_shape") else {})

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from mnv2c import api
-from mnv2c.cli.options import MODEL, add_json, add_limits, add_model, add_schedules, model_options
+from mnv2c.cli.options import MODEL, add_input_shape, add_json, add_limits, add_model, add_schedules, model_options
 from mnv2c.cli.output import print_json, print_table, size
 from mnv2c.progress import progress
 
@@ -17,6 +17,7 @@ HELP = "show the plan that `compile` would take, without compiling, and how time
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the verb."""
     add_model(parser, MODEL + ", or a FILE.onnx")
+    add_input_shape(parser)
     parser.add_argument("--target", default="host", metavar="T", help="a target (`mnv2c targets`) or an own T.toml")
     add_limits(parser)
     add_schedules(parser)

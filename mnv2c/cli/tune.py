@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from mnv2c import api
-from mnv2c.cli.options import MODEL, add_json, add_model, model_options
+from mnv2c.cli.options import MODEL, add_input_shape, add_json, add_model, model_options
 from mnv2c.cli.output import print_json, print_table
 
 HELP = "search for faster schedules of a model by measuring them, for later compiles to use"
@@ -21,6 +21,7 @@ INTERRUPTED = 130
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the verb."""
     add_model(parser, MODEL + ", or a FILE.onnx")
+    add_input_shape(parser)
     parser.add_argument("--target", default="host", metavar="T", help="a target (`mnv2c targets`) or an own T.toml")
     parser.add_argument(
         "--device",

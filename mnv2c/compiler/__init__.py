@@ -15,6 +15,7 @@ from mnv2c.errors import UserError
 if TYPE_CHECKING:
     from mnv2c.compiler.dump import Dump
     from mnv2c.compiler.front import Front
+    from mnv2c.from_onnx.input_shapes import Given
     from mnv2c.link.linker import Linker
     from mnv2c.records.best import Best
     from mnv2c.targets.target import Target
@@ -46,6 +47,7 @@ def compile_model(
     width: float | None = None,
     resolution: int | str | tuple[int, int] | None = None,
     classes: int | None = None,
+    input_shape: Given = None,
     name: str | None = None,
     dtype: str = "float32",
     batch: int = 1,
@@ -67,17 +69,18 @@ def compile_model(
     Several targets joined by "+" make one library with kernels for each, which chooses among them when it is started.
     Without ``weights`` the weights are random, from ``seed``; ``weights_source`` names their source (one of
     ``mnv2c.weights.SOURCES``) where the tensor names do not tell. ``width``, ``resolution`` (height x width) and
-    ``classes`` override the spec. Up to ``threads`` threads can share the work of a run. ``arena_limit`` is the most
-    memory, in bytes, that a run may take beside inputs and outputs; without, the smallest plan is taken that is
-    predicted to be as fast as the fastest within half a percent. Without ``join`` every bottleneck has a kernel and a
-    result of its own. ``schedules`` is the folder of the user's records of tuning, instead of that of
-    ``$MNV2C_SCHEDULES`` or the user's data folder; "none" means that no records are used. ``labels`` is a text file
-    with the name of a class per line; one that lacks only the background gets it. ``preprocessing`` says how pictures
-    become inputs where the weights' source does not tell, or otherwise: ``mean`` and ``deviation`` (three numbers
-    each, for pixel values of 0 to 1), ``fit`` ("stretch", "letterbox", "crop"), ``crop`` (the share that a crop keeps),
-    ``channels`` ("rgb", "bgr"). ``dump`` is a folder for the artefact of every phase; ``depfile`` is a file for the
-    names of all that was read, as make and ninja take them. Raises UserError, before anything is written, when an
-    input is at fault.
+    ``classes`` override the spec. ``input_shape`` says how large the inputs of an ONNX file are that it leaves open:
+    "1,3,224,224" or (1, 3, 224, 224) for the only one, {"NAME": (1, 3, 224, 224)} for several. Up to ``threads``
+    threads can share the work of a run. ``arena_limit`` is the most memory, in bytes, that a run may take beside inputs
+    and outputs; without, the smallest plan is taken that is predicted to be as fast as the fastest within half a
+    percent. Without ``join`` every bottleneck has a kernel and a result of its own. ``schedules`` is the folder of the
+    user's records of tuning, instead of that of ``$MNV2C_SCHEDULES`` or the user's data folder; "none" means that no
+    records are used. ``labels`` is a text file with the name of a class per line; one that lacks only the background
+    gets it. ``preprocessing`` says how pictures become inputs where the weights' source does not tell, or otherwise:
+    ``mean`` and ``deviation`` (three numbers each, for pixel values of 0 to 1), ``fit`` ("stretch", "letterbox",
+    "crop"), ``crop`` (the share that a crop keeps), ``channels`` ("rgb", "bgr"). ``dump`` is a folder for the artefact
+    of every phase; ``depfile`` is a file for the names of all that was read, as make and ninja take them. Raises
+    UserError, before anything is written, when an input is at fault.
     """
     from mnv2c.compiler import pictures
     from mnv2c.compiler.depfile import inputs, write_depfile
@@ -107,6 +110,7 @@ def compile_model(
         width=width,
         resolution=resolution,
         classes=classes,
+        input_shape=input_shape,
         weights=weights,
         weights_source=weights_source,
         seed=seed,

@@ -9,6 +9,7 @@ import mnv2c
 from mnv2c import data
 from mnv2c.compiler.variants import parts
 from mnv2c.errors import OutputError
+from mnv2c.formats import is_onnx
 from mnv2c.targets import load
 
 
@@ -39,7 +40,7 @@ def _model_files(model: Path) -> list[Path]:
     """The model's own file, and the files that an ONNX file keeps its weights in."""
     if model.suffix == ".toml":
         return [model]
-    if model.suffix != ".onnx":
+    if not is_onnx(model):
         return [data.PACKAGE / "spec" / "zoo" / f"{model.name}.toml"]
     import onnx
     from onnx.external_data_helper import uses_external_data

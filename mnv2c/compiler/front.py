@@ -12,6 +12,7 @@ from mnv2c.compiler.guard import one_line_errors
 from mnv2c.compiler.source import Source, library_name, read_source
 
 if TYPE_CHECKING:
+    from mnv2c.from_onnx.input_shapes import Given
     from mnv2c.plan.network import Network
 
 
@@ -34,6 +35,7 @@ def front(
     weights_source: str | None = None,
     seed: int = 0,
     name: str | None = None,
+    input_shape: Given = None,
     dumped: Dump | None = None,
     tell: Callable[[str, float], None] = lambda phase, fraction: None,
 ) -> Front:
@@ -41,7 +43,14 @@ def front(
     dumped = dumped or Dump(None)
     tell("spec to ONNX", 0.0)
     source = read_source(
-        model, weights, seed, width=width, resolution=resolution, classes=classes, weights_source=weights_source
+        model,
+        weights,
+        seed,
+        width=width,
+        resolution=resolution,
+        classes=classes,
+        weights_source=weights_source,
+        input_shape=input_shape,
     )
     library = library_name(source, name)
     dumped.onnx(source.serialized)

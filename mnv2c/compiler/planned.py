@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mnv2c.errors import UserError
 
 if TYPE_CHECKING:
+    from mnv2c.from_onnx.input_shapes import Given
     from mnv2c.kernels.layout import KernelLayout
     from mnv2c.plan.chain import Stage
     from mnv2c.plan.cuts import Cuts, Piece, Planner, Tuned
@@ -151,6 +152,7 @@ def plan_model(
     width: float | None = None,
     resolution: int | str | tuple[int, int] | None = None,
     classes: int | None = None,
+    input_shape: Given = None,
     threads: int = 1,
     arena_limit: int | None = None,
     schedules: str | Path | None = None,
@@ -170,7 +172,7 @@ def plan_model(
         raise UserError(f'target "{target}": a plan is shown for one CPU at a time; give one of them')
     chosen = targets.load(target)
     best = load_best(chosen, threads, schedules)
-    begun = front(model, width=width, resolution=resolution, classes=classes, tell=progress)
+    begun = front(model, width=width, resolution=resolution, classes=classes, input_shape=input_shape, tell=progress)
     progress("plans", 0.4)
     from mnv2c.compiler import planning, recorded
 

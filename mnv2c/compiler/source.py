@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnv2c.errors import UserError
+from mnv2c.formats import is_onnx, refuse_other_formats
 
 if TYPE_CHECKING:
     import onnx
 
+    from mnv2c.from_onnx.input_shapes import Given, Shapes
     from mnv2c.spec import Description, ModelSpec
     from mnv2c.weights import Checkpoint
 
@@ -48,15 +50,26 @@ def read_source(
     resolution: int | str | tuple[int, int] | None,
     classes: int | None,
     weights_source: str | None = None,
+    input_shape: Given = None,
 ) -> Source:
-    """Return the source of an ONNX file, or of a spec with its weights; raises SpecError, WeightsError or OnnxError."""
-    if Path(model).suffix == ".onnx":
+    """Return the source of an ONNX file, or of a spec with its weights; raises SpecError, WeightsError or OnnxError.
+
+    ``input_shape`` says how large the inputs of an ONNX file are that it leaves open.
+    """
+    from mnv2c.from_onnx.input_shapes import parse_shapes
+
+    shapes = parse_shapes(input_shape)
+    if is_onnx(model):
+        refuse_other_formats(model)
         overrides = {"weights": weights, "width": width, "resolution": resolution, "classes": classes}
         overrides["weights-source"] = weights_source
         given = [name for name, value in overrides.items() if value is not None]
         if given:
             raise UserError(f"{model}: an ONNX file has its own {given[0]}; leave --{given[0]} out")
-        return _from_onnx(Path(model))
+        return _from_onnx(Path(model), shapes)
+    refuse_other_formats(model)
+    if shapes:
+        raise UserError(f"{model}: --input-shape is for ONNX files; the size of this model is set by --resolution")
     from mnv2c import spec
 
     description = spec.describe(model, width=width, resolution=resolution, classes=classes)
@@ -128,16 +141,17 @@ def _title(spec: ModelSpec) -> str:
     return title
 
 
-def _from_onnx(path: Path) -> Source:
+def _from_onnx(path: Path, shapes: Shapes) -> Source:
     from mnv2c.from_onnx import read_onnx
 
-    model, content = read_onnx(path)
+    model, content = read_onnx(path, shapes)
+    fixed = {"input_shapes": {name: list(shape) for name, shape in shapes.items()}} if shapes else {}
     return Source(
         model=model,
         serialized=content,
         title=path.stem,
         summary=f"{path.name}, opset {model.opset_import[0].version}",
-        description={"kind": "onnx", "file": path.name},
+        description={"kind": "onnx", "file": path.name} | fixed,
         weights=f"{path.name}, sha256 {_digest(path)}",
     )
 

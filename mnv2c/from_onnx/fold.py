@@ -5,6 +5,7 @@ Only small values are computed, and only by operators whose results are as small
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mnv2c.errors import OnnxError
+from mnv2c.from_onnx.limits import MAXIMUM_FOLDED_ELEMENTS
 from mnv2c.from_onnx.naming import node_name, one_line
 
 if TYPE_CHECKING:
@@ -21,14 +23,14 @@ FOLDED = frozenset(
     "Add Cast CastLike Ceil Clip Concat Constant ConstantOfShape Div Equal Floor Gather Identity Max Min Mod Mul Neg "
     "Range Reshape Shape Size Slice Squeeze Sub Transpose Unsqueeze Where".split()
 )
-MAXIMUM_ELEMENTS = 4096
-"""Elements of a value that is folded."""
-
 Constants = dict[str, "np.ndarray[Any, Any]"]
 
 
-def fold_shapes(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]]) -> bool:
-    """Replace every node that computes from small constants by an initialiser; return whether there was one.
+BROADCASTING = frozenset("Add Div Equal Max Min Mod Mul Sub Where".split())
+
+
+def fold_shapes(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]]) -> int:
+    """Replace every node that computes from small constants by an initialiser; return how many there were.
 
     ``shapes`` are the static ones known.
     """
@@ -38,7 +40,7 @@ def fold_shapes(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]]) -
     constants: Constants = {
         tensor.name: numpy_helper.to_array(tensor)
         for tensor in graph.initializer
-        if prod(tensor.dims) <= MAXIMUM_ELEMENTS
+        if prod(tensor.dims) <= MAXIMUM_FOLDED_ELEMENTS
     }
     needed = {value.name for value in graph.output}
     kept = []
@@ -49,9 +51,11 @@ def fold_shapes(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]]) -
             continue
         constants[node.output[0]] = value
         graph.initializer.append(numpy_helper.from_array(value, node.output[0]))
-    folded = len(kept) < len(graph.node)
-    del graph.node[:]
-    graph.node.extend(kept)
+    folded = len(graph.node) - len(kept)
+    rest = type(graph)()
+    rest.node.extend(kept)
+    graph.ClearField("node")
+    graph.node.extend(rest.node)
     return folded
 
 
@@ -65,22 +69,29 @@ def _value(
     if node.op_type in ("Shape", "Size") and node.input and node.input[0] in shapes:
         # The extents are all that counts: a tensor of that shape which takes no memory stands for the real one.
         known = {node.input[0]: np.broadcast_to(np.float32(0), shapes[node.input[0]])}
-    if any(name and name not in known for name in node.input) or not _is_small(node, known):
+    if any(name and name not in known for name in node.input):
         return None
-    return _evaluate(node, known, model)
+    try:
+        small = _is_small(node, known)
+    except (ValueError, IndexError) as error:
+        raise OnnxError(f"{node_name(node)} has operands that do not fit each other") from error
+    return _evaluate(node, known, model) if small else None
 
 
 def _is_small(node: onnx.NodeProto, known: Constants) -> bool:
     if node.op_type == "ConstantOfShape":
         extents = [int(extent) for extent in known[node.input[0]].ravel()]
-        return all(extent >= 0 for extent in extents) and prod(extents) <= MAXIMUM_ELEMENTS
+        return all(extent >= 0 for extent in extents) and prod(extents) <= MAXIMUM_FOLDED_ELEMENTS
     if node.op_type == "Range":
         start, limit, delta = (float(known[name].reshape(-1)[0]) for name in node.input)
-        return delta != 0 and abs(limit - start) <= MAXIMUM_ELEMENTS * abs(delta)
-    if node.op_type == "Constant":
-        return all(prod(entry.t.dims) <= MAXIMUM_ELEMENTS for entry in node.attribute)
-    total = prod(value.size for value in known.values())  # more than any broadcast of them
-    return node.op_type in ("Shape", "Size") or total <= MAXIMUM_ELEMENTS**2
+        return delta != 0 and abs(limit - start) <= MAXIMUM_FOLDED_ELEMENTS * abs(delta)
+    if node.op_type in ("Shape", "Size"):
+        return True
+    if node.op_type in BROADCASTING:
+        return prod(np.broadcast_shapes(*(value.shape for value in known.values()))) <= MAXIMUM_FOLDED_ELEMENTS
+    if node.op_type == "Gather":
+        return prod(value.size for value in known.values()) <= MAXIMUM_FOLDED_ELEMENTS**2
+    return sum(value.size for value in known.values()) <= MAXIMUM_FOLDED_ELEMENTS
 
 
 def _evaluate(node: onnx.NodeProto, known: Constants, model: onnx.ModelProto) -> np.ndarray[Any, Any] | None:
@@ -91,8 +102,10 @@ def _evaluate(node: onnx.NodeProto, known: Constants, model: onnx.ModelProto) ->
     graph = helper.make_graph([node], "fold", inputs, [helper.make_empty_tensor_value_info(node.output[0])])
     single = helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
     try:
-        (value,) = ReferenceEvaluator(single).run(None, known)
+        with warnings.catch_warnings(), np.errstate(all="ignore"):  # as of a division by zero
+            warnings.simplefilter("ignore")
+            (value,) = ReferenceEvaluator(single).run(None, known)
     except Exception as error:  # whatever the evaluator of that operator raises
         raise OnnxError(f"{node_name(node)} cannot be computed from its constants: {one_line(error)}") from error
     array = np.asarray(value)
-    return array if array.dtype != object and array.size <= MAXIMUM_ELEMENTS else None
+    return array if array.dtype != object and array.size <= MAXIMUM_FOLDED_ELEMENTS else None

@@ -29,3 +29,10 @@ def one_line(error: BaseException) -> str:
     """Return the first line that says something of an exception's message."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return quoted(lines[0][: 2 * LONGEST])[1:-1] if lines else type(error).__name__
+
+
+def type_name(number: int) -> str:
+    """Return ONNX's name of an element type, or the number that is none."""
+    from onnx import TensorProto
+
+    return str(TensorProto.DataType.Name(number)) if number in TensorProto.DataType.values() else str(number)

@@ -32,5 +32,23 @@ SMALLEST: dict[str, int] = {"strides": 1, "dilations": 1, "kernel_shape": 1, "pa
 UNLIMITED_PADS = frozenset({"Pad"})
 """Operators whose pads may be negative (they crop)."""
 
-MAXIMUM_EXTENT = 1 << 20
-"""Most that any attribute of ``SMALLEST`` may be."""
+UNLIMITED = frozenset(
+    {("Slice", "starts"), ("Slice", "ends"), ("Dropout", "seed"), ("Constant", "value_int"), ("Constant", "value_ints")}
+)
+"""Attributes that may be any integer: the end of everything is written as the largest one."""
+
+SHAPE_OPERANDS: dict[str, tuple[int, ...]] = {
+    "ConstantOfShape": (0,),
+    "Expand": (1,),
+    "Pad": (1,),
+    "Reshape": (1,),
+    "Resize": (1, 2, 3),
+    "Tile": (1,),
+    "TopK": (1,),
+    "Upsample": (1,),
+}
+"""Operands, by index, whose numbers become extents, or multiply or lengthen them."""
+
+TRAINING: dict[str, int] = {"BatchNormalization": 0, "Dropout": 2}
+"""Operators that compute something else in training: by the attribute ``training_mode``, or by that operand (0: none).
+"""

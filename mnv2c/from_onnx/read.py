@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnv2c.errors import OnnxError
+from mnv2c.from_onnx.input_shapes import Shapes
+from mnv2c.from_onnx.limits import (
+    MAXIMUM_BYTES,
+    MAXIMUM_FOLDED_ELEMENTS,
+    MAXIMUM_FOLDED_NODES,
+    MAXIMUM_INFERRED_NODES,
+    MAXIMUM_ROUNDS,
+)
 from mnv2c.from_onnx.naming import one_line
 
 if TYPE_CHECKING:
     import onnx
 
-MAXIMUM_BYTES = 1_000_000_000
-"""Of the file and its external data; far more than any classifier for a CPU, far less than fills a memory."""
-
-MAXIMUM_ROUNDS = 64
-"""Of folding shape computations, each of which may depend on the shapes that the one before made known."""
+NONE: Shapes = {}
 
 
-def read_onnx(path: Path) -> tuple[onnx.ModelProto, bytes]:
+def read_onnx(path: Path, shapes: Shapes = NONE) -> tuple[onnx.ModelProto, bytes]:
     """Return the model with static shapes inferred, and the self-contained file that is its reference.
 
-    Raises OnnxError naming the file, and the node and operator at fault.
+    ``shapes`` are those of inputs that the file leaves open (`mnv2c.from_onnx.input_shapes`). Raises OnnxError naming
+    the file, and the node and operator at fault; UserError for shapes that do not fit.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise OnnxError(f"{path}: it is no file; give one")
         size = path.stat().st_size
         if size > MAXIMUM_BYTES:
             raise OnnxError(f"{path}: {size:,} bytes; at most {MAXIMUM_BYTES:,} are read")
@@ -31,42 +39,89 @@ def read_onnx(path: Path) -> tuple[onnx.ModelProto, bytes]:
     except OSError as error:
         raise OnnxError(f"{path}: cannot be read: {error.strerror}") from None
     try:
-        return parse_onnx(content, path.parent)
+        return parse_onnx(content, path.parent, shapes)
     except OnnxError as error:
         raise OnnxError(f"{path}: {error}") from error.__cause__
 
 
-def parse_onnx(content: bytes, folder: Path) -> tuple[onnx.ModelProto, bytes]:
+def parse_onnx(content: bytes, folder: Path, shapes: Shapes = NONE) -> tuple[onnx.ModelProto, bytes]:
     """``read_onnx`` of a file's content; external data are looked for in ``folder``."""
     import onnx
 
+    from mnv2c.errors import UserError
+    from mnv2c.from_onnx.wire import check_size
+
     try:
+        check_size(content)
         model = onnx.load_model_from_string(content)
-        changed = _prepare(model, folder)
+        changed = _prepare(model, folder, shapes)
         reference = model.SerializeToString(deterministic=True) if changed else content
         return _inferred(model), reference
-    except OnnxError:
+    except (UserError, NameError, AttributeError, AssertionError):  # the last three are mistakes of ours
         raise
     # A damaged file may offend protobuf, onnx's C++ code or Python's own decoding; what each raises is its own affair.
     except Exception as error:
         raise OnnxError(f"not a valid ONNX file, or a truncated one: {one_line(error)}") from error
 
 
-def _prepare(model: onnx.ModelProto, folder: Path) -> bool:
-    """Check the model and make it self-contained and of batch 1; return whether it was changed."""
-    import onnx.inliner
-
-    from mnv2c.from_onnx.check import check_structure
+def _prepare(model: onnx.ModelProto, folder: Path, shapes: Shapes) -> bool:
+    """Check the model and make it self-contained, plain and of fixed inputs; return whether it was changed."""
+    from mnv2c.from_onnx.check import check_outline, check_structure
     from mnv2c.from_onnx.external import inline_external_data
-    from mnv2c.from_onnx.static import fix_batch
+    from mnv2c.from_onnx.functions import inline_functions
+    from mnv2c.from_onnx.plain import make_plain
+    from mnv2c.from_onnx.static import fix_shapes
+    from mnv2c.from_onnx.work import check_outputs
 
+    check_outline(model)
     changed = inline_external_data(model, folder, MAXIMUM_BYTES)
-    if model.functions:
-        model.CopyFrom(onnx.inliner.inline_local_functions(model))
-        changed = True
+    changed |= inline_functions(model)
+    changed |= make_plain(model)
     check_structure(model)
+    changed |= fix_shapes(model.graph, shapes)
+    check_outputs(model.graph)
+    _check_by_onnx(model)
+    return changed
+
+
+def _check_by_onnx(model: onnx.ModelProto) -> None:
+    """Let onnx check what its specification says of every operator; outputs need no shape, they are inferred."""
+    import onnx
+    from onnx import TensorProto
+
+    stated = type(model.graph)()
+    stated.output.extend(model.graph.output)
+    for value in model.graph.output:
+        tensor = value.type.tensor_type
+        tensor.elem_type = tensor.elem_type or TensorProto.FLOAT
+        tensor.shape.SetInParent()
     onnx.checker.check_model(model)
-    return fix_batch(model.graph) or changed
+    model.graph.ClearField("output")
+    model.graph.output.extend(stated.output)
+
+
+def _without_weights(model: onnx.ModelProto) -> onnx.GraphProto:
+    """Move large constants out of the model, with inputs in their place: no shape depends on their values.
+
+    Inferring shapes copies the whole model, and is done several times.
+    """
+    from onnx import helper
+
+    light, heavy = type(model.graph)(), type(model.graph)()
+    for tensor in model.graph.initializer:
+        (heavy if prod(tensor.dims) > MAXIMUM_FOLDED_ELEMENTS else light).initializer.append(tensor)
+    model.graph.ClearField("initializer")
+    model.graph.initializer.extend(light.initializer)
+    for tensor in heavy.initializer:
+        model.graph.input.append(helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
+    return heavy
+
+
+def _with_weights(graph: onnx.GraphProto, weights: onnx.GraphProto) -> None:
+    """Move the constants back."""
+    count = len(graph.input) - len(weights.initializer)
+    del graph.input[count:]
+    graph.initializer.extend(weights.initializer)
 
 
 def _inferred(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -76,13 +131,23 @@ def _inferred(model: onnx.ModelProto) -> onnx.ModelProto:
     from mnv2c.from_onnx.auto_pad import explicit_pads
     from mnv2c.from_onnx.fold import fold_shapes
     from mnv2c.from_onnx.static import check_inferred, forget_shapes, static_shapes
+    from mnv2c.from_onnx.work import check_work
 
     forget_shapes(model.graph)
-    for _ in range(MAXIMUM_ROUNDS):  # what one round computes gives the next one more shapes
+    weights = _without_weights(model)
+    folded = 0
+    for _ in range(min(MAXIMUM_ROUNDS, 1 + MAXIMUM_INFERRED_NODES // len(model.graph.node))):
         known = static_shapes(shape_inference.infer_shapes(model, data_prop=True).graph)
-        if not fold_shapes(model, known):
+        found = fold_shapes(model, known)  # gives the next round more shapes
+        folded += found
+        if folded > MAXIMUM_FOLDED_NODES:
+            raise OnnxError(f"it computes more than {MAXIMUM_FOLDED_NODES:,} sizes; export it with a fixed input size")
+        if not found:
             break
     inferred = shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
     check_inferred(inferred.graph)
-    explicit_pads(inferred.graph, static_shapes(inferred.graph))
+    shapes = static_shapes(inferred.graph)
+    check_work(inferred.graph, shapes)
+    explicit_pads(inferred.graph, shapes)
+    _with_weights(inferred.graph, weights)
     return inferred

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from mnv2c.errors import OnnxError
-from mnv2c.from_onnx.check import TYPES, check_extents
-from mnv2c.from_onnx.naming import node_name, quoted
-from mnv2c.from_onnx.operators import ONLY_FOLDED
+from mnv2c.from_onnx import remedies
+from mnv2c.from_onnx.check import TYPES
+from mnv2c.from_onnx.extents import check_extents
+from mnv2c.from_onnx.input_shapes import Shapes, set_shapes
+from mnv2c.from_onnx.limits import MAXIMUM_EXTENT, MAXIMUM_RANK
+from mnv2c.from_onnx.naming import node_name, quoted, type_name
+from mnv2c.from_onnx.operators import ONLY_FOLDED, SHAPE_OPERANDS
 
 if TYPE_CHECKING:
     import onnx
@@ -16,42 +21,54 @@ PORT_TYPES = TYPES[:4]
 """Element types of inputs and outputs that C programs can hand over."""
 
 
-def inputs_of(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
-    """Return the inputs that the caller supplies: old files list their weights among the inputs, too."""
-    constants = {tensor.name for tensor in graph.initializer}
-    return [value for value in graph.input if value.name not in constants]
+def fix_shapes(graph: onnx.GraphProto, given: Shapes) -> bool:
+    """Set the shapes of the inputs to those given, and an open first dimension to 1; return whether any was changed.
 
-
-def fix_batch(graph: onnx.GraphProto) -> bool:
-    """Set a symbolic first dimension of every input to 1; return whether there was one.
-
-    OnnxError for any other symbolic dimension, naming input and remedy, and for a batch that is fixed to more.
+    Open is what has no number, -1 or 0. OnnxError for any other open dimension, naming input and option, and for a
+    batch that is fixed to more; UserError for a given shape that does not fit.
     """
-    changed = False
-    inputs = inputs_of(graph)
-    if not inputs:
+    if not graph.input:
         raise OnnxError("it has no input")
-    for value in inputs:
-        name = quoted(value.name)
+    for value in graph.input:
         check_type("input", value)
+    changed = set_shapes(graph.input, given)
+    for value in graph.input:
+        name = quoted(value.name)
         if not value.type.tensor_type.HasField("shape"):
-            raise OnnxError(f"input {name} has no shape; export the model with a fixed input size")
+            raise OnnxError(f"input {name} has no shape; give it with --input-shape {_example(graph, value)}")
         dimensions = value.type.tensor_type.shape.dim
-        if dimensions and not dimensions[0].HasField("dim_value"):
+        if len(dimensions) > MAXIMUM_RANK:
+            check_extents(name, [1] * len(dimensions))
+        if dimensions and _is_open(dimensions[0]):
             dimensions[0].dim_value = 1
             changed = True
         for axis, dimension in enumerate(dimensions):
-            if not dimension.HasField("dim_value"):
-                symbol = quoted(dimension.dim_param) if dimension.dim_param else "unknown"
+            if _is_open(dimension):
+                symbol = f" ({quoted(dimension.dim_param)})" if dimension.dim_param else ""
                 raise OnnxError(
-                    f"input {name}: dimension {axis} is dynamic ({symbol}); export the model with a fixed input size "
-                    f"(only the batch, dimension 0, may be dynamic)"
+                    f"input {name}: dimension {axis} is dynamic{symbol}; say how large it is with --input-shape "
+                    f"{_example(graph, value)}"
                 )
         extents = [dimension.dim_value for dimension in dimensions]
         check_extents(name, extents)
         if len(extents) == 4 and extents[0] != 1:
             raise OnnxError(f"input {name} has the fixed batch {extents[0]}; export the model with batch 1")
     return changed
+
+
+def _is_open(dimension: onnx.TensorShapeProto.Dimension) -> bool:
+    return not dimension.HasField("dim_value") or dimension.dim_value in (-1, 0)
+
+
+def _example(graph: onnx.GraphProto, value: onnx.ValueInfoProto) -> str:
+    """Return what the user might give for an input: its fixed dimensions, 1 image, and 224 for what is open."""
+    dimensions = value.type.tensor_type.shape.dim
+    known = [str(224 if _is_open(entry) else entry.dim_value) for entry in dimensions] or ["1", "3", "224", "224"]
+    if dimensions and _is_open(dimensions[0]):
+        known[0] = "1"
+    plain = value.name.isascii() and value.name.replace("_", "a").replace(".", "a").isalnum()
+    name = value.name if plain else "NAME"
+    return ",".join(known) if len(graph.input) == 1 else f"{name}={','.join(known)}"
 
 
 def forget_shapes(graph: onnx.GraphProto) -> None:
@@ -73,35 +90,52 @@ def static_shapes(graph: onnx.GraphProto) -> dict[str, tuple[int, ...]]:
 
 def check_type(role: str, value: onnx.ValueInfoProto) -> None:
     """Raise OnnxError unless an input or output is a tensor of a type that C programs can hand over."""
-    from onnx import TensorProto
-
     if not value.type.HasField("tensor_type"):
         raise OnnxError(f"{role} {quoted(value.name)} is no tensor")
-    number = value.type.tensor_type.elem_type
-    kind = TensorProto.DataType.Name(number) if number in TensorProto.DataType.values() else str(number)
+    kind = type_name(value.type.tensor_type.elem_type)
     if kind not in PORT_TYPES:
-        raise OnnxError(f"{role} {quoted(value.name)} is of type {kind}; export the model in float32")
+        raise OnnxError(f"{role} {quoted(value.name)} is of type {kind}; {remedies.of_type(kind)}")
 
 
 def check_inferred(graph: onnx.GraphProto) -> None:
-    """Raise OnnxError, naming the node, unless every tensor got a static shape within the limits and a known type."""
-    from onnx import TensorProto
+    """Raise OnnxError, naming the node, unless every tensor got a static shape within the limits and a known type.
 
+    Nodes are in order: what comes of a tensor over the limit, be it wrapped around, is never looked at.
+    """
     known = {value.name: value.type for value in (*graph.value_info, *graph.output)}
+    constants = {tensor.name: tensor for tensor in graph.initializer}
     for node in graph.node:
         if node.op_type in ONLY_FOLDED:
             raise OnnxError(f"{node_name(node)}: its operands are not constant, which is not supported")
+        _check_operands(node, constants)
         for name in filter(None, node.output):
-            if name not in known:
-                if name != node.output[0]:
-                    continue  # the mask of a Dropout, statistics of a BatchNormalization
+            if name in known:
+                _check_result(node, name, known[name].tensor_type)
+            elif name == node.output[0]:  # not the mask of a Dropout, or the statistics of a BatchNormalization
                 raise OnnxError(f"{node_name(node)}: the shape of its result is unknown before it runs")
-            tensor = known[name].tensor_type
-            if tensor.elem_type not in [TensorProto.DataType.Value(kind) for kind in TYPES]:
-                raise OnnxError(f"{node_name(node)}: its result is not float32; export the model in float32")
-            if not tensor.HasField("shape") or not all(entry.HasField("dim_value") for entry in tensor.shape.dim):
-                raise OnnxError(f"{node_name(node)}: the shape of its result is unknown before it runs")
-            check_extents(quoted(name), [entry.dim_value for entry in tensor.shape.dim], least=0)
     for value in graph.output:
         check_type("output", value)
         check_extents(quoted(value.name), [entry.dim_value for entry in value.type.tensor_type.shape.dim])
+
+
+def _check_operands(node: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto]) -> None:
+    """Refuse numbers that would make a shape that no 64 bits hold."""
+    import numpy as np
+    from onnx import numpy_helper
+
+    for index in SHAPE_OPERANDS.get(node.op_type, ()):
+        tensor = constants.get(node.input[index]) if index < len(node.input) else None
+        if tensor is None:
+            continue
+        values = numpy_helper.to_array(tensor)
+        if values.size and not (np.abs(values.astype(np.float64)) <= MAXIMUM_EXTENT).all():
+            raise OnnxError(f"{node_name(node)}: operand {index} holds more than {MAXIMUM_EXTENT:,}")
+
+
+def _check_result(node: onnx.NodeProto, name: str, tensor: onnx.TypeProto.Tensor) -> None:
+    kind = type_name(tensor.elem_type)
+    if kind not in TYPES:
+        raise OnnxError(f"{node_name(node)}: its result is of type {kind}; {remedies.of_type(kind)}")
+    if not tensor.HasField("shape") or not all(entry.HasField("dim_value") for entry in tensor.shape.dim):
+        raise OnnxError(f"{node_name(node)}: the shape of its result is unknown before it runs")
+    check_extents(quoted(name), [entry.dim_value for entry in tensor.shape.dim], least=0)

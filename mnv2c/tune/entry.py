@@ -14,6 +14,7 @@ from mnv2c.tune.result import Tuned
 from mnv2c.tune.run import LOCAL, Asked, run_session
 
 if TYPE_CHECKING:
+    from mnv2c.from_onnx.input_shapes import Given
     from mnv2c.targets import Target
 
 
@@ -25,6 +26,7 @@ def tune_model(
     width: float | None = None,
     resolution: int | str | tuple[int, int] | None = None,
     classes: int | None = None,
+    input_shape: Given = None,
     threads: int = 1,
     trials: int | None = None,
     minutes: float | None = None,
@@ -38,16 +40,23 @@ def tune_model(
 
     What is found is appended to the records in the folder ``schedules``, or the user's own, which later compiles use.
     At most ``trials`` candidates (300 by default) are measured, those of earlier sessions for the same network counted,
-    in at most ``minutes``. ``resume`` goes on with the session that was interrupted. ``allow_rpc`` is needed for
-    "rpc://" and "tracker://", which are unauthenticated. ``show`` shows progress on stderr. UserError, DeviceError,
-    OutputError; Ctrl-C gives a result that says so.
+    in at most ``minutes``. ``input_shape`` is as for ``compile``. ``resume`` goes on with the session that was
+    interrupted. ``allow_rpc`` is needed for "rpc://" and "tracker://", which are unauthenticated. ``show`` shows
+    progress on stderr. UserError, DeviceError, OutputError; Ctrl-C gives a result that says so.
     """
     asked = Asked(str(model), str(target), device, trials, minutes, seed, resume, allow_rpc, schedules)
     asked.check()
     _check_places(asked, tasks.read_target(target, threads), threads)
     with progress(not show) as tell:
         tunable = tasks.read(
-            model, target, width=width, resolution=resolution, classes=classes, threads=threads, tell=tell
+            model,
+            target,
+            width=width,
+            resolution=resolution,
+            classes=classes,
+            input_shape=input_shape,
+            threads=threads,
+            tell=tell,
         )
     with session_progress(not show) as watch:
         return run_session(tunable, asked, watch)

@@ -12,6 +12,7 @@ from mnv2c.errors import UserError
 from mnv2c.tune.task import Task
 
 if TYPE_CHECKING:
+    from mnv2c.from_onnx.input_shapes import Given
     from mnv2c.plan.chain import Chain
     from mnv2c.plan.cuts import Cuts, Piece, Planner
     from mnv2c.plan.network import Network
@@ -113,6 +114,7 @@ def read(
     width: float | None = None,
     resolution: int | str | tuple[int, int] | None = None,
     classes: int | None = None,
+    input_shape: Given = None,
     threads: int = 1,
     tell: Callable[[str, float], None] = lambda phase, fraction: None,
 ) -> Tunable:
@@ -121,7 +123,7 @@ def read(
     from mnv2c.compiler.guard import one_line_errors
 
     chosen = read_target(target, threads)
-    begun = front(model, width=width, resolution=resolution, classes=classes, tell=tell)
+    begun = front(model, width=width, resolution=resolution, classes=classes, input_shape=input_shape, tell=tell)
     tell("the plan", 0.5)
     from mnv2c.compiler import planning
 
