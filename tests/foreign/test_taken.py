@@ -182,7 +182,7 @@ def test_every_form_is_read_as_the_plain_one_and_its_reference_computes_the_same
 @pytest.mark.parametrize(
     "changes",
     [
-        (weights_among_inputs, batch(-1), outputs_without_shape),
+        (batch(-1), weights_among_inputs, outputs_without_shape),
         (double_scalars, default_values, reversed_nodes, outputs_without_type, unused_parts),
         (local_function, two_names_of_one_domain, wrong_value_info),
         (no_training, identities, no_names),
