@@ -31,6 +31,7 @@ SLIPS = [
     ("--out", "--output", FLAGS),
     ("--arena_limit", "--arena-limit", FLAGS),
     ("--arena", "--arena-limit", FLAGS),
+    ("--input", "--input-shape", FLAGS),
     ("--thread", "--threads", FLAGS),
     ("compil", "compile", VERBS),
     ("comiple", "compile", VERBS),
@@ -50,7 +51,7 @@ OTHERS = [
     *[(word, TARGETS) for word in ("cortex", "znver", "i686", "", "-", "64")],
     *[(word, MODELS) for word in ("mobilenet_v3", "mobilenet_v1", "mobilenet_v2_77", "resnet50", "mobilenet")],
     *[(word, MODELS) for word in ("deeplabv3_mobilenet_v3", "ssdlite_mobilenet_v3", "yolov2")],
-    *[(word, FLAGS) for word in ("--quantize", "--optimize", "--input", "--int8", "--device")],
+    *[(word, FLAGS) for word in ("--quantize", "--optimize", "--int8", "--device")],
     *[(word, VERBS) for word in ("train", "convert", "build", "benchmarking", "x")],
 ]
 
