@@ -31,13 +31,17 @@ def unfinished(window: Window) -> int:
 
 
 def may_carry(chain: Chain, stage: Stage) -> bool:
-    """Whether ``stage`` is a depthwise stage that may carry its sums, one row per pass, in some schedule."""
+    """Whether ``stage`` is a depthwise stage that may carry its sums, one row per pass, in some schedule.
+
+    Its readers see pixels: rows above the image, which a window would take for zeros, hold sums that are thrown away.
+    """
     if stage.kind is not StageKind.DEPTHWISE or stage.sources[0].startswith("input_"):
         return False
     source, window = chain.stage(stage.sources[0]), stage.window
     alone = chain.consumers(source.name) == (stage,) and not {source.name, stage.name} & set(chain.outputs)
     plain = window.reach >= window.stride[0] - 1
-    read = all(reader.kind is not StageKind.POOL for reader in chain.consumers(stage.name))
+    readers = chain.consumers(stage.name)
+    read = not any(reader.kind is StageKind.POOL or reader.window.needs_margin for reader in readers)
     return alone and plain and read and source.kind in MATRIX_KINDS
 
 

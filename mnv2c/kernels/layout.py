@@ -15,6 +15,7 @@ from mnv2c.kernels.carried import Carried, carried_stages, made_again, unfinishe
 from mnv2c.kernels.microkernels.base import Provider
 from mnv2c.kernels.packing import MatrixPacking, Packing
 from mnv2c.kernels.planes import Layout
+from mnv2c.kernels.regions import Region, ring_regions
 from mnv2c.kernels.resizing import Resizing, resizing
 from mnv2c.kernels.units import Unit, units
 from mnv2c.kernels.weights import packings
@@ -23,14 +24,6 @@ from mnv2c.plan.rows import Flow, flow
 from mnv2c.schedule.record import ChainSchedule, DepthwiseTile, Tile
 
 FLOAT_BYTES = 4
-
-
-@dataclass(frozen=True)
-class Region:
-    """A parameter of the kernel: scratch memory in which the named planes take turns."""
-
-    name: str
-    planes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -146,7 +139,8 @@ def kernel_layout(chain: Chain, schedule: ChainSchedule, provider: Provider) -> 
     sources = {entry.source for entry in carried.values()}
     added = {unit.result: _added(unit, packed.get(unit.stage.name), chain, schedule, plan, sources) for unit in parts}
     added = {name: elements for name, elements in added.items() if elements}
-    regions = _regions(rings, sums, carried) + tuple(Region(f"work_{name}", (f"work_{name}",)) for name in resizings)
+    regions = ring_regions(parts, plan, rings, sums, carried)
+    regions += tuple(Region(f"work_{name}", (f"work_{name}",)) for name in resizings)
     regions += _added_regions(added, packed, parts, schedule)
     return KernelLayout(chain, schedule, provider, plan, parts, rings, sums, regions, packed, resizings, added)
 
@@ -236,16 +230,6 @@ def exact_stages(chain: Chain, schedule: ChainSchedule, provider: Provider) -> f
             )
         found |= {source, stage.name}
     return frozenset(found)
-
-
-def _regions(rings: dict[str, Layout], sums: dict[str, Layout], carried: Mapping[str, Carried]) -> tuple[Region, ...]:
-    """Newest rows live from one stage to the next: those of carried stages take turns, and so do their results."""
-    newest = tuple(name for name in rings if name in {entry.source for entry in carried.values()})
-    results = tuple(name for name in rings if name in carried)
-    regions = [Region(f"sums_{name}", (f"sums_{name}",)) for name in sums]
-    regions += [Region(f"ring_{name}", (name,)) for name in rings if name not in newest + results]
-    regions += [Region(name, planes) for name, planes in (("newest", newest), ("results", results)) if planes]
-    return tuple(regions)
 
 
 def _sums(stage: Stage, provider: Provider) -> Layout:

@@ -26,19 +26,22 @@ class Unit:
 
 
 def units(chain: Chain) -> tuple[Unit, ...]:
-    """Fold every add and pool that can be into the matrix stage it follows, and an argmax into a resize."""
+    """Fold every add and pool that can be into the matrix stage it follows, and an argmax into a resize.
+
+    A unit stands where its last stage does: only there is the residual of an add sure to have been made.
+    """
     found: list[Unit] = []
     for stage in chain.stages:
         candidates = (index for index in reversed(range(len(found))) if _folds(chain, found[index], stage))
         previous = next(candidates, None)
         if previous is not None:
-            before = found[previous]
+            before = found.pop(previous)
             if stage.kind is StageKind.ARGMAX:
-                found[previous] = Unit(before.stage, stage.name, argmax=stage)
+                found.append(Unit(before.stage, stage.name, argmax=stage))
                 continue
             others = [source for source in stage.sources if source != before.result]
             residual = others[0] if stage.kind is StageKind.ADD and others else None
-            found[previous] = Unit(before.stage, stage.name, residual, stage.kind is StageKind.POOL, stage.activation)
+            found.append(Unit(before.stage, stage.name, residual, stage.kind is StageKind.POOL, stage.activation))
         else:
             found.append(Unit(stage, stage.name))
     return tuple(found)

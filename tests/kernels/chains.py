@@ -19,7 +19,7 @@ from mnv2c.kernels.microkernels.base import Provider
 from mnv2c.plan.chain import MATRIX_KINDS, RELU6, Activation, Chain, Shape, Stage, StageKind, Window, with_loads
 from mnv2c.plan.rows import flow
 from mnv2c.schedule.record import ChainSchedule, DepthwiseTile, Tile
-from tests.kernels import segments
+from tests.kernels import lines, segments
 
 Array = npt.NDArray[np.float32]
 Pads = tuple[tuple[int, int], tuple[int, int]]
@@ -309,6 +309,7 @@ FAMILIES: dict[str, Callable[[Random], Chain]] = {
     "mask": segments.mask,
     "predictions": predictions,
     "strided sums": strided_sums,
+    "line": lines.line,
 }
 
 
@@ -337,7 +338,8 @@ def schedule(random: Random, chain: Chain, provider: Provider) -> ChainSchedule:
         and not chain.in_place
         and len(chain.outputs) == 1
     ):
-        vectors = -(-chain.stage("expand").shape.channels // lanes)
+        expand = next(stage for stage in chain.stages if stage.kind is StageKind.EXPAND)
+        vectors = -(-expand.shape.channels // lanes)
         per_chunk = random.choice([0, *(count for count in range(1, vectors + 1) if vectors % count == 0)])
         if per_chunk:
             chunk, rows = per_chunk * lanes, 0

@@ -102,7 +102,7 @@ class Call:
     def __init__(self, case: Case) -> None:
         self.case, self.layout = case, kernel_layout(case.chain, case.schedule, case.provider)
         chain = self.layout.chain
-        self.inputs = [Guarded(value.size).fill(self._stored(index, value)) for index, value in enumerate(case.inputs)]
+        self.inputs = [Guarded(value.size).fill(self.stored(index, value)) for index, value in enumerate(case.inputs)]
         shared = self.inputs[:1] if chain.in_place else []
         stages = [chain.stage(name) for name in chain.outputs]
         shapes = [stage.shape for stage in stages]
@@ -111,7 +111,7 @@ class Call:
         self.rings = [Guarded(elements, 64) for elements in self.layout.scratch]
         self.shapes = [(shape.rows, shape.columns, shape.channels) for shape in shapes]
 
-    def _stored(self, index: int, value: Array) -> Array:
+    def stored(self, index: int, value: Array) -> Array:
         """The value in the order its buffer has."""
         return value.transpose(2, 0, 1) if self.layout.chain.is_planar(input_name(index)) else value
 

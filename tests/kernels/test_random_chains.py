@@ -43,7 +43,8 @@ def faults(call: native.Call) -> Iterator[str]:
             yield f"{name} is off by {off:.1e}: {case}"
     if not all(buffer.intact for buffer in call.buffers):
         yield f"written beside a buffer: {case}"
-    kept = [(case.inputs[index], call.inputs[index]) for index in range(int(chain.in_place), len(case.inputs))]
+    own = range(int(chain.in_place), len(case.inputs))
+    kept = [(call.stored(index, case.inputs[index]), call.inputs[index]) for index in own]
     kept += zip(pack_weights(call.layout, case.weights), call.weights, strict=True)
     if not all(np.array_equal(value.ravel(), buffer.values) for value, buffer in kept):
         yield f"an input or the weights were written: {case}"

@@ -182,6 +182,26 @@ def test_what_the_line_leaves_for_others_is_not_joined_past() -> None:
     assert not may_join(read, 0, 2)
 
 
+def test_what_reads_joined_predictions_runs_behind_the_last_of_them() -> None:
+    """No node makes the joined tensor as a whole: each head makes a part of it."""
+    shape = Shape(4, 4, 2)
+    drawn = Drawing([], {"x": shape})
+    drawn.add(bottleneck(shape, 1, 2), "x", "a")
+    drawn.add(bottleneck(shape, 1, 2), "a", "b")
+    drawn.predict(0, "a", True)
+    drawn.predict(1, "b", True)
+    found = network(drawn, 2)
+    soft = FallbackNode("soft", "softmax", None, ("scores",), ("y",))
+    read = replace(
+        found,
+        nodes=(*found.nodes, soft),
+        outputs=(*found.outputs, "y"),
+        tensors={**found.tensors, "y": replace(found.tensors["scores"], name="y")},
+    )
+    ordered = [node.label for node in branches_first(read).nodes]
+    assert ordered == ["a", "scores_0", "b", "scores_1", "soft"]
+
+
 def test_a_pace_that_makes_no_whole_rows_is_refused() -> None:
     stages = (
         Stage("expand", StageKind.EXPAND, ("input_0",), Shape(8, 8, 2)),

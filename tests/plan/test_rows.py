@@ -172,3 +172,23 @@ def test_the_interpreter_notices_a_ring_that_is_too_short(monkeypatch: pytest.Mo
     monkeypatch.setattr(interpreter, "flow", short)
     with pytest.raises(CompilerError, match="of stage expand is not in its ring of 2 rows"):
         interpret(chain, 1, inputs, weights)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_convolution_keeps_the_pace_of_the_sum_that_is_folded_into_it(stride: int) -> None:
+    """A strided reader takes two rows of the sum at once: so many must be there of what the convolution reads."""
+    seen = Window((3, 3), (stride, stride), padding=((1, 1), (1, 1)))
+    same = replace(seen, stride=(1, 1))
+    shape, small = Shape(8, 8, 4), Shape(8 // stride, 8 // stride, 4)
+    stages = (
+        Stage("first", StageKind.POINTWISE, ("input_0",), shape),
+        Stage("depthwise", StageKind.DEPTHWISE, ("first",), shape, same, RELU6),
+        Stage("project", StageKind.PROJECT, ("depthwise",), shape),
+        Stage("add", StageKind.ADD, ("project", "first"), shape),
+        Stage("last", StageKind.DEPTHWISE, ("add",), small, seen),
+    )
+    plan = flow(with_loads(Chain("sum", (shape,), stages, ("last",))), 1)
+    project, added, depthwise = (plan.stages[name] for name in ("project", "add", "depthwise"))
+    assert (project.rows, project.passes, project.lead) == (added.rows, added.passes, added.lead)
+    assert (added.rows, added.passes) == (stride, 1)
+    assert depthwise.ring == stride
