@@ -46,7 +46,7 @@ def test_results_take_turns_behind_expansions() -> None:
 
 
 def test_a_result_that_the_next_carried_stage_is_made_from_does_not_share_its_memory() -> None:
-    """The second chunk of ``project_0`` still reads ``depthwise_0`` when the first one of ``depthwise_1`` is written."""
+    """Chunk 1 of ``project_0`` still reads ``depthwise_0`` when chunk 0 of ``depthwise_1`` is written."""
     assert shared(carried(separable(3, expand=False))) == [("depthwise_0", "depthwise_2"), ("depthwise_1",)]
 
 
