@@ -56,7 +56,9 @@ def threads_source(program: Program, name: str, target: Target) -> dict[str, str
         name=name,
         version=__version__,
         threads=program.threads,
-        pthread=(HERE / "bionic.c.in").read_text("utf-8").rstrip() if bionic else "#include <pthread.h>",
+        pthread=(HERE / "bionic.c.in").read_text("utf-8").rstrip()
+        if bionic
+        else "#include <pthread.h>\n#include <signal.h>",
         pool_bytes=program.pool_bytes,
     )
     return {f"{name}_threads.c": pool}

@@ -39,7 +39,7 @@ def _both(names: Sequence[str]) -> tuple[str, ...]:
 PTHREAD = (
     *("pthread_create", "pthread_join", "pthread_mutex_init", "pthread_mutex_destroy", "pthread_mutex_lock"),
     *("pthread_mutex_unlock", "pthread_cond_init", "pthread_cond_destroy", "pthread_cond_wait"),
-    *("pthread_cond_signal", "pthread_cond_broadcast"),
+    *("pthread_cond_signal", "pthread_cond_broadcast", "pthread_sigmask", "sigfillset", "sigdelset"),
 )
 """What a library's thread pool calls."""
 

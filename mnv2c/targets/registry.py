@@ -80,7 +80,6 @@ def _host(table: Mapping[str, object], path: Path, machine: Machine | None) -> T
         l1d_bytes=machine.l1d_bytes or entry.l1d_bytes,
         l2_bytes=machine.l2_bytes or entry.l2_bytes,
         l3_bytes=machine.l3_bytes if machine.l1d_bytes else entry.l3_bytes,
-        cores=machine.cores,
     )
 
 

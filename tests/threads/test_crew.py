@@ -26,7 +26,7 @@ from tests.threads.counting import settles_at, threads_of_this_process
 
 GCC = shutil.which("gcc")
 STRICT = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wshadow", "-Wstrict-prototypes", "-Werror", "-O2"]
-PTHREAD = re.compile(r"pthread_(create|join|(mutex|cond)_\w+)")
+PTHREAD = re.compile(r"pthread_(create|join|sigmask|(mutex|cond)_\w+)|sig(fill|del)set")
 COUNT = 4
 
 needs_gcc = pytest.mark.skipif(GCC is None, reason="gcc is missing")

@@ -148,6 +148,9 @@ NO_THREADS(pthread_cond_destroy)
 NO_THREADS(pthread_cond_wait)
 NO_THREADS(pthread_cond_signal)
 NO_THREADS(pthread_cond_broadcast)
+NO_THREADS(pthread_sigmask)
+NO_THREADS(sigfillset)
+NO_THREADS(sigdelset)
 
 #if defined(__arm__)
 

@@ -28,6 +28,14 @@ int pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex);
 int pthread_cond_signal(pthread_cond_t *condition);
 int pthread_cond_broadcast(pthread_cond_t *condition);
 
+/* Of its <signal.h>; the numbers are those of Linux. */
+typedef unsigned long sigset_t;
+enum { SIG_SETMASK = 2, SIGILL = 4, SIGBUS = 7, SIGFPE = 8, SIGSEGV = 11 };
+
+int sigfillset(sigset_t *set);
+int sigdelset(sigset_t *set, int number);
+int pthread_sigmask(int how, const sigset_t *set, sigset_t *before);
+
 #define HIDDEN __attribute__((visibility("hidden")))
 
 enum { MOST_THREADS = 2, POOL_BYTES = 640, LOOKS = 4096 };
@@ -229,6 +237,32 @@ static int prepare(pool *mine)
     return 1;
 }
 
+/*
+ * A new thread has the signal mask of the one that starts it. The application's handlers are to run on its own threads, so
+ * everything is blocked meanwhile, but for faults: those belong to the instruction that causes them, on any thread.
+ */
+static void block_signals(sigset_t *before)
+{
+    static const int faults[] = {SIGBUS, SIGFPE, SIGILL, SIGSEGV};
+    sigset_t blocked;
+    unsigned index;
+    (void)sigfillset(&blocked);
+    for (index = 0; index < sizeof faults / sizeof *faults; ++index) {
+        (void)sigdelset(&blocked, faults[index]);
+    }
+    (void)pthread_sigmask(SIG_SETMASK, &blocked, before);
+}
+
+static int start_one(worker *next)
+{
+    sigset_t before;
+    int failed;
+    block_signals(&before);
+    failed = pthread_create(&next->thread, NULL, work, next);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failed == 0;
+}
+
 /* The calling thread is one of the `threads`; returns 0, with nothing left behind, if another cannot be started. */
 int crew_pool_start(void *memory, unsigned threads)
 {
@@ -248,7 +282,7 @@ int crew_pool_start(void *memory, unsigned threads)
         worker *next = &mine->workers[index];
         next->pool = mine;
         next->index = index + 1;
-        if (pthread_create(&next->thread, NULL, work, next) != 0) {
+        if (!start_one(next)) {
             end(mine, index);
             return 0;
         }
