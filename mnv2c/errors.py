@@ -5,11 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from mnv2c.escape import one_line
+
 
 class Mnv2cError(Exception):
-    """A failure with a message fit for the user; ``exit_code`` is what the command line returns."""
+    """A failure with a message fit for the user; ``exit_code`` is what the command line returns.
+
+    The message becomes one line of visible characters, whatever the files that it quotes hold.
+    """
 
     exit_code = 1
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(one_line(message))
 
 
 class UserError(Mnv2cError):
@@ -76,6 +84,8 @@ class RecordsWarning(UserWarning):
 
 LONG_WORD = 8
 """Letters and digits from which on a word may have two slips; a shorter one with two is another word."""
+LONGEST = 200
+"""Characters of a word that may be a slip of anything: others cost time only."""
 SHORTEST_BEGINNING = 3
 """Letters and digits that a beginning needs to stand for the only word that begins so."""
 
@@ -87,7 +97,7 @@ def nearest(word: str, candidates: Iterable[str]) -> str:
     differs in a number or in a whole part ("cortex-m7" and "cortex-a7", "aarch64_be" and "aarch64") is another thing.
     The beginning of one candidate alone stands for it.
     """
-    known = list(dict.fromkeys(candidates))
+    known = list(dict.fromkeys(candidates)) if len(word) <= LONGEST else []
     slips = {candidate: _slips(word, candidate) for candidate in known}
     likely = [candidate for candidate in known if slips[candidate] is not None]
     plain = "".join(_parts(word))

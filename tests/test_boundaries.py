@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "mnv2c"
-EVERYWHERE = {"mnv2c.errors", "mnv2c.files", "mnv2c.scratch"}
+EVERYWHERE = {"mnv2c.errors", "mnv2c.escape", "mnv2c.files", "mnv2c.reading", "mnv2c.scratch"}
 HEAVY = {"tvm", "tvm_ffi", "onnx", "onnxruntime", "torch"}
 
 # Per package or module of mnv2c: what it may import besides the standard library, itself and EVERYWHERE.
@@ -16,6 +16,8 @@ MAY_IMPORT = {
     "errors": set(),
     "files": set(),
     "scratch": set(),
+    "escape": set(),
+    "reading": set(),
     "labels": set(),
     "tolerance": {"numpy"},
     "masks": {"numpy", "onnx"},

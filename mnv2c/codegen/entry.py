@@ -14,6 +14,7 @@ from mnv2c.codegen.parallel import part_body, part_parameters, run_texts
 from mnv2c.codegen.selftest import Expected, selftest_source
 from mnv2c.codegen.variants import needs_auxiliary_vector, variant_texts, word
 from mnv2c.data import fill
+from mnv2c.escape import c_comment, c_string
 from mnv2c.plan.program import Location, Program, Result, Space, Step
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def library_source(variants: Sequence[tuple[Target, Program]], name: str, output
             TEMPLATE,
             name=name,
             NAME=name.upper(),
-            target="+".join(map(_title, targets)),
+            target=c_comment("+".join(map(_title, targets))),
             version=__version__,
             step_count=len(program.steps),
             cpu_includes=includes,
@@ -108,12 +109,12 @@ def _prototype(kernel: str, steps: Sequence[Step]) -> str:
 
 def _row(program: Program, function: str, step: Step) -> str:
     numbers = f", {step.parts.phases if step.parts else 1}u, {step.parts.count if step.parts else 1}u"
-    return f'    {{"{step.label}", {function}{numbers if program.threads > 1 else ""}}},'
+    return f'    {{{c_string(step.label)}, {function}{numbers if program.threads > 1 else ""}}},'
 
 
 def _step_function(name: str, index: int, step: Step, threads: int) -> str:
     title = f"{index} {step.label}" + (f": {step.comment}" if step.comment else "")
-    lines = [f"/* {_comment(title)}", *(f" * {_comment(_result(result))}" for result in step.results)]
+    lines = [f"/* {c_comment(title)}", *(f" * {c_comment(_result(result))}" for result in step.results)]
     unused = all(place.space is Space.WEIGHTS for place in step.arguments)
     body = part_body(step.parts, step.kernel, ", ".join(map(_address, step.arguments)), threads)
     selects = ", unsigned phase, unsigned part" if threads > 1 else ""
@@ -135,11 +136,6 @@ def _address(place: Location) -> str:
             return f"{place.space.name}({place.index}, {place.offset}u)"
         case Space.ARENA | Space.WEIGHTS:
             return f"{place.space.name}({place.offset}u{f' + part * {place.stride}u' if place.stride else ''})"
-
-
-def _comment(text: str) -> str:
-    """Text that cannot end a C comment early, nor break its line."""
-    return " ".join(text.replace("*/", "* /").split())
 
 
 def _fold_blank_lines(text: str) -> str:

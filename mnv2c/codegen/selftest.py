@@ -12,6 +12,7 @@ import numpy as np
 
 from mnv2c.data import fill
 from mnv2c.errors import CompilerError
+from mnv2c.escape import c_comment
 from mnv2c.tolerance import FLOAT32
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def _check(program: Program, name: str, index: int) -> str:
 def _samples(index: int, port: Port, output: Expected) -> str:
     rows = "\n".join(f"    {{{position}u, {value!r}}}," for position, value in output.samples)
     return f"""\
-/* Output {index}, {port.name}. */
+/* Output {index}, {c_comment(port.name)}. */
 #define TOLERANCE_{index} {output.tolerance!r}
 static const sample samples_{index}[] = {{
 {rows}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnv2c.data import fill
+from mnv2c.escape import c_string
 
 if TYPE_CHECKING:
     from mnv2c.targets import Target
@@ -45,7 +46,7 @@ READS_PART = frozenset({"Linux", "Android"})
 
 def word(name: str) -> str:
     """Return the name of a target as a part of C names."""
-    return re.sub(r"\W", "_", name)
+    return re.sub(r"\W", "_", name, flags=re.ASCII)
 
 
 def variant_texts(targets: Sequence[Target], name: str) -> dict[str, str]:
@@ -101,5 +102,6 @@ BY_PART = """
 
 
 def _row(target: Target, by_part: bool) -> str:
-    parts = f", {{{', '.join(part + 'u' for part in target.cpu_parts) or '0'}}}" if by_part else ""
-    return f'    {{"{target.name}", fits_{word(target.name)}, steps_{word(target.name)}{parts}}},'
+    numbers = ", ".join(f"{int(part, 16):#x}u" for part in target.cpu_parts)
+    parts = f", {{{numbers or '0'}}}" if by_part else ""
+    return f'    {{{c_string(target.name)}, fits_{word(target.name)}, steps_{word(target.name)}{parts}}},'

@@ -9,6 +9,7 @@ import mnv2c
 from mnv2c import data
 from mnv2c.compiler.variants import parts
 from mnv2c.errors import OutputError
+from mnv2c.escape import make_word
 from mnv2c.formats import is_onnx
 from mnv2c.targets import load
 
@@ -57,10 +58,14 @@ def write_depfile(path: Path, made: Path, used: list[Path]) -> None:
 
     if path.is_dir():
         raise OutputError(f"{path}: is a folder; give a file with --depfile")
-    lines = [f"{_escaped(made.absolute())}:", *(f"  {_escaped(file)}" for file in used)]
+    lines = [f"{_word(made.absolute())}:", *(f"  {_word(file)}" for file in used)]
     write(path.parent, {path.name: " \\\n".join(lines) + "\n"})
 
 
-def _escaped(path: Path) -> str:
-    """As make reads it."""
-    return str(path).replace(" ", "\\ ").replace("#", "\\#").replace("$", "$$")
+def _word(path: Path) -> str:
+    try:
+        return make_word(str(path))
+    except ValueError:
+        raise OutputError(
+            f"--depfile: the name of {path} has a line's end in it, which no dependency file can say; rename it"
+        ) from None

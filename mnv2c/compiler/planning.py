@@ -216,7 +216,7 @@ def each(option: Option) -> tuple[Option, ...]:
 
 def symbol(library: str, label: str) -> str:
     """Return the C name of a node's kernel."""
-    return library + "_" + re.sub(r"\W", "_", label)
+    return library + "_" + re.sub(r"\W", "_", label, flags=re.ASCII)
 
 
 AS_FAST = 1.005

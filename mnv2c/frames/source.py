@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mnv2c import __version__
 from mnv2c.data import fill
+from mnv2c.escape import c_string
 from mnv2c.frames import boxes as boxes_c
 from mnv2c.frames.colours import yuv_table
 from mnv2c.frames.description import Boxes, Classes, Frames, Mask, Picture
@@ -88,14 +89,8 @@ def _kind(frames: Frames) -> str:
 
 
 def _labels(labels: Sequence[str], common: dict[str, object]) -> str:
-    table = "".join(f"    {_c_string(label)},\n" for label in labels)
+    table = "".join(f"    {c_string(label)},\n" for label in labels)
     return fill(C / "labels.c.in", **common, table=table)
-
-
-def _c_string(text: str) -> str:
-    """A C string literal of ASCII characters; an octal escape has three digits, so that nothing can extend it."""
-    safe = (chr(b) if 32 <= b < 127 and chr(b) not in '"\\?' else f"\\{b:03o}" for b in text.encode())
-    return f'"{"".join(safe)}"'
 
 
 TRAINED = {

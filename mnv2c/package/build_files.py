@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mnv2c import __version__
 from mnv2c.data import fill
+from mnv2c.escape import pkg_config
 from mnv2c.package.header import ABI
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ def build_files(name: str, target: Target, summary: str, threads: int = 1) -> di
             HERE / "library.pc.in",
             name=name,
             abi=ABI,
-            target=target.name,
-            summary=" ".join(summary.split()),
+            target=pkg_config(target.name),
+            summary=pkg_config(summary),
             version=__version__,
             private=f"Libs.private: {' '.join(f'-l{library}' for library in libraries)}" if libraries else "",
         ).rstrip()

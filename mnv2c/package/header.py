@@ -8,6 +8,7 @@ from typing import Any
 
 from mnv2c import __version__
 from mnv2c.data import fill
+from mnv2c.escape import c_comment
 from mnv2c.plan.program import Port, Program
 
 ABI = 2
@@ -30,9 +31,9 @@ def header_source(program: Program, name: str, meta: Mapping[str, object], frame
         HEADER,
         name=name,
         NAME=name.upper(),
-        summary=str(meta["summary"]).replace("*/", "* /"),
+        summary=c_comment(str(meta["summary"])),
         version=__version__,
-        target=target["name"] if isinstance(target, Mapping) else target,
+        target=c_comment(str(target["name"] if isinstance(target, Mapping) else target)),
         abi=ABI,
         ports="\n".join(f" * {line}" for line in _ports(program)),
         arena_bytes=program.arena_bytes,
@@ -54,12 +55,12 @@ def _list(value: object) -> list[Any]:
 
 def _variants(name: str, names: list[str]) -> str:
     """What the header says about kernels for several CPUs."""
-    return fill(VARIANTS, name=name, NAME=name.upper(), names=", ".join(names)).rstrip() if names else ""
+    return fill(VARIANTS, name=name, NAME=name.upper(), names=c_comment(", ".join(names))).rstrip() if names else ""
 
 
 def _ports(program: Program) -> list[str]:
     return [
-        f'{kind} {index}, "{port.name}": {port.dtype} {port.layout} [{", ".join(map(str, port.shape))}]'
+        f'{kind} {index}, "{c_comment(port.name)}": {port.dtype} {port.layout} [{", ".join(map(str, port.shape))}]'
         for kind, ports in (("Input", program.inputs), ("Output", program.outputs))
         for index, port in enumerate(ports)
     ]
@@ -68,5 +69,5 @@ def _ports(program: Program) -> list[str]:
 def _macros(upper: str, kind: str, ports: tuple[Port, ...]) -> str:
     lines = [f"#define {upper}_{kind}_COUNT {len(ports)}u"]
     for index, port in enumerate(ports):
-        lines.append(f"#define {upper}_{kind}_{index}_BYTES {port.bytes}u /* {port.name} */")
+        lines.append(f"#define {upper}_{kind}_{index}_BYTES {port.bytes}u /* {c_comment(port.name)} */")
     return "\n".join(lines)

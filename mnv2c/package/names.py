@@ -6,17 +6,11 @@ import re
 from collections.abc import Sequence
 
 from mnv2c.errors import UserError
+from mnv2c.escape import quoted
+from mnv2c.package.reserved import taken_by
 
-RESERVED = frozenset(
-    """
-    auto break case char const continue default do double else enum extern float for goto if inline int long register
-    restrict return short signed sizeof static struct switch typedef union unsigned void volatile while
-    alignas alignof and asm bool catch class constexpr decltype delete explicit export false final friend import
-    module mutable namespace new noexcept not nullptr operator or override private protected public requires template
-    this throw true try typeid typename using virtual xor main
-    """.split()
-)
-"""Keywords of C and C++, and what a program already has."""
+LONGEST = 100
+"""Characters of a name: files called after it stay within the 255 bytes that file systems allow."""
 
 PUBLIC = (
     "abi", "version", "arena_bytes", "arena_align", "init", "deinit", "run", "run_steps", "step_name", "selftest",
@@ -26,16 +20,23 @@ PUBLIC = (
 
 
 def check_name(name: str) -> str:
-    """Return ``name`` if a library can be called so: a C identifier, no keyword, no leading underscore; UserError."""
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name, re.ASCII) or name in RESERVED:
-        raise UserError(f'name "{name}": must be a C identifier such as "{identifier(name)}"')
+    """Return ``name`` if a library can be called so: a C identifier that nothing else has, no leading underscore.
+
+    UserError else: also for keywords and for the names of system headers, which ``NAME.h`` would hide.
+    """
+    if len(name) > LONGEST or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name, re.ASCII):
+        raise UserError(
+            f'name {quoted(name)}: must be a C identifier such as "{identifier(name)}", of at most {LONGEST} characters'
+        )
+    if reason := taken_by(name):
+        raise UserError(f'name "{name}": {reason}; give another one, such as "{identifier(name)}"')
     return name
 
 
 def identifier(text: str) -> str:
     """The nearest legal name: ``mobilenet_v2-1.0`` becomes ``mobilenet_v2_1_0``."""
-    word = re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_") or "model"
-    return f"model_{word}" if not word[0].isalpha() or word in RESERVED else word
+    word = re.sub(r"[^A-Za-z0-9]+", "_", text[: 4 * LONGEST]).strip("_")[: LONGEST // 2].strip("_") or "model"
+    return f"model_{word}" if not word[0].isalpha() or taken_by(word) else word
 
 
 VARIANT_FUNCTIONS = ("variant", "set_variant")

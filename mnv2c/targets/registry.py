@@ -9,16 +9,17 @@ from pathlib import Path
 
 from mnv2c import data
 from mnv2c.errors import TargetError, nearest
+from mnv2c.escape import quoted, shown
+from mnv2c.reading import read_limited
 from mnv2c.targets import features
+from mnv2c.targets.fields import MOST_ITEMS, check_text, check_whole
 from mnv2c.targets.host import Machine, detect
 from mnv2c.targets.systems import ARCHITECTURES, PLATFORMS, libcs
-from mnv2c.targets.target import ISA_ARCHITECTURE, Target
+from mnv2c.targets.target import ISA_ARCHITECTURE, ISA_VECTORS, Target
 
 HOST = "host"
 HOST_KEYS = ("name", "description", "by_part", "by_features")
-LEAST = {"l3_bytes": 0}
-"""The smallest legal value of an integer field; 1 where it is not listed."""
-
+LARGEST_FILE = 1 << 18
 
 def available() -> list[Target]:
     """All targets by name, ``host`` first where this machine is supported."""
@@ -52,7 +53,7 @@ def load(name_or_path: str | Path, *, libc: str | None = None, machine: Machine 
     else:
         known = names()
         hint = nearest(text, known) or f" (known: {', '.join(known)}; or a .toml file)"
-        raise TargetError(f'target "{text}": unknown{hint}')
+        raise TargetError(f'target {quoted(text)}: unknown{hint}')
     table = _read(path)
     target = _host(table, path, machine) if "by_features" in table else _target(table, path)
     return target.with_libc(libc) if libc is not None else target
@@ -60,22 +61,22 @@ def load(name_or_path: str | Path, *, libc: str | None = None, machine: Machine 
 
 def _read(path: Path) -> dict[str, object]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_limited(path, LARGEST_FILE).decode("utf-8"))
     except OSError as error:
         raise TargetError(f"{path}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TargetError(f"{path}: not valid TOML: {error}") from error
+    except (ValueError, RecursionError) as error:  # tomllib raises both, besides its own kind of ValueError
+        raise TargetError(f"{path}: not valid TOML: {error}") from None
 
 
 def _host(table: Mapping[str, object], path: Path, machine: Machine | None) -> Target:
     for key in table:
         if key not in HOST_KEYS:
-            raise TargetError(f'{path}: unknown key "{key}"{nearest(key, HOST_KEYS)}')
+            raise TargetError(f'{path}: unknown key {quoted(key)}{nearest(key, HOST_KEYS)}')
     machine = machine or detect()
     entry = _best(table, path, machine)
     return replace(
         entry,
-        name=str(table.get("name", HOST)),
+        name=check_text("name", table.get("name", HOST), path),
         description=f"this machine: {entry.description}",
         l1d_bytes=machine.l1d_bytes or entry.l1d_bytes,
         l2_bytes=machine.l2_bytes or entry.l2_bytes,
@@ -84,8 +85,10 @@ def _host(table: Mapping[str, object], path: Path, machine: Machine | None) -> T
 
 
 def _best(table: Mapping[str, object], path: Path, machine: Machine) -> Target:
-    by_part = [load(name) for name in _strings(table.get("by_part", []), path, "by_part")]
-    by_features = [load(name) for name in _strings(table["by_features"], path, "by_features")]
+    by_part, by_features = (
+        [_shipped(name, path, key) for name in _strings(table.get(key, []), path, key)]
+        for key in ("by_part", "by_features")
+    )
     for target in by_part:
         if machine.parts.intersection(target.cpu_parts) and _runs(machine, target):
             return target
@@ -99,6 +102,13 @@ def _best(table: Mapping[str, object], path: Path, machine: Machine) -> Target:
     raise TargetError(f"host: this CPU lacks {', '.join(lacking)}, needed by the least target {same[-1].name}")
 
 
+def _shipped(name: str, path: Path, key: str) -> Target:
+    """Another target by its name; a file could name this one in turn."""
+    if name == HOST or name.endswith(".toml"):
+        raise TargetError(f"{path}: {key} {quoted(name)} must be the name of another target (see `mnv2c targets`)")
+    return load(name)
+
+
 def _runs(machine: Machine, target: Target) -> bool:
     return machine.arch == target.arch and machine.features.issuperset(target.requires)
 
@@ -107,7 +117,7 @@ def _target(table: Mapping[str, object], path: Path) -> Target:
     known = {field.name: field for field in fields(Target) if field.name != "entry"}
     for key in table:
         if key not in known:
-            raise TargetError(f'{path}: unknown key "{key}"{nearest(key, known)}')
+            raise TargetError(f'{path}: unknown key {quoted(key)}{nearest(key, known)}')
     values: dict[str, object] = {}
     for name, field in known.items():
         if name in table:
@@ -121,22 +131,21 @@ def _target(table: Mapping[str, object], path: Path) -> Target:
 
 def _value(value: object, annotation: str, path: Path, name: str) -> object:
     if annotation.startswith("tuple"):
-        return _strings(value, path, name)
+        return tuple(check_text(name, item, path) for item in _strings(value, path, name))
     if annotation == "int":
-        least = LEAST.get(name, 1)
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise TargetError(f"{path}: {name} must be an integer of at least {least}, not {value!r}")
-    elif annotation == "bool":
+        return check_whole(name, value, path)
+    if annotation == "bool":
         if not isinstance(value, bool):
-            raise TargetError(f"{path}: {name} must be true or false, not {value!r}")
-    elif not isinstance(value, str):
-        raise TargetError(f"{path}: {name} must be a string, not {value!r}")
-    return value
+            raise TargetError(f"{path}: {name} must be true or false, not {shown(value)}")
+        return value
+    return check_text(name, value, path)
 
 
 def _strings(value: object, path: Path, name: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise TargetError(f"{path}: {name} must be a list of strings, not {value!r}")
+        raise TargetError(f"{path}: {name} must be a list of strings, not {shown(value)}")
+    if len(value) > MOST_ITEMS:
+        raise TargetError(f"{path}: {name} has {len(value)} entries; at most {MOST_ITEMS} are read")
     return tuple(value)
 
 
@@ -147,19 +156,20 @@ def _check(target: Target, path: Path) -> None:
     _one_of(target.isa, tuple(ISA_ARCHITECTURE), path, "isa")
     wanted = PLATFORMS[target.arch, target.libc].triple
     if target.triple != wanted:
-        raise TargetError(f'{path}: triple must be "{wanted}", not "{target.triple}"')
+        raise TargetError(f'{path}: triple must be "{wanted}", not {quoted(target.triple)}')
     if ISA_ARCHITECTURE[target.isa] != target.arch:
         raise TargetError(f'{path}: isa "{target.isa}" does not exist on {target.arch}')
-    if not target.glibc.startswith("2.") or not target.glibc[2:].isdigit():
-        raise TargetError(f'{path}: glibc must be a version like "2.17", not "{target.glibc}"')
+    registers, bits = ISA_VECTORS[target.isa]
+    if target.vector_bits != bits or target.vector_registers > registers:
+        raise TargetError(
+            f'{path}: isa "{target.isa}" has up to {registers} vector_registers of vector_bits = {bits}, not '
+            f"{target.vector_registers} of {target.vector_bits}"
+        )
     for feature in target.requires:
         _one_of(feature, features.KNOWN[target.arch], path, "requires")
-    for feature in target.features:
-        if feature[:1] not in ("+", "-"):
-            raise TargetError(f'{path}: features: "{feature}" must begin with + or -')
 
 
 def _one_of(word: str, candidates: tuple[str, ...], path: Path, field: str) -> None:
     if word not in candidates:
         hint = nearest(word, candidates) or f" (known: {', '.join(candidates)})"
-        raise TargetError(f'{path}: {field} "{word}" is unknown{hint}')
+        raise TargetError(f"{path}: {field} {quoted(word)} is unknown{hint}")

@@ -10,6 +10,9 @@ from mnv2c.targets.systems import PLATFORMS, Platform, libcs
 ISA_ARCHITECTURE = {"neon": "aarch64", "neon32": "arm", "avx2": "x86_64", "avx512": "x86_64"}
 """The instruction sets with microkernels, and the architecture of each."""
 
+ISA_VECTORS = {"neon": (32, 128), "neon32": (16, 128), "avx2": (16, 256), "avx512": (32, 512)}
+"""How many vector registers each has, and their bits."""
+
 
 @dataclass(frozen=True)
 class Target:

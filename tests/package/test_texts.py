@@ -72,7 +72,7 @@ def test_comments_cannot_be_left() -> None:
     network = fake.program()
     steps = (replace(network.steps[0], comment="*/ #error /* \n #error"), *network.steps[1:])
     entry = entry_source(replace(network, steps=steps), "fake", A76, [Expected(((0, 0.0),), 0.0)] * 2)
-    assert "/* 0 scale: * / #error /* #error\n" in entry
+    assert "/* 0 scale: * / #error / * #error\n" in entry
 
 
 def test_a_target_without_requirements_needs_no_check() -> None:

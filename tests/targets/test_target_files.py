@@ -105,9 +105,9 @@ def test_the_libc_chooses_the_system() -> None:
 
 
 def test_an_own_file(tmp_path: Path) -> None:
-    path = own_file(tmp_path, MINE.replace('name = "cortex-a76"', 'name = "my board"'))
+    path = own_file(tmp_path, MINE.replace('name = "cortex-a76"', 'name = "my-board"'))
     assert dataclasses.replace(targets.load(path), name="cortex-a76", entry="cortex-a76") == targets.load("cortex-a76")
-    assert targets.load(str(path)).name == "my board"
+    assert targets.load(str(path)).name == "my-board"
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_an_own_file(tmp_path: Path) -> None:
         ('isa = "neon"', 'isa = "neon32"', 'isa "neon32" does not exist on aarch64'),
         ("aarch64-linux-gnu", "mips-linux-gnu", 'triple: architecture "mips" is unknown'),
         ('glibc = "2.17"', 'glibc = "new"', 'glibc must be a version like "2.17"'),
-        ('features = ["+neon"]', 'features = ["neon"]', r'features: "neon" must begin with \+ or -'),
+        ('features = ["+neon"]', 'features = ["neon"]', r"features must be .* with \+ or - before it, .* not 'neon'"),
         ('features = ["+neon"]', 'features = "+neon"', "features must be a list of strings"),
         ('mcpu = "cortex-a76"', "mcpu = 76", "mcpu must be a string, not 76"),
         ("cores = 4", "cores = ", "not valid TOML"),
