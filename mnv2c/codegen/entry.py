@@ -109,7 +109,7 @@ def _prototype(kernel: str, steps: Sequence[Step]) -> str:
 
 def _row(program: Program, function: str, step: Step) -> str:
     numbers = f", {step.parts.phases if step.parts else 1}u, {step.parts.count if step.parts else 1}u"
-    return f'    {{{c_string(step.label)}, {function}{numbers if program.threads > 1 else ""}}},'
+    return f"    {{{c_string(step.label)}, {function}{numbers if program.threads > 1 else ''}}},"
 
 
 def _step_function(name: str, index: int, step: Step, threads: int) -> str:

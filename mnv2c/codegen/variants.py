@@ -104,4 +104,4 @@ BY_PART = """
 def _row(target: Target, by_part: bool) -> str:
     numbers = ", ".join(f"{int(part, 16):#x}u" for part in target.cpu_parts)
     parts = f", {{{numbers or '0'}}}" if by_part else ""
-    return f'    {{{c_string(target.name)}, fits_{word(target.name)}, steps_{word(target.name)}{parts}}},'
+    return f"    {{{c_string(target.name)}, fits_{word(target.name)}, steps_{word(target.name)}{parts}}},"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 KEYWORDS = frozenset(
     """
     auto break case char const continue default do double else enum extern float for goto if inline int long register
@@ -40,7 +42,8 @@ HEADERS = frozenset(
 """Headers of C, of POSIX, of C libraries and of compilers: NAME.h before them on the include path would hide them."""
 
 FILES = frozenset(
-    ("con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10)), "main", "mnv2c")
+    {"con", "prn", "aux", "nul", "main", "mnv2c"}
+    | {f"{port}{number}" for port in ("com", "lpt") for number in range(10)}
 )
 """Names that Windows keeps for devices, whatever their ending, and those of other files: main.c, mnv2cConfig.cmake."""
 
@@ -56,7 +59,7 @@ def taken_by(name: str) -> str:
     small = name.lower()
     if name in KEYWORDS:
         return "is a keyword of C or C++"
-    if small in HEADERS or small.endswith("intrin"):
+    if small in HEADERS or re.fullmatch("[a-z0-9]*intrin", small):
         return f"its header would hide the system's <{small}.h>"
     if small in FILES:
         return "is a file name that is taken"

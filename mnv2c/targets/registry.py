@@ -21,6 +21,7 @@ HOST = "host"
 HOST_KEYS = ("name", "description", "by_part", "by_features")
 LARGEST_FILE = 1 << 18
 
+
 def available() -> list[Target]:
     """All targets by name, ``host`` first where this machine is supported."""
     entries = [load(name) for name in names() if name != HOST]
@@ -53,7 +54,7 @@ def load(name_or_path: str | Path, *, libc: str | None = None, machine: Machine 
     else:
         known = names()
         hint = nearest(text, known) or f" (known: {', '.join(known)}; or a .toml file)"
-        raise TargetError(f'target {quoted(text)}: unknown{hint}')
+        raise TargetError(f"target {quoted(text)}: unknown{hint}")
     table = _read(path)
     target = _host(table, path, machine) if "by_features" in table else _target(table, path)
     return target.with_libc(libc) if libc is not None else target
@@ -71,7 +72,7 @@ def _read(path: Path) -> dict[str, object]:
 def _host(table: Mapping[str, object], path: Path, machine: Machine | None) -> Target:
     for key in table:
         if key not in HOST_KEYS:
-            raise TargetError(f'{path}: unknown key {quoted(key)}{nearest(key, HOST_KEYS)}')
+            raise TargetError(f"{path}: unknown key {quoted(key)}{nearest(key, HOST_KEYS)}")
     machine = machine or detect()
     entry = _best(table, path, machine)
     return replace(
@@ -117,7 +118,7 @@ def _target(table: Mapping[str, object], path: Path) -> Target:
     known = {field.name: field for field in fields(Target) if field.name != "entry"}
     for key in table:
         if key not in known:
-            raise TargetError(f'{path}: unknown key {quoted(key)}{nearest(key, known)}')
+            raise TargetError(f"{path}: unknown key {quoted(key)}{nearest(key, known)}")
     values: dict[str, object] = {}
     for name, field in known.items():
         if name in table:

@@ -50,7 +50,8 @@ def test_taken_names(name: str, reason: str) -> None:
 def test_no_library_hides_a_header_of_the_c_libraries(folder: str) -> None:
     ziglang = find_spec("ziglang")
     assert ziglang is not None and ziglang.origin is not None
-    found = sorted(path.stem for path in (Path(ziglang.origin).parent / "lib" / "libc" / "include" / folder).glob("*.h"))
+    headers = Path(ziglang.origin).parent / "lib" / "libc" / "include" / folder
+    found = sorted(path.stem for path in headers.glob("*.h"))
     names = [name for name in found if re.fullmatch("[A-Za-z][A-Za-z0-9_]*", name)]
     assert len(names) > 50
     assert [name for name in names if not taken_by(name)] == []
