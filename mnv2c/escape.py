@@ -53,7 +53,7 @@ def quoted(name: str | bytes) -> str:
 
 def shown(value: object) -> str:
     """Return any value for a message, in Python's words and at most ``LONGEST_NAME`` characters."""
-    if isinstance(value, int) and value.bit_length() > 256:  # of more digits than Python writes out
+    if isinstance(value, int) and value.bit_length() > 4096:  # Python refuses to write out many digits
         return f"a number of {value.bit_length()} bits"
     try:
         return shortened(visible(_REPR.repr(value)), LONGEST_NAME)

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mnv2c.escape import LONGEST_NAME, quoted
+
 if TYPE_CHECKING:
     import onnx
 
-LONGEST = 80
-"""Characters of a name that a message shows."""
-
-
-def quoted(name: str | bytes) -> str:
-    """Return the name in quotes; what is not printable is escaped."""
-    text = name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else name
-    shown = "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
-    return f'"{shown[:LONGEST]}…"' if len(shown) > LONGEST else f'"{shown}"'
+__all__ = ["node_name", "one_line", "quoted", "type_name"]
 
 
 def node_name(node: onnx.NodeProto) -> str:
@@ -28,7 +22,7 @@ def node_name(node: onnx.NodeProto) -> str:
 def one_line(error: BaseException) -> str:
     """Return the first line that says something of an exception's message."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return quoted(lines[0][: 2 * LONGEST])[1:-1] if lines else type(error).__name__
+    return quoted(lines[0][: 2 * LONGEST_NAME])[1:-1] if lines else type(error).__name__
 
 
 def type_name(number: int) -> str:

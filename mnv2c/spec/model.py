@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from reprlib import repr as shown
 from typing import Any
 
 from mnv2c.errors import SpecError, nearest
+from mnv2c.escape import shown
 from mnv2c.spec.priors import CONVENTIONS as BOX_CONVENTIONS
 from mnv2c.spec.table2 import CLASSES, EXPANSION, TABLE2, Row
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import fields
-from reprlib import repr as shown
 from typing import Any
 
 from mnv2c.errors import SpecError, nearest
+from mnv2c.escape import shown
 from mnv2c.spec.model import FAMILY_DEFAULTS, FAMILY_FIELDS, ModelSpec, family_fields
 
 SIZE_FIELDS = ("height", "image_width")

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from mnv2c.errors import SpecError, WeightsError, nearest
+from mnv2c.escape import quoted
 from mnv2c.spec import Description, ModelSpec
 from mnv2c.spec.priors import CONVENTIONS as BOX_CONVENTIONS
 from mnv2c.weights.card import Card, card_of, contradiction
 from mnv2c.weights.files import TensorFile, open_safetensors
 from mnv2c.weights.hf import HF, HF_SEGMENTER
-from mnv2c.weights.names import Shape, Weights, check_shapes, check_values, quoted
+from mnv2c.weights.names import Shape, Weights, check_shapes, check_values
 from mnv2c.weights.own import OWN
 from mnv2c.weights.pytorch import open_pth
 from mnv2c.weights.qfgaohao import QFGAOHAO

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from math import prod
 
 import numpy as np
 
 from mnv2c.errors import WeightsError, nearest
+from mnv2c.escape import quoted
 from mnv2c.spec import ModelSpec, layers
 
 BN_FIELDS = ("gamma", "beta", "mean", "variance")
@@ -48,7 +48,7 @@ def check_shapes(found: Mapping[str, Shape], spec: ModelSpec, path: str, called:
     if wrong:
         also = f"; {_listed(wrong[1:])} of another shape too" if wrong[1:] else ""
         faults.append(
-            f'tensor "{wrong[0]}" is {_by(found[wrong[0]])}, but {spec.name} (width {spec.width:g}, '
+            f"tensor {quoted(wrong[0])} is {_by(found[wrong[0]])}, but {spec.name} (width {spec.width:g}, "
             f"{spec.classes} classes) needs {_by(wanted[wrong[0]])}{also}"
         )
     if faults:
@@ -61,7 +61,7 @@ def check(weights: Mapping[str, np.ndarray], spec: ModelSpec, source: str = "wei
     check_shapes(shapes, spec, source, {name: name for name in expected(spec)})
     for name, tensor in weights.items():
         if tensor.dtype != np.float32:
-            raise WeightsError(f'{source}: tensor "{name}" is {tensor.dtype}; float32 is needed')
+            raise WeightsError(f"{source}: tensor {quoted(name)} is {tensor.dtype}; float32 is needed")
         check_values(name, tensor, source)
 
 
@@ -71,9 +71,11 @@ def check_values(name: str, tensor: np.ndarray, source: str, called: str | None 
     finite = np.isfinite(tensor)
     if not finite.all():
         bad = tensor.size - int(np.count_nonzero(finite))
-        raise WeightsError(f'{source}: tensor "{shown}" has {bad} of {tensor.size} values that are NaN or infinite')
+        raise WeightsError(
+            f"{source}: tensor {quoted(shown)} has {bad} of {tensor.size} values that are NaN or infinite"
+        )
     if name.endswith(".bn.variance") and (tensor < 0).any():
-        raise WeightsError(f'{source}: tensor "{shown}" has a negative variance')
+        raise WeightsError(f"{source}: tensor {quoted(shown)} has a negative variance")
 
 
 def total_elements(spec: ModelSpec) -> int:
@@ -87,11 +89,6 @@ def _listed(names: list[str], what: str = "") -> str:
     more = f" (and {len(names) - LISTED} more)" if len(names) > LISTED else ""
     first = ", ".join(quoted(name) for name in names[:LISTED])
     return f"tensor{'s' * several} {first}{more}{what} {'are' if several else 'is'}"
-
-
-def quoted(name: str) -> str:
-    """Return a name from a file in quotes, on one line whatever it holds."""
-    return json.dumps(name[:80])
 
 
 def _by(shape: Iterable[int]) -> str:
