@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
@@ -12,11 +13,33 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mnv2c.errors import LibraryError, nearest
+from mnv2c.escape import shown
+from mnv2c.reading import TooLargeError, read_limited
+from mnv2c.runtime.belonging import check_belonging
+from mnv2c.runtime.consistency import check_described, shared_name
+from mnv2c.runtime.fields import (
+    ARCHITECTURE,
+    EMULATED,
+    IDENTIFIER,
+    WORD,
+    FieldError,
+    get,
+    shape_and_type,
+    table,
+    tables,
+    text,
+    texts,
+    whole,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SCHEMA = "mnv2c-library-1"
+LARGEST = 64 << 20
+"""Bytes of a ``NAME.json`` at most; that of a network of a thousand steps has about one million."""
+
+SPACE = re.compile("arena|input|output")
 
 
 @dataclass(frozen=True)
@@ -133,8 +156,7 @@ class Description:
     @property
     def shared(self) -> Path:
         """The shared library."""
-        files = self.metadata.get("files") or {}
-        return self.folder / str(files.get("shared", f"lib{self.name}.so.{self.abi}"))
+        return self.folder / shared_name(self)
 
     @property
     def archive(self) -> Path:
@@ -164,18 +186,23 @@ class Description:
 
 
 def read(location: str | Path) -> Description:
-    """Describe the library in a folder, or that of a ``NAME.json``; LibraryError if there is none or it is damaged."""
+    """Describe the library in a folder, or that of a ``NAME.json``; LibraryError if there is none or it is damaged.
+
+    What is described is what the library beside it was made with, byte for byte (`mnv2c.runtime.belonging`).
+    """
     path = _find(Path(location))
     try:
-        return _describe(path, json.loads(path.read_text(encoding="utf-8")))
+        content = read_limited(path, LARGEST)
+        raw = json.loads(content.decode("utf-8"))
     except OSError as error:
         raise LibraryError(f"{path}: cannot be read: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError):
         raise LibraryError(
             f"{path}: cannot be read as a NAME.json; give the folder that `mnv2c compile` wrote"
-        ) from error
-    except (KeyError, TypeError) as error:
-        raise LibraryError(f"{path}: not the description of a library: {error}; compile the model again") from error
+        ) from None
+    described = _describe(path, raw)
+    check_belonging(described.path, content)
+    return described
 
 
 def _find(location: Path) -> Path:
@@ -194,62 +221,87 @@ def _find(location: Path) -> Path:
 
 def _is_description(path: Path) -> bool:
     try:
-        return f'"{SCHEMA}"' in path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
+        return f'"{SCHEMA}"'.encode() in read_limited(path, LARGEST)
+    except (OSError, TooLargeError):
         return False
 
 
-def _describe(path: Path, raw: Mapping[str, Any], variant: str = "") -> Description:
-    if raw["schema"] != SCHEMA:
-        raise LibraryError(f'{path}: has the schema "{raw["schema"]}", but this mnv2c reads "{SCHEMA}"')
-    steps = sorted([*raw["chains"], *raw["fallbacks"]], key=lambda entry: int(entry["step"]))
+def _describe(path: Path, raw: Any, variant: str = "") -> Description:
+    """Check every value and return them; LibraryError."""
+    try:
+        found = table(raw, "the description")
+        if (schema := get(found, "schema")) != SCHEMA:
+            raise LibraryError(f'{path}: has the schema {shown(schema)}, but this mnv2c reads "{SCHEMA}"')
+        if (name := text(found, "name", IDENTIFIER)) != path.stem:
+            raise FieldError(f"name is {shown(name)}, but the file is called {path.name}")
+        described = _description(path.parent, found, variant)
+        check_described(described)
+    except FieldError as error:
+        raise LibraryError(f"{path}: not the description of a library: {error}; compile the model again") from None
+    return described
+
+
+def _description(folder: Path, raw: Mapping[str, Any], variant: str) -> Description:
+    target = table(get(raw, "target"), "target")
+    steps = sorted([*tables(raw, "chains"), *tables(raw, "fallbacks")], key=lambda entry: whole(entry, "step"))
+    if [entry["step"] for entry in steps] != list(range(len(steps))):
+        raise FieldError("step: the numbers of the steps have gaps")
+    variants = [
+        table(get(entry, "target"), "target") for entry in (tables(raw, "variants") if "variants" in raw else ())
+    ]
     return Description(
-        folder=path.parent,
-        name=str(raw["name"]),
-        abi=int(raw["abi"]),
-        arch=str(raw["target"]["arch"]),
-        threads=int(raw["threads"]),
-        arena_bytes=int(raw["arena_bytes"]),
-        arena_alignment=int(raw["arena_alignment"]),
-        inputs=tuple(_tensor(port["name"], port) for port in raw["inputs"]),
-        outputs=tuple(_tensor(port["name"], port) for port in raw["outputs"]),
+        folder=folder,
+        name=text(raw, "name", IDENTIFIER),
+        abi=whole(raw, "abi", 1, 1 << 16),
+        arch=text(target, "arch", ARCHITECTURE),
+        threads=whole(raw, "threads", 1, 1 << 10),
+        arena_bytes=whole(raw, "arena_bytes"),
+        arena_alignment=whole(raw, "arena_alignment", 1, 1 << 16),
+        inputs=tuple(_tensor(text(port, "name"), port) for port in tables(raw, "inputs")),
+        outputs=tuple(_tensor(text(port, "name"), port) for port in tables(raw, "outputs")),
         steps=tuple(map(_step, steps)),
-        buffers=tuple(map(_buffer, raw["buffers"])) if "buffers" in raw else None,
-        emulator_cpu=str(raw["target"]["emulator_cpu"]),
-        requires=tuple(raw["target"]["requires"]),
+        buffers=tuple(map(_buffer, tables(raw, "buffers"))) if "buffers" in raw else None,
+        emulator_cpu=text(target, "emulator_cpu", EMULATED),
+        requires=texts(target, "requires", WORD),
         metadata=raw,
-        variants=tuple(str(entry["target"]["name"]) for entry in raw.get("variants", ())),
+        variants=tuple(text(entry, "name", WORD) for entry in variants),
         variant=variant,
     )
 
 
 def _tensor(name: str, raw: Mapping[str, Any]) -> Tensor:
-    return Tensor(str(name), tuple(int(extent) for extent in raw["shape"]), str(raw["dtype"]))
+    return Tensor(name, *shape_and_type(raw))
 
 
 def _step(raw: Mapping[str, Any]) -> StepPlaces:
+    operator = [text(raw, "operator")] if "operator" in raw else []
     return StepPlaces(
-        name=str(raw["name"]),
-        results=tuple(map(_place, raw["results"])),
-        reads=tuple(raw.get("reads", ())),
-        weights_bytes=int(raw.get("weights_bytes", 0)),
-        stages=tuple(raw.get("stages") or ([str(raw["operator"])] if "operator" in raw else [])),
-        madds=int(raw["madds"]) if "madds" in raw else None,
+        name=text(raw, "name"),
+        results=tuple(map(_place, tables(raw, "results"))),
+        reads=texts(raw, "reads") if "reads" in raw else (),
+        weights_bytes=whole(raw, "weights_bytes") if "weights_bytes" in raw else 0,
+        stages=tuple((texts(raw, "stages") if "stages" in raw else ()) or operator),
+        madds=whole(raw, "madds", 0, 1 << 60) if "madds" in raw else None,
     )
 
 
 def _place(raw: Mapping[str, Any]) -> Place:
-    tensor = _tensor(raw["onnx"], raw)
-    name = str(raw.get("name", ""))
-    return Place(str(raw["space"]), int(raw["index"]), int(raw["offset"]), tensor, str(raw["onnx_layout"]), name)
+    return Place(
+        space=text(raw, "space", SPACE),
+        index=whole(raw, "index"),
+        offset=whole(raw, "offset"),
+        tensor=_tensor(text(raw, "onnx"), raw),
+        onnx_layout=text(raw, "onnx_layout"),
+        name=text(raw, "name") if "name" in raw else "",
+    )
 
 
 def _buffer(raw: Mapping[str, Any]) -> ArenaBuffer:
     return ArenaBuffer(
-        name=str(raw["name"]),
-        offset=int(raw["offset"]),
-        bytes=int(raw["bytes"]),
-        first=int(raw["first"]),
-        last=int(raw["last"]),
-        tensors=tuple(raw["tensors"]),
+        name=text(raw, "name"),
+        offset=whole(raw, "offset"),
+        bytes=whole(raw, "bytes"),
+        first=whole(raw, "first"),
+        last=whole(raw, "last"),
+        tensors=texts(raw, "tensors"),
     )

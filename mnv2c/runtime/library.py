@@ -251,7 +251,21 @@ def _open(description: Description) -> ctypes.CDLL:
         raise LibraryError(f"{description.shared}: cannot be loaded: {error}") from error
     if abi != description.abi:
         raise LibraryError(f"{description.shared}: has ABI {abi}, but {description.name}.json says {description.abi}")
+    _check_metadata(functions, description)
     return functions
+
+
+def _check_metadata(functions: ctypes.CDLL, description: Description) -> None:
+    """Before any buffer is made: what is known of this library must be what it says of itself."""
+    own = _function(functions, description, "metadata", ctypes.c_char_p)()
+    try:
+        told = description.path.read_bytes()
+    except OSError as error:
+        raise LibraryError(f"{description.path}: cannot be read: {error.strerror}") from error
+    if own != told:
+        raise LibraryError(
+            f"{description.path}: is not what {description.shared.name} says of itself; compile the model again"
+        )
 
 
 def _function(functions: ctypes.CDLL, description: Description, name: str, result: type[Any]) -> Any:

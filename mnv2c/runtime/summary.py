@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from mnv2c.runtime.belonging import libraries
 from mnv2c.runtime.description import read
 
 KEYS = ("name", "dtype", "inputs", "outputs", "params", "madds", "arena_bytes", "weights_bytes", "weights_source")
@@ -23,12 +24,5 @@ def summary(directory: str | Path) -> dict[str, Any]:
         "chains": len(meta["chains"]),
         "tuned": sum(1 for chain in meta["chains"] if chain.get("tuned")),
         "fallbacks": [fallback["name"] for fallback in meta["fallbacks"]],
-        "files": {path.name: path.stat().st_size for path in _libraries(folder, meta["name"])},
+        "files": {path.name: path.stat().st_size for path in libraries(description.path)},
     }
-
-
-def _libraries(folder: Path, name: str) -> list[Path]:
-    """The library's files, without the symbolic links to them."""
-    patterns = (f"lib{name}.a", f"lib{name}.so", f"lib{name}.so.*", f"lib{name}.dylib", f"lib{name}.*.dylib")
-    found = sorted(path for pattern in patterns for path in folder.glob(pattern))
-    return [path for path in found if not path.is_symlink()]

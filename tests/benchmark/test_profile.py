@@ -195,7 +195,7 @@ def test_a_library_of_an_older_compiler(compiled: Compiled, tmp_path: Path) -> N
         del chain["reads"], chain["weights_bytes"]
         for result in chain["results"]:
             del result["name"]
-    path.write_text(json.dumps(meta), encoding="utf-8")
+    fake.tell(folder, compiled.name, json.dumps(meta))
     assert mnv2c.load(folder)(np.zeros((1, 32, 32, 3), np.float32)).shape == (1, 1000)
     with pytest.raises(LibraryError, match=r"an older mnv2c left out .*; compile the model again"):
         mnv2c.profile(folder)
@@ -204,7 +204,7 @@ def test_a_library_of_an_older_compiler(compiled: Compiled, tmp_path: Path) -> N
 def test_a_damaged_description(tmp_path: Path) -> None:
     folder = fake.build(tmp_path)
     path = folder / "fake.json"
-    path.write_text(path.read_text(encoding="utf-8").replace('"reads": ["relu6"]', '"reads": ["relu7"]'), "utf-8")
+    fake.tell(folder, "fake", path.read_text(encoding="utf-8").replace('"reads": ["relu6"]', '"reads": ["relu7"]'))
     with pytest.raises(LibraryError, match=r"step split reads 'relu7', which nothing writes"):
         mnv2c.profile(folder, rounds=1, runs=3)
 

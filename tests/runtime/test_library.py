@@ -6,11 +6,13 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from mnv2c import runtime
+from mnv2c import package, runtime
+from mnv2c.cli.main import main
 from mnv2c.errors import LibraryError
 from mnv2c.runtime import Library
 from tests.runtime import fake
@@ -144,7 +146,11 @@ def test_what_is_no_library(folder: Path, tmp_path: Path) -> None:
     shutil.copy(folder / "fake.json", tmp_path)
     with pytest.raises(LibraryError, match=r"libfake\.so\.2: missing"):
         runtime.load(tmp_path)
-    (tmp_path / "libfake.so.2").write_bytes(b"no library")
+    for content in (b"", b"no library"):
+        (tmp_path / "libfake.so.2").write_bytes(content)
+        with pytest.raises(LibraryError, match=r"fake\.json: was changed, or is not that of libfake\.so\.2"):
+            runtime.load(tmp_path)
+    (tmp_path / "libfake.so.2").write_bytes((folder / "fake.json").read_bytes() + b"\0")
     with pytest.raises(LibraryError, match=r"libfake\.so\.2: cannot be loaded"):
         runtime.load(tmp_path)
     shutil.copy(folder / "fake.json", tmp_path / "second.json")
@@ -170,6 +176,103 @@ def test_damaged_descriptions(folder: Path, tmp_path: Path, change: dict[str, ob
     path.write_text('{"schema": "mnv2c-library-1", ')
     with pytest.raises(LibraryError, match="cannot be read"):
         runtime.load(path)
+
+
+def changed(meta: Any, path: tuple[str | int, ...], value: object) -> Any:
+    """A copy of the metadata with another value at a place."""
+    copy = json.loads(json.dumps(meta))
+    here = copy
+    for key in path[:-1]:
+        here = here[key]
+    here[path[-1]] = value
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("inputs", 0, "dtype"), "float64"),
+        (("outputs", 0, "shape"), [1, 300]),
+        (("arena_bytes",), 64),
+        (("abi",), 3),
+        (("summary",), "another"),
+    ],
+)
+def test_a_changed_description_is_refused_before_anything_is_loaded(
+    path: tuple[str | int, ...], value: object, folder: Path, tmp_path: Path
+) -> None:
+    mine = shutil.copytree(folder, tmp_path / "mine", symlinks=True)
+    meta = json.loads((folder / "fake.json").read_text())
+    (mine / "fake.json").write_text(package.to_json(changed(meta, path, value)))
+    with pytest.raises(LibraryError, match=r"fake\.json: (was changed|not the description of a library)"):
+        runtime.load(mine)
+    for verb in ("verify", "run"):
+        assert main([verb, str(mine), *(["x.png"] if verb == "run" else [])]) == 2
+
+
+def test_a_description_that_only_lies_in_the_file_of_the_library_is_refused(folder: Path, tmp_path: Path) -> None:
+    mine = shutil.copytree(folder, tmp_path / "mine", symlinks=True)
+    text = (mine / "fake.json").read_text().replace("three steps", "other steps")
+    (mine / "fake.json").write_text(text)
+    (mine / "libfake.a").unlink()
+    with (mine / "libfake.so.2").open("ab") as file:
+        file.write(text.encode() + b"\0")
+    with pytest.raises(LibraryError, match=r"fake\.json: is not what libfake\.so\.2 says of itself"):
+        runtime.load(mine)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (("name",), "../../fake", "name is '../../fake'"),
+        (("name",), "other", "name is 'other', but the file is called fake.json"),
+        (("files", "shared"), "../libfake.so.2", "files: the shared library of fake cannot be another file"),
+        (("arena_bytes",), 1 << 70, "arena_bytes is 1180591620717411303424"),
+        (("arena_bytes",), -1, "arena_bytes is -1"),
+        (("arena_bytes",), True, "arena_bytes is True"),
+        (("arena_bytes",), 1e9, "arena_bytes is 1000000000.0"),
+        (("arena_alignment",), 3, "arena_alignment is 3 and no power of two"),
+        (("threads",), 1 << 20, "threads is 1048576"),
+        (("inputs", 0, "shape"), [1 << 30, 1 << 30], "shape is .*more than fits a memory"),
+        (("inputs", 0, "shape"), [1, -4, 5, 3], "shape is -4"),
+        (("inputs", 0, "shape"), [0, 4, 5, 3], "shape is 0"),
+        (("inputs", 0, "shape"), "1453", "shape is '1453' and no list"),
+        (("inputs", 0, "dtype"), "object", "dtype is 'object'; there are bool"),
+        (("inputs", 0, "dtype"), "f" * 1000, "dtype is 'f{30}"),
+        (("inputs", 0), [], r"inputs is \[\] and no object"),
+        (("chains", 0, "results", 0, "offset"), 400, "results: one lies outside of arena 0"),
+        (("chains", 0, "results", 0, "index"), 1, "results: one lies outside of arena 1"),
+        (("chains", 0, "results", 0, "space"), "weights", "space is 'weights'"),
+        (("chains", 1, "results", 1, "index"), 9, "results: one lies outside of output 9"),
+        (("chains", 0, "step"), 7, "step: the numbers of the steps have gaps"),
+        (("buffers", 0, "bytes"), 1000, "buffers: one ends"),
+        (("buffers", 0, "last"), 9, "buffers: one is in use from step 0 to 9"),
+        (("target",), None, "target is None and no object"),
+        (("target", "arch"), "../x", "arch is '../x'"),
+        (("target", "emulator_cpu"), "-plugin", "emulator_cpu is '-plugin'"),
+        (("variants",), [{"target": {"name": '"; exit'}}], "name is '\"; exit'"),
+        (("functions",), ["x; } global: *"], "functions is"),
+        (("frames",), {"answer": "boxes", "workspace_bytes": 1 << 60}, "workspace_bytes is"),
+        (("labels",), [1], "labels is 1"),
+    ],
+)
+def test_impossible_descriptions(
+    path: tuple[str | int, ...], value: object, message: str, folder: Path, tmp_path: Path
+) -> None:
+    """They are refused for themselves, even where no library contradicts them."""
+    meta = json.loads((folder / "fake.json").read_text())
+    (tmp_path / "fake.json").write_text(json.dumps(changed(meta, path, value)))
+    with pytest.raises(LibraryError, match=rf"fake\.json: not the description of a library: {message}"):
+        runtime.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content", [b"[" * 100_000, b'{"schema": "mnv2c-library-1"' + b"\xff", b"1" * 10_000, b"null", b"\0", b""]
+)
+def test_text_that_is_no_description(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "fake.json").write_bytes(content)
+    with pytest.raises(LibraryError, match=r"fake\.json: (cannot be read as a NAME\.json|not the description)"):
+        runtime.load(tmp_path / "fake.json")
 
 
 def test_a_library_for_another_cpu(tmp_path: Path) -> None:
