@@ -84,17 +84,21 @@ def c_string(text: str) -> str:
 
 
 def pkg_config(text: str) -> str:
-    """Return text for the value of a field or variable of a pkg-config file: one line, no variables, no comment."""
+    """Return text for the value of a field or variable of a pkg-config file: one line, no variables, no comment.
+
+    A doubled ``$`` is one to pkg-config and two to pkgconf, so that ``${`` is taken apart instead.
+    """
     line = visible(" ".join(text[: 4 * LONGEST_COMMENT].split())).replace("\\", "/")
-    return shortened(line, LONGEST_COMMENT).replace("$", "$$").replace("#", "\\#")
+    return shortened(line, LONGEST_COMMENT).replace("${", "$ {").replace("#", "\\#")
 
 
 def make_word(path: str) -> str:
     """Return a file name as it stands in a dependency file, by the rules of gcc, which make and ninja follow.
 
-    ValueError for a name with a line's end in it, which nothing can say there.
+    ValueError for a name that none of them can write: with a control character, or ``;``, behind which make takes what
+    follows for a command.
     """
-    if re.search(r"[\0\n\r]", path):
-        raise ValueError("a line's end in a file name")
+    if re.search(r"[\x00-\x08\x0a-\x1f\x7f;]", path):
+        raise ValueError("a control character or a semicolon in a file name")
     spaced = re.sub(r"(\\*)([ \t])", lambda found: found[1] * 2 + "\\" + found[2], path)
     return spaced.replace("#", "\\#").replace("$", "$$")

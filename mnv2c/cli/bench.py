@@ -7,7 +7,7 @@ from typing import Any
 
 from mnv2c import api
 from mnv2c.cli.options import add_json, add_variant
-from mnv2c.cli.output import print_json, print_table
+from mnv2c.cli.output import print_json, print_table, say
 from mnv2c.progress import progress
 
 HELP = "time a compiled library, also against others, or count its instructions under emulation"
@@ -75,16 +75,16 @@ def _print_times(figures: dict[str, Any]) -> None:
         right=frozenset({1, 2, 3, 4}),
     )
     for name, reason in figures["missing"].items():
-        print(f"{name}: not measured: {reason}")
-    print(
+        say(f"{name}: not measured: {reason}")
+    say(
         f"{figures['peak_share']:.0%} of the peak of {figures['peak_gmacs']:.1f} GMAdds/s, measured in the same run; "
         f"{figures['madds'] / 1e6:.1f} million MAdds"
     )
-    print(
+    say(
         f"{figures['name']} for {figures['target']} on {machine['cpu']}, {machine['cores']} cores usable, "
         f"load {machine['load']}; {figures['threads']} thread(s)"
     )
-    print(
+    say(
         f"{figures['rounds']} interleaved rounds of {figures['runs']} runs; the slowest round took "
         f"{figures['spread']:.0%} longer than the fastest"
     )
@@ -101,9 +101,9 @@ def _print_counts(figures: dict[str, Any]) -> None:
         print()
         _print_peer_counts(figures)
     for name, reason in figures["missing"].items():
-        print(f"{name}: not counted: {reason}")
-    print(f"emulated, not timed: {figures['where']}; {figures['cache_model']}")
-    print(f"{figures['name']} for {figures['target']}, {figures['madds'] / 1e6:.1f} million MAdds")
+        say(f"{name}: not counted: {reason}")
+    say(f"emulated, not timed: {figures['where']}; {figures['cache_model']}")
+    say(f"{figures['name']} for {figures['target']}, {figures['madds'] / 1e6:.1f} million MAdds")
 
 
 def _print_peer_counts(figures: dict[str, Any]) -> None:
@@ -112,7 +112,7 @@ def _print_peer_counts(figures: dict[str, Any]) -> None:
     ours = ("this library", "", *_counts(figures), f"mnv2c {figures['machine']['versions']['mnv2c']}")
     print_table(("", "ours / theirs", *_COUNT_TITLES, "version"), [*rows, ours], right=frozenset(range(1, 7)))
     marking = max(peer["marking"]["instructions"] for peer in peers.values())
-    print(f"up to {marking:,} instructions of a peer are Python's, around its call; the ratio is of instructions")
+    say(f"up to {marking:,} instructions of a peer are Python's, around its call; the ratio is of instructions")
 
 
 def _counts(line: dict[str, Any]) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from mnv2c.cli.options import (
     model_options,
     preprocessing,
 )
-from mnv2c.cli.output import print_json, size
+from mnv2c.cli.output import print_json, say, size
 from mnv2c.progress import progress
 
 HELP = "compile a model into a C library"
@@ -89,12 +89,12 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def _print_summary(summary: api.Summary) -> None:
-    print(f"{summary['name']} for {summary['target']} in {summary['directory']}")
-    print(f"  {summary['params']:,} parameters, {summary['madds']:,} MAdds, weights: {summary['weights_source']}")
-    print(f"  arena {size(summary['arena_bytes'])}, weights {size(summary['weights_bytes'])}")
+    say(f"{summary['name']} for {summary['target']} in {summary['directory']}")
+    say(f"  {summary['params']:,} parameters, {summary['madds']:,} MAdds, weights: {summary['weights_source']}")
+    say(f"  arena {size(summary['arena_bytes'])}, weights {size(summary['weights_bytes'])}")
     for file, count in summary["files"].items():
-        print(f"  {file:<32} {size(count):>10}")
+        say(f"  {file:<32} {size(count):>10}")
     fallbacks = summary["fallbacks"]
     listed = f": {', '.join(fallbacks)}" if fallbacks else ""
     tuned = f" ({summary['tuned']} tuned)" if summary["tuned"] else ""
-    print(f"  {summary['chains']} fused kernels{tuned}, {len(fallbacks)} fallbacks{listed}")
+    say(f"  {summary['chains']} fused kernels{tuned}, {len(fallbacks)} fallbacks{listed}")

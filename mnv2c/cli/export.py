@@ -6,6 +6,7 @@ import argparse
 
 from mnv2c import api
 from mnv2c.cli.options import add_model, add_weights, model_options
+from mnv2c.cli.output import say
 
 HELP = "write a model as an ONNX file"
 
@@ -27,5 +28,5 @@ def execute(options: argparse.Namespace) -> int:
         seed=options.seed,
         **model_options(options),
     )
-    print(path)
+    say(str(path))
     return 0

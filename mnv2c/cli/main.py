@@ -36,6 +36,7 @@ from mnv2c.cli import eval as eval_verb
 from mnv2c.cli.parser import Parser, check_words
 from mnv2c.cli.signals import EndedError, watched
 from mnv2c.errors import Mnv2cError, RecordsWarning
+from mnv2c.escape import one_line
 
 VERBS = {
     "compile": compile_verb,
@@ -121,7 +122,7 @@ def _plain_warnings(quiet: bool) -> Iterator[None]:
         if not issubclass(category, RecordsWarning):
             before(message, category, *where, **more)
         elif not quiet:
-            print(f"mnv2c: warning: {' '.join(str(message).split())}", file=sys.stderr)
+            print(f"mnv2c: warning: {one_line(str(message))}", file=sys.stderr)
 
     warnings.showwarning = show
     try:
@@ -140,7 +141,7 @@ def _report(error: Exception) -> int:
 
 
 def _fail(message: str, code: int, prefix: str = "error: ") -> int:
-    print(f"mnv2c: {prefix}{' '.join(message.split())}", file=sys.stderr)
+    print(f"mnv2c: {prefix}{one_line(message)}", file=sys.stderr)
     return code
 
 

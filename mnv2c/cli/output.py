@@ -6,16 +6,26 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from mnv2c.escape import visible
+
+
+def say(text: str, end: str = "\n") -> None:
+    """Print a line in which nothing steers the terminal: names come from files."""
+    print(visible(text), end=end)
+
 
 def print_json(value: Any) -> None:
-    """Print ``value`` as indented JSON."""
-    print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+    """Print ``value`` as indented JSON; in ASCII only where it holds what a terminal or UTF-8 might not take."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    plain = text.replace("\n", "").isprintable()
+    print(text if plain else json.dumps(value, indent=2, allow_nan=False))
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset()) -> None:
     """Print left-aligned columns two spaces apart; the columns in ``right`` are right-aligned."""
-    widths = [max(len(line[column]) for line in (header, *rows)) for column in range(len(header))]
-    for line in (header, *rows):
+    lines = [[visible(cell) for cell in line] for line in (header, *rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    for line in lines:
         cells = [
             cell.rjust(width) if column in right else cell.ljust(width)
             for column, (cell, width) in enumerate(zip(line, widths, strict=True))

@@ -8,7 +8,7 @@ from typing import Any
 
 from mnv2c import api
 from mnv2c.cli.options import MODEL, add_input_shape, add_json, add_limits, add_model, add_schedules, model_options
-from mnv2c.cli.output import print_json, print_table, size
+from mnv2c.cli.output import print_json, print_table, say, size
 from mnv2c.progress import progress
 
 HELP = "show the plan that `compile` would take, without compiling, and how time and memory can be traded"
@@ -49,30 +49,30 @@ def execute(options: argparse.Namespace) -> int:
     else:
         _print_chains(figures)
     if options.html:
-        print(f"the page: {options.html}")
+        say(f"the page: {options.html}")
     return 0
 
 
 def _print_chains(figures: dict[str, Any]) -> None:
     header = ("chain", "joins", "rows", "in flight", "keeps", "MMAdds", "Mcycles", "share", "scratch", "in use")
     print_table(header, [_row(chain) for chain in figures["chains"]], right=frozenset({1, 2, 5, 6, 7, 8, 9}))
-    print(
+    say(
         f"{figures['name']} for {figures['target']}: arena {size(figures['arena_bytes'])} ({figures['arena_bytes']:,} "
         f"bytes), {figures['madds'] / 1e6:.1f} million MAdds, {figures['cycles'] / 1e6:.2f} million predicted cycles, "
         f"{figures['time_ratio']:.3f} of the fastest plan's"
     )
-    print(
+    say(
         "joins: how many chains of the network it takes at once; rows: per step; in flight: channels of what each "
         "depthwise stage reads, and what it keeps of it; in use: of the arena meanwhile; cycles are predicted"
     )
     tuned = [chain["name"] for chain in figures["chains"] if chain.get("tuned")]
     if tuned:
-        print(f"run as records say, their cycles being those predicted times what was measured: {', '.join(tuned)}")
+        say(f"run as records say, their cycles being those predicted times what was measured: {', '.join(tuned)}")
     if figures["bounds"]:
-        print("bounds of the paper's section 5:")
+        say("bounds of the paper's section 5:")
     for bound in figures["bounds"]:
         numbers = " and ".join(f"({number})" for number in bound["equations"])
-        print(f"  equation {numbers}, {bound['graph']}: {size(bound['bytes'])}, at {bound['at']}")
+        say(f"  equation {numbers}, {bound['graph']}: {size(bound['bytes'])}, at {bound['at']}")
 
 
 def _row(chain: dict[str, Any]) -> tuple[str, ...]:
@@ -114,7 +114,7 @@ def _print_frontier(figures: dict[str, Any]) -> None:
     print()
     print(api.draw_frontier(figures))
     print()
-    print(
+    say(
         f"{figures['name']} for {figures['target']}: predicted time as a multiple of the fastest plan's; * and # are "
         "the plan that `mnv2c compile` takes"
         + ("" if figures["arena_limit"] is None else f" with --arena-limit {figures['arena_limit']}")

@@ -7,7 +7,7 @@ from typing import Any
 
 from mnv2c import api
 from mnv2c.cli.options import add_json, add_variant
-from mnv2c.cli.output import print_json, print_table, size
+from mnv2c.cli.output import print_json, print_table, say, size
 from mnv2c.progress import progress
 
 HELP = "time every fused kernel of a compiled library beside the CPU's peak, and show its memory"
@@ -43,7 +43,7 @@ def execute(options: argparse.Namespace) -> int:
     _print_whole(figures)
     _print_memory(figures["arena"])
     if options.html:
-        print(f"the page: {options.html}")
+        say(f"the page: {options.html}")
     return 0
 
 
@@ -73,18 +73,18 @@ def _percent(share: float | None) -> str:
 
 def _print_whole(figures: dict[str, Any]) -> None:
     machine = figures["machine"]
-    print(
+    say(
         f"sum of the steps {figures['sum_ms']:.3f} ms, a whole run {figures['median_ms']:.3f} ms "
         f"({figures['sum_share']:.1%} in the same round); {figures['madds'] / 1e6:.1f} million MAdds, "
         f"{figures['peak_share']:.0%} of the peak of {figures['peak_gmacs']:.1f} GMAC/s"
     )
-    print(
+    say(
         f"ms: within a run, timed in C, without what a reading of the clock takes ({figures['reading_ns']:.0f} ns); "
         f"ms alone: repeated with warm caches, together {figures['alone_sum_ms']:.3f} ms"
     )
-    print("moved: tensors read and written, and weights, each once; one thread reads", end=" ")
-    print(", ".join(f"{item['gbytes_per_s']:.1f} GB/s from {item['name']}" for item in figures["bandwidths"]))
-    print(
+    say("moved: tensors read and written, and weights, each once; one thread reads", end=" ")
+    say(", ".join(f"{item['gbytes_per_s']:.1f} GB/s from {item['name']}" for item in figures["bandwidths"]))
+    say(
         f"{figures['name']} for {figures['target']} on {machine['cpu']}, {machine['cores']} cores usable, "
         f"load {machine['load']}; {figures['rounds']} rounds of {figures['runs']} runs, the slowest took "
         f"{figures['spread']:.0%} longer than the fastest"
@@ -92,10 +92,10 @@ def _print_whole(figures: dict[str, Any]) -> None:
 
 
 def _print_memory(arena: dict[str, Any]) -> None:
-    print(
+    say(
         f"arena {size(arena['bytes'])}; at once in use at most {size(arena['alive_bytes'])}, in {arena['alive_at']}; "
         "bounds of the paper's section 5:"
     )
     for bound in arena["bounds"]:
         numbers = " and ".join(f"({number})" for number in bound["equations"])
-        print(f"  equation {numbers}, {bound['graph']}: {size(bound['bytes'])}, at {bound['at']}")
+        say(f"  equation {numbers}, {bound['graph']}: {size(bound['bytes'])}, at {bound['at']}")

@@ -6,7 +6,7 @@ import argparse
 
 from mnv2c import api
 from mnv2c.cli.options import add_json, add_threads, add_variant
-from mnv2c.cli.output import print_json
+from mnv2c.cli.output import print_json, say
 
 HELP = "run a compiled library on pictures and print classes, detections or what a mask holds"
 
@@ -49,14 +49,14 @@ def execute(options: argparse.Namespace) -> int:
         print_json([answer.as_dict() for answer in answers])
         return 0
     for answer in answers:
-        print(f"{answer.image}  ({answer.milliseconds:.2f} ms{', emulated' if answer.emulated else ''})")
+        say(f"{answer.image}  ({answer.milliseconds:.2f} ms{', emulated' if answer.emulated else ''})")
         for entry in answer.best or ():
-            print(f"  {entry.score:8.4f}  {entry.label}")
+            say(f"  {entry.score:8.4f}  {entry.label}")
         for thing in answer.detections or ():
             x0, y0, x1, y1 = thing.box
-            print(f"  {thing.score:8.4f}  {thing.label}  from {x0:.0f},{y0:.0f} to {x1:.0f},{y1:.0f}")
+            say(f"  {thing.score:8.4f}  {thing.label}  from {x0:.0f},{y0:.0f} to {x1:.0f},{y1:.0f}")
         for area in answer.mask or ():
-            print(f"  {area.share:8.1%}  {area.label}")
+            say(f"  {area.share:8.1%}  {area.label}")
     if answers and answers[0].note:
-        print(f"note: {answers[0].note}")
+        say(f"note: {answers[0].note}")
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from mnv2c import api
+from mnv2c.cli.output import say
 from mnv2c.progress import progress
 
 HELP = "draw labelled pictures of shapes into a folder in the layout of ImageNet, COCO or PASCAL VOC"
@@ -25,5 +26,5 @@ def execute(options: argparse.Namespace) -> int:
         folder = api.draw_scenes(
             options.output, options.layout, seed=options.seed, count=options.count, progress=report
         )
-    print(folder)
+    say(str(folder))
     return 0

@@ -7,7 +7,7 @@ from typing import Any
 
 from mnv2c import api
 from mnv2c.cli.options import add_json, add_schedules
-from mnv2c.cli.output import print_json, print_table
+from mnv2c.cli.output import print_json, print_table, say
 from mnv2c.errors import UserError, nearest
 
 HELP = "list, show, prune or merge the records of tuning"
@@ -49,7 +49,7 @@ def _list(options: argparse.Namespace) -> None:
     if options.json:
         print_json([entry.as_dict() for entry in found])
     elif not found:
-        print("no records; `mnv2c schedules --help` says where they are looked for")
+        say("no records; `mnv2c schedules --help` says where they are looked for")
     else:
         header = ("cpu", "threads", "of", "identity", "first found as", "gain", "trials", "last", "records")
         print_table(header, [_row(entry) for entry in found], right=frozenset({1, 5, 6}))
@@ -81,13 +81,13 @@ def _show(options: argparse.Namespace) -> None:
         print_json([{**entry.as_dict(), "decided": decided} for entry, decided in found])
         return
     for entry, decided in found:
-        print(f"{entry.kind} {entry.id} ({entry.label}) for {entry.target}, {entry.threads} threads, {entry.source}")
-        print(f"  file      {entry.file}")
+        say(f"{entry.kind} {entry.id} ({entry.label}) for {entry.target}, {entry.threads} threads, {entry.source}")
+        say(f"  file      {entry.file}")
         counts = ", ".join(f"{count} {status}" for status, count in entry.trials.items())
-        print(
+        say(
             f"  trials    {counts}; {' to '.join(dict.fromkeys(entry.dates)) or '-'}; {', '.join(entry.devices) or '-'}"
         )
-        print(f"  gain      {_gain(entry)}")
+        say(f"  gain      {_gain(entry)}")
         _print_decided(decided)
 
 
@@ -96,16 +96,16 @@ SHOWN = ("cuts", "cost", "default_cost", "unit", "ratio", "spread", "error", "pe
 
 def _print_decided(decided: dict[str, Any] | None) -> None:
     if decided is None:
-        print("  nothing decided: no trial was surely faster than the default")
+        say("  nothing decided: no trial was surely faster than the default")
         return
     for name in SHOWN:
         if decided.get(name) not in (None, ""):
-            print(f"  {name:<9} {decided[name]}")
+            say(f"  {name:<9} {decided[name]}")
     for name, value in decided.get("choice", {}).items():
         for key, item in value.items() if name == "schedule" else ((name, value),):
-            print(f"  {key:<9} {item}")
+            say(f"  {key:<9} {item}")
     evidence = ", ".join(f"{name} {value}" for name, value in decided["evidence"].items() if value not in ("", {}))
-    print(f"  evidence  {evidence}")
+    say(f"  evidence  {evidence}")
 
 
 def _prune(options: argparse.Namespace) -> None:
@@ -114,11 +114,11 @@ def _prune(options: argparse.Namespace) -> None:
         print_json([entry.as_dict() for entry in done])
         return
     for entry in done:
-        print(f"{entry.file}: {entry.kept} records kept, {sum(entry.went.values())} went")
+        say(f"{entry.file}: {entry.kept} records kept, {sum(entry.went.values())} went")
         for label, count in sorted(entry.went.items()):
-            print(f"  {label}: {count}")
+            say(f"  {label}: {count}")
     if not done:
-        print("no records of your own")
+        say("no records of your own")
 
 
 def _merge(options: argparse.Namespace) -> None:
@@ -128,7 +128,7 @@ def _merge(options: argparse.Namespace) -> None:
     if options.json:
         print_json(done.as_dict())
     else:
-        print(f"{done.file}: {done.chains} chains and {done.cuts} networks' cuts from {done.files} files")
+        say(f"{done.file}: {done.chains} chains and {done.cuts} networks' cuts from {done.files} files")
 
 
 ACTIONS = {"list": _list, "show": _show, "prune": _prune, "merge": _merge}

@@ -11,7 +11,7 @@ from typing import Any
 
 from mnv2c import api
 from mnv2c.cli.options import MODEL, add_input_shape, add_json, add_model, model_options
-from mnv2c.cli.output import print_json, print_table
+from mnv2c.cli.output import print_json, print_table, say
 
 HELP = "search for faster schedules of a model by measuring them, for later compiles to use"
 
@@ -94,23 +94,23 @@ def _print(figures: dict[str, Any], schedules: str | None) -> None:
     rows = [_row(chain, figures["unit"]) for chain in figures["chains"]]
     print_table(("chain", "times", "trials", "default", "best", "ratio", "of peak", ""), rows, frozenset(range(1, 7)))
     for note in dict.fromkeys(figures["notes"]):
-        print(note)
+        say(note)
     earlier = f" and {figures['known']} of earlier runs" if figures["known"] else ""
-    print(
+    say(
         f"{figures['name']} for {figures['target']} on {figures['cpu']} ({figures['device']}), {figures['threads']} "
         f"thread(s): {figures['trials']} trials{earlier}, {figures['seconds'] / 60:.1f} minutes"
     )
     if figures["ratio"] is not None:
         share = f", {figures['peak_share']:.0%} of peak" if figures["peak_share"] else ""
         cuts = ", cut into other chains" if figures["recut"] else ""
-        print(
+        say(
             f"all chains together: {_cost(figures['default_cost'], figures['unit'])} by default, "
             f"{_cost(figures['cost'], figures['unit'])} tuned ({figures['ratio']:.3f}){share}{cuts}"
         )
     given = f" --schedules {schedules}" if schedules else ""
-    print(f"records: {figures['file']}; `mnv2c compile{given}` uses them from now on")
+    say(f"records: {figures['file']}; `mnv2c compile{given}` uses them from now on")
     if figures["ended"]:
-        print(f"not finished: {figures['ended']}; nothing is lost: the same command with --resume goes on")
+        say(f"not finished: {figures['ended']}; nothing is lost: the same command with --resume goes on")
 
 
 def _row(chain: dict[str, Any], unit: str) -> tuple[str, ...]:

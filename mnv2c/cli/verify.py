@@ -6,7 +6,7 @@ import argparse
 
 from mnv2c import api
 from mnv2c.cli.options import add_json, add_threads
-from mnv2c.cli.output import print_json, print_table
+from mnv2c.cli.output import print_json, print_table, say
 from mnv2c.errors import VerificationError
 
 HELP = "compare a compiled library with onnxruntime, step by step"
@@ -31,9 +31,9 @@ def execute(options: argparse.Namespace) -> int:
     else:
         rows = [(item.step, item.tensor, f"{item.error:.2e}") for item in report.comparisons]
         print_table(("step", "tensor", "max rel. error"), rows, right=frozenset({2}))
-        print(f"largest {report.max_rel_error:.2e}, tolerance {report.tolerance:.0e}, on {report.where}")
+        say(f"largest {report.max_rel_error:.2e}, tolerance {report.tolerance:.0e}, on {report.where}")
         for name, reason in report.skipped.items():
-            print(f"{name}: NOT compared: {reason}")
+            say(f"{name}: NOT compared: {reason}")
     if not report.passed:
         raise VerificationError(report.failure())
     return 0

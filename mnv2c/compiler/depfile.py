@@ -67,5 +67,5 @@ def _word(path: Path) -> str:
         return make_word(str(path))
     except ValueError:
         raise OutputError(
-            f"--depfile: the name of {path} has a line's end in it, which no dependency file can say; rename it"
+            f"--depfile: {path}: no dependency file can say a semicolon or control character; rename it"
         ) from None
