@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unicodedata import category
 
 from mnv2c.errors import UserError
+from mnv2c.reading import TooLargeError, read_limited
 
 MOST_CHARACTERS = 1 << 20
 BACKGROUND = "background"
+NO_TEXT = ("Cc", "Cs")
+"""Unicode's control characters and halves of characters."""
 
 
 def read_labels(path: str | Path) -> tuple[str, ...]:
     """Return the lines of a text file in UTF-8; UserError where it cannot be read or is something else."""
     try:
-        with open(path, encoding="utf-8-sig") as file:
-            text = file.read(MOST_CHARACTERS + 1)
+        text = read_limited(path, 4 * MOST_CHARACTERS).decode("utf-8-sig").replace("\t", " ")
+    except TooLargeError:
+        raise _no_labels(path) from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot read the labels: {getattr(error, 'strerror', None) or error}") from None
-    if len(text) > MOST_CHARACTERS or "\0" in text:
-        raise UserError(f"{path}: not a file of labels, one per line of text, up to {MOST_CHARACTERS:,} characters")
-    return tuple(line.strip() for line in text.splitlines())
+    labels = tuple(line.strip() for line in text.splitlines())
+    if len(text) > MOST_CHARACTERS or any(category(sign) in NO_TEXT for label in labels for sign in label):
+        raise _no_labels(path)
+    return labels
+
+
+def _no_labels(path: str | Path) -> UserError:
+    return UserError(f"{path}: not a file of labels, one per line of text, up to {MOST_CHARACTERS:,} characters")
 
 
 def by_class(labels: tuple[str, ...], classes: int, offset: int) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from typing import Any
 from unicodedata import category
 
 from mnv2c.errors import SpecError, WeightsError
+from mnv2c.escape import shown
 from mnv2c.spec import ModelSpec, from_toml
 
 KEY = "mnv2c"
@@ -24,6 +25,10 @@ FREE = ("name", "height", "image_width")  # fields of the spec that the weights 
 MOST_LABELS = 100_000
 NO_TEXT = ("Cc", "Cs")  # Unicode's control characters and halves of characters
 LARGEST = 1e6  # of a mean or deviation
+LEAST = {"deviation": 1e-6, "mean": -LARGEST}  # what is divided by
+LEAST_CROP = 0.01
+MOST_TEXT = 1 << 16  # characters of the network's description, and of the licence, recipe and accuracy together
+MOST_NESTING = 8
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,7 @@ def card_of(metadata: Mapping[str, str], path: str) -> Card | None:
         return None
     try:
         entries = json.loads(metadata[KEY])
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError):  # also for a number of very many digits
         raise WeightsError(f"{path}: the description in its metadata is not JSON: export the weights again") from None
     if not isinstance(entries, dict) or entries.get("format") != FORMAT:
         raise WeightsError(f"{path}: its description is of another format than {FORMAT}: export the weights again")
@@ -75,6 +80,11 @@ def card_of(metadata: Mapping[str, str], path: str) -> Card | None:
     wrong = [name for name, kind in kinds.items() if not isinstance(entries.get(name), kind)]
     if wrong or not all(isinstance(label, str) for label in entries["labels"]):
         raise WeightsError(f"{path}: its description has no proper {wrong[0] if wrong else 'labels'}: export it again")
+    free = [entries[name] for name in kinds if name != "labels"]
+    if not _is_plain(free) or len(json.dumps(free)) > MOST_TEXT:
+        raise WeightsError(
+            f"{path}: its description holds too much, or what is neither text nor a finite number: export it again"
+        )
     card = Card(**{name: entries[name] for name in kinds} | {"labels": tuple(entries["labels"])})
     _check(card, path)
     return card
@@ -95,14 +105,28 @@ def _check(card: Card, path: str) -> None:
     how = card.preprocessing
     for name, choices in (("channels", CHANNELS), ("fit", FITS), ("interpolation", INTERPOLATIONS)):
         if how.get(name) not in choices:
-            raise WeightsError(f"{path}: preprocessing {name} is {how.get(name)!r}; it must be {' or '.join(choices)}")
+            known = " or ".join(choices)
+            raise WeightsError(f"{path}: preprocessing {name} is {shown(how.get(name))}; it must be {known}")
     for name in ("mean", "deviation"):
         values = how.get(name)
         usable = isinstance(values, list) and len(values) == 3 and all(map(_is_number, values))
-        if not usable or (name == "deviation" and min(how[name]) <= 0):
-            raise WeightsError(f"{path}: preprocessing {name} is {values!r}; it must be three usable numbers")
-    if not _is_number(how.get("crop")) or not 0 < how["crop"] <= 1:
-        raise WeightsError(f"{path}: preprocessing crop is {how.get('crop')!r}; it must be above 0 and at most 1")
+        if not usable or min(how[name]) < LEAST[name]:
+            raise WeightsError(f"{path}: preprocessing {name} is {shown(values)}; it must be three usable numbers")
+    if not _is_number(how.get("crop")) or not LEAST_CROP <= how["crop"] <= 1:
+        raise WeightsError(f"{path}: preprocessing crop is {shown(how.get('crop'))}; it must be above 0 and at most 1")
+
+
+def _is_plain(value: Any, nesting: int = 0) -> bool:
+    """Whether JSON can say it again, and a page or header can show it."""
+    if nesting > MOST_NESTING:
+        return False
+    if isinstance(value, Mapping):
+        return all(_is_plain(each, nesting + 1) for item in value.items() for each in item)
+    if isinstance(value, list):
+        return all(_is_plain(each, nesting + 1) for each in value)
+    if isinstance(value, str):
+        return all(sign in "\n\t" or category(sign) not in NO_TEXT for sign in value)
+    return value is None or isinstance(value, bool) or (isinstance(value, int | float) and abs(value) < 1 << 63)
 
 
 def _is_number(value: Any) -> bool:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from mnv2c.errors import WeightsError
+from mnv2c.escape import quoted
 from mnv2c.weights.files import TensorFile
 
 if TYPE_CHECKING:
@@ -57,5 +58,5 @@ def _state_dict(loaded: Any, path: str) -> Mapping[str, Any]:
     for name, tensor in loaded.items():
         dense = isinstance(tensor, torch.Tensor) and tensor.layout == torch.strided and tensor.device.type == "cpu"
         if not isinstance(name, str) or not dense:
-            raise WeightsError(f"{path}: entry {str(name)[:80]!r} is not a dense tensor; save model.state_dict()")
+            raise WeightsError(f"{path}: entry {quoted(str(name))} is not a dense tensor; save model.state_dict()")
     return loaded

@@ -30,6 +30,9 @@ FORMS = {
 }
 """What the URL of each scheme looks like."""
 
+MOST_DIGITS = 5
+"""Of the number of a core."""
+
 ANY_CORE = -1
 """What the measuring program is told where it shall not choose a core."""
 
@@ -74,8 +77,8 @@ def read_address(url: str) -> Address:
     if parts.fragment:
         raise _wrong(url, f'"#{parts.fragment}" means nothing')
     address = Address(parts.scheme, path=unquote(parts.path).rstrip("/"), core=_core(url, parts.query))
-    if "\n" in address.path or "\0" in address.path:
-        raise _wrong(url, "a folder of one line is needed")
+    if not address.path.isprintable():
+        raise _wrong(url, "a folder of one line of printable characters is needed")
     if parts.scheme == "adb":  # A serial number may be HOST:PORT, so it stays in one piece.
         return (
             replace(address, host=_name(url, parts.netloc.replace(":", ""), parts.netloc)) if parts.netloc else address
@@ -112,7 +115,7 @@ def _core(url: str, query: str) -> int | None:
     core = given.get("core")
     if core is None or core == "any":
         return None if core is None else ANY_CORE
-    if not (core.isascii() and core.isdigit()):
+    if not (core.isascii() and core.isdigit() and len(core) <= MOST_DIGITS):
         raise _wrong(url, f'core "{core}" is neither a number nor "any"')
     return int(core)
 
