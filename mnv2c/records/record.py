@@ -174,6 +174,8 @@ def _evidence(values: Mapping[str, Any]) -> Evidence:
 
 
 TEXTS = ("target", "label", "chain_id", "network_id", "status", "unit", "device")
+MOST = 1e18
+"""More than any cost or share, in instructions or seconds."""
 NUMBERS = ("cost", "default_cost", "ratio", "spread", "error", "peak_share")
 
 
@@ -184,7 +186,8 @@ def _check(values: Mapping[str, Any]) -> None:
         if name in TEXTS:
             right = isinstance(value, str)
         elif name in NUMBERS:
-            right = value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+            right = value is None or (isinstance(value, int | float) and not isinstance(value, bool) and value < MOST)
+            right = right and (value is None or value > -MOST)  # which also holds for no NaN
         elif name == "threads":
             right = type(value) is int and value >= 1
         elif name in ("default", "confirmed"):

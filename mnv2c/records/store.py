@@ -14,7 +14,14 @@ from pathlib import Path
 
 from mnv2c.errors import OutputError, UserError
 from mnv2c.files import replace_file
+from mnv2c.reading import TooLargeError, read_limited
 from mnv2c.records.record import Record, from_line, is_newer, to_line
+
+LARGEST = 256 << 20
+"""Bytes of a file of records at most."""
+
+LONGEST_LINE = 1 << 20
+"""Characters of a record at most; what is longer is none any more when it is cut."""
 
 Warn = Callable[[str], None]
 """Receives a sentence for the user."""
@@ -107,13 +114,15 @@ def newer_lines(path: Path) -> list[str]:
 def _lines(path: Path) -> list[tuple[int, str]]:
     """Return what may be records, one JSON value each, with the numbers of their lines; a missing file has none."""
     try:
-        lines = path.read_bytes().decode(errors="replace").splitlines()
+        lines = read_limited(path, LARGEST).decode(errors="replace").splitlines()
     except FileNotFoundError:
         return []
+    except TooLargeError:
+        raise UserError(f"{path}: records cannot be read: more than {LARGEST:,} bytes; prune or remove it") from None
     except OSError as error:
         raise UserError(f"{path}: records cannot be read: {error.strerror}") from None
     texts = ((number, line.strip().removesuffix(",")) for number, line in enumerate(lines, 1))
-    return [(number, text) for number, text in texts if text not in ("", "[", "]")]
+    return [(number, text[:LONGEST_LINE]) for number, text in texts if text not in ("", "[", "]")]
 
 
 def replace(path: Path, records: Sequence[Record], others: Sequence[str] = ()) -> None:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from mnv2c.errors import ScheduleError
+from mnv2c.escape import shown
 from mnv2c.plan.parts import Cut, Parts
-from mnv2c.schedule.record import ChainSchedule, switch, whole
+from mnv2c.schedule.record import MOST_ENTRIES, ChainSchedule, switch, whole
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,9 @@ def parts_from_dict(values: Mapping[str, Any]) -> Parts:
     """Return what `parts_to_dict` described; ScheduleError for what is none."""
     cut, ranges = values.get("cut"), values.get("ranges")
     if cut not in tuple(Cut):
-        raise ScheduleError(f"parts: cut must be {' or '.join(Cut)}, not {cut!r}")
-    if not isinstance(ranges, list) or not all(_is_range(entry) for entry in ranges):
-        raise ScheduleError(f"parts: ranges must be a list of pairs of whole numbers, not {ranges!r}")
+        raise ScheduleError(f"parts: cut must be {' or '.join(Cut)}, not {shown(cut)}")
+    if not isinstance(ranges, list) or len(ranges) > MOST_ENTRIES or not all(_is_range(entry) for entry in ranges):
+        raise ScheduleError(f"parts: ranges must be a list of pairs of whole numbers, not {shown(ranges)}")
     steps = tuple((begin, end) for begin, end in ranges)
     return Parts(Cut(cut), whole(values, "count", 1), whole(values, "phases", 1), steps)
 

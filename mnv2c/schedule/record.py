@@ -7,6 +7,23 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from mnv2c.errors import ScheduleError
+from mnv2c.escape import shown
+
+MOST = {
+    "rows": 1 << 13,
+    "chunk": 1 << 20,
+    "pixels": 64,
+    "vectors": 64,
+    "unroll": 128,
+    "group": 64,
+    "carry": 1 << 20,
+    "count": 256,
+    "phases": 256,
+}
+"""The most of every number that is read: what is written out one by one would otherwise take LLVM all memory."""
+
+MOST_ENTRIES = 256
+"""Stages of a chain, parts of a kernel: entries of a list."""
 
 
 @dataclass(frozen=True)
@@ -115,10 +132,12 @@ def _without(values: Mapping[str, Any], switches: Sequence[str]) -> dict[str, An
 
 
 def whole(values: Mapping[str, Any], name: str, least: int) -> int:
-    """Return the whole number of that name; ScheduleError where there is none of at least ``least``."""
+    """Return the whole number of that name; ScheduleError where there is none from ``least`` to that of ``MOST``."""
     value = values.get(name)
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ScheduleError(f"schedule: {name} must be a whole number of at least {least}, not {value!r}")
+        raise ScheduleError(f"schedule: {name} must be a whole number of at least {least}, not {shown(value)}")
+    if value > MOST[name]:
+        raise ScheduleError(f"schedule: {name} must be a whole number of at most {MOST[name]}, not {shown(value)}")
     return value
 
 
@@ -126,7 +145,7 @@ def switch(values: Mapping[str, Any], name: str) -> bool:
     """Return the truth value of that name; ScheduleError where there is none."""
     value = values.get(name)
     if not isinstance(value, bool):
-        raise ScheduleError(f"schedule: {name} must be true or false, not {value!r}")
+        raise ScheduleError(f"schedule: {name} must be true or false, not {shown(value)}")
     return value
 
 
@@ -134,5 +153,7 @@ def entries(values: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     """Return the list of tables of that name; ScheduleError where there is none."""
     value = values.get(name)
     if not isinstance(value, list) or not all(isinstance(entry, Mapping) for entry in value):
-        raise ScheduleError(f"schedule: {name} must be a list of tables, not {value!r}")
+        raise ScheduleError(f"schedule: {name} must be a list of tables, not {shown(value)}")
+    if len(value) > MOST_ENTRIES:
+        raise ScheduleError(f"schedule: {name} must have at most {MOST_ENTRIES} entries, not {len(value)}")
     return value

@@ -125,7 +125,7 @@ def load(path: Path) -> Checkpoint:
             f"nothing to resume: no session for this model, target and number of threads ({path}); start one, without "
             f"--resume"
         ) from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise UserError(
             f"{path}: not a session of this version of mnv2c ({reason}); start anew, without --resume"
