@@ -11,9 +11,13 @@ from mnv2c.labels import MOST_CHARACTERS, by_class, read_labels
 def test_lines_are_labels(tmp_path: Path) -> None:
     (tmp_path / "labels.txt").write_bytes("\ufeffcat \r\n\r\nKäse\n".encode())
     assert read_labels(tmp_path / "labels.txt") == ("cat", "", "Käse")
+    (tmp_path / "labels.txt").write_bytes(b"n01440764\ttench\n")
+    assert read_labels(tmp_path / "labels.txt") == ("n01440764 tench",)
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe", b"a\0b", b"a" * (MOST_CHARACTERS + 1)])
+@pytest.mark.parametrize(
+    "content", [b"\xff\xfe", b"a\0b", b"a\x1b[2Jb", b"a" * (MOST_CHARACTERS + 1), b"a" * (8 * MOST_CHARACTERS)]
+)
 def test_what_is_no_list_of_labels(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "labels.txt").write_bytes(content)
     with pytest.raises(UserError, match=r"labels\.txt: .*labels"):

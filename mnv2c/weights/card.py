@@ -80,13 +80,14 @@ def card_of(metadata: Mapping[str, str], path: str) -> Card | None:
     wrong = [name for name, kind in kinds.items() if not isinstance(entries.get(name), kind)]
     if wrong or not all(isinstance(label, str) for label in entries["labels"]):
         raise WeightsError(f"{path}: its description has no proper {wrong[0] if wrong else 'labels'}: export it again")
+    card = Card(**{name: entries[name] for name in kinds} | {"labels": tuple(entries["labels"])})
+    if len(card.spec) <= MOST_TEXT:
+        _check(card, path)
     free = [entries[name] for name in kinds if name != "labels"]
     if not _is_plain(free) or len(json.dumps(free)) > MOST_TEXT:
         raise WeightsError(
             f"{path}: its description holds too much, or what is neither text nor a finite number: export it again"
         )
-    card = Card(**{name: entries[name] for name in kinds} | {"labels": tuple(entries["labels"])})
-    _check(card, path)
     return card
 
 

@@ -53,7 +53,10 @@ def test_choices_are_plain_data_and_back() -> None:
         (("schedule", "rows"), -1), (("schedule", "rows"), True), (("schedule", "tiles"), [1]),
         (("schedule", "tiles", 0, "unroll"), 0), (("schedule", "prefetch"), 1), (("schedule", "chunk"), None),
         (("parts", "cut"), "diagonal"), (("parts", "count"), 0), (("parts", "ranges"), [[1]]), (("in_place",), "yes"),
-        (("schedule",), None), (("parts",), 3),
+        (("schedule",), None), (("parts",), 3), (("schedule", "rows"), 10**9), (("schedule", "chunk"), 10**400),
+        (("schedule", "tiles", 0, "unroll"), 10**9), (("schedule", "depthwise", 0, "pixels"), 10**9),
+        (("schedule", "depthwise", 0, "group"), 1 << 70), (("parts", "count"), 10**9),
+        (("schedule", "tiles"), "x" * 10**6), (("parts", "ranges"), [[0, 1]] * 10**4),
     ],
 )  # fmt: skip
 def test_what_is_no_choice_is_refused(path: tuple[Any, ...], value: object) -> None:
@@ -62,8 +65,9 @@ def test_what_is_no_choice_is_refused(path: tuple[Any, ...], value: object) -> N
     for key in path[:-1]:
         inner = inner[key]
     inner[path[-1]] = value
-    with pytest.raises(ScheduleError, match="must be"):
+    with pytest.raises(ScheduleError, match="must be") as caught:
         Choice.from_dict(values)
+    assert len(str(caught.value)) < 300
     line = {**json.loads(to_line(record())), "choice": values}
     assert from_line(json.dumps(line)) is None
 
@@ -73,7 +77,7 @@ def test_what_is_no_choice_is_refused(path: tuple[Any, ...], value: object) -> N
     [
         {"schema": 2}, {"schema": None}, {"kind": "weights"}, {"threads": 0}, {"ratio": "fast"}, {"status": 1},
         {"chain_id": "0123456789abcdef"}, {"chain": []}, {"choice": None}, {"default": 0}, {"evidence": {"date": 5}},
-        {"evidence": None},
+        {"evidence": None}, {"ratio": 10**400}, {"cost": 1e999}, {"spread": float("nan")}, {"error": -1e999},
     ],
 )  # fmt: skip
 def test_foreign_lines_are_no_records(change: dict[str, object]) -> None:

@@ -1,6 +1,8 @@
 """The target files that come with mnv2c, and the loader's complaints."""
 
 import dataclasses
+import json
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -140,6 +142,78 @@ def test_mistakes_are_named(old: str, new: str, message: str, tmp_path: Path) ->
     with pytest.raises(TargetError, match=rf"my\.toml: .*{message}") as caught:
         targets.load(path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", '"*/ int evil; /*"'),
+        ("name", '"../../x"'),
+        ("name", '"-x"'),
+        ("name", '"a b"'),
+        ("name", '"a\\u202eb"'),
+        ("name", '""'),
+        ("name", f'"{"x" * 65}"'),
+        ("mcpu", '"cortex-a76 -load=evil.so"'),
+        ("mcpu", '"-x"'),
+        ("features", '["+neon,+sve"]'),
+        ("features", '["+a b"]'),
+        ("features", '["+neon\\n"]'),
+        ("features", "[" + '"+a", ' * 65 + "]"),
+        ("cpu_parts", '["0xd0b} }; int evil = {{0x1"]'),
+        ("cpu_parts", '["d0b"]'),
+        ("cpu_parts", '["0xD0B"]'),
+        ("emulator_cpu", '"-plugin"'),
+        ("emulator_cpu", '"max -plugin x"'),
+        ("glibc", '"2.17 -evil"'),
+        ("glibc", '"2.٣"'),
+        ("triple", '"aarch64-linux-gnu -evil"'),
+        ("libc", '"../gnu"'),
+        ("isa", '"neon\\u0000"'),
+        ("requires", '["asimd*/"]'),
+        ("description", '"a\\u001b[2J"'),
+        ("notes", '"a\\nb"'),
+        ("notes", f'"{"x" * 2001}"'),
+        ("vector_bits", "0"),
+        ("vector_bits", "256"),
+        ("vector_registers", "64"),
+        ("vector_registers", "1"),
+        ("l1d_bytes", "-1"),
+        ("l1d_bytes", "0x" + "f" * 10_000),
+        ("l2_bytes", "9" * 5_000),
+        ("cores", "inf"),
+        ("cores", "4.0"),
+        ("cores", "1979-05-27T07:32:00Z"),
+        ("l3_bytes", "nan"),
+        ("vector_fmas", "1_000"),
+        ("adds_apart", "[[]]"),
+        ("name", "{a = 1}"),
+        ("cpu_parts", "[[1]]"),
+        ("cpu_parts", "[" * 10_000),
+    ],
+)
+def test_values_that_nothing_may_pass_on(field: str, value: str, tmp_path: Path) -> None:
+    """Each would be a part of C, of a command, of a file's name, or more work than memory."""
+    others = [f"{name} = {json.dumps(given)}" for name, given in tomllib.loads(MINE).items() if name != field]
+    path = own_file(tmp_path, "\n".join([*others, f"{field} = {value}", ""]))
+    with pytest.raises(TargetError, match=rf"my\.toml: (.*{field}|not valid TOML)") as caught:
+        targets.load(path)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 600
+
+
+@pytest.mark.parametrize("name", ["my.toml", "host", "nowhere"])
+def test_a_choice_of_targets_names_others(name: str, tmp_path: Path) -> None:
+    path = own_file(tmp_path, f'name = "mine"\nby_features = ["{tmp_path / name if name == "my.toml" else name}"]\n')
+    with pytest.raises(TargetError, match=r"must be the name of another target|unknown"):
+        targets.load(path)
+
+
+@pytest.mark.parametrize("content", [b"\xef\xbb\xbf" + MINE.encode(), b"a = 1\na = 2", b"\0", b"#" * (1 << 19)])
+def test_text_that_is_no_target(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "my.toml").write_bytes(content)
+    with pytest.raises(TargetError, match=r"my\.toml: not valid TOML"):
+        targets.load(tmp_path / "my.toml")
 
 
 def test_unknown_names() -> None:

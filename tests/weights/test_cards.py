@@ -170,6 +170,15 @@ DAMAGED = {
     "mean": (prepared(mean=[0.5]), "preprocessing mean is [0.5]; it must be three usable numbers"),
     "not a number": (prepared(mean=[0.5, "x", 0.5]), "it must be three usable numbers"),
     "deviation": (prepared(deviation=[0.5, 0, 0.5]), "preprocessing deviation is [0.5, 0, 0.5]"),
+    "a deviation of nearly nothing": (prepared(deviation=[0.5, 1e-300, 0.5]), "preprocessing deviation is"),
+    "a crop of nearly nothing": (prepared(crop=1e-300), "preprocessing crop is 1e-300"),
+    "infinite": (changed({"accuracy": {"top1": 1e999}}), "holds too much, or what is neither text nor a finite number"),
+    "no number": (changed({"recipe": {"rate": float("nan")}}), "neither text nor a finite number"),
+    "deep": (changed({"recipe": json.loads('{"a":' * 50 + "1" + "}" * 50)}), "neither text nor a finite number"),
+    "steers a terminal": (changed({"licence": "\x1b[2J"}), "neither text nor a finite number"),
+    "more than asked for": (prepared(more="\ud800"), "neither text nor a finite number"),
+    "a long licence": (changed({"licence": "x" * 100_000}), "holds too much"),
+    "a long network": (changed({"spec": "#" * 100_000}), "holds too much"),
     "crop": (prepared(crop=1.5), "preprocessing crop is 1.5; it must be above 0 and at most 1"),
 }
 
