@@ -6,6 +6,8 @@ VENV        := .venv
 BIN         := $(VENV)/bin
 JOBS        ?= auto
 PYTEST_ARGS ?=
+CONSTRAINTS ?=
+export CONSTRAINTS
 BENCH_ARGS  ?=
 
 .PHONY: demo test lint bench peers arm-peers arm-rpc clean help
@@ -14,6 +16,7 @@ BENCH_ARGS  ?=
 help:
 	@echo "make demo   install into $(VENV), compile MobileNetV2 for this machine and for cortex-a76, run it"
 	@echo "make test   install what the tests need and run them (PYTEST_ARGS='-m slow' for the long ones)"
+	@echo "            (CONSTRAINTS=constraints.txt for the very packages of the tests: Linux, x86-64, CPython 3.11)"
 	@echo "make lint   ruff and mypy"
 	@echo "make bench  install the peers and print the tables of the README's section Performance (BENCH_ARGS=--help)"
 	@echo "make peers  prepare .venv-peers, in which LiteRT runs for \`make bench\` and \`mnv2c bench --against litert\`"

@@ -80,6 +80,31 @@ def test_the_checked_pins_are_those_of_the_project() -> None:
     assert {re.split("[=>]", text)[0] for text in requirements} == {name for name, _ in WHEELS}
 
 
+def every_requirement() -> list[str]:
+    extras = PROJECT["project"]["optional-dependencies"].values()
+    return [*PROJECT["project"]["dependencies"], *(text for extra in extras for text in extra)]
+
+
+def test_every_dependency_has_a_lower_bound() -> None:
+    others = [text for text in every_requirement() if not text.startswith("mnv2c[")]
+    assert [text for text in others if not re.fullmatch(r"[\w.-]+(>=|==)\d[\w.*]*(,<[\w.]+)?", text)] == []
+
+
+def test_the_constraints_hold_what_the_tests_need() -> None:
+    """Every package once, with a version that pyproject.toml allows and a digest."""
+    from packaging.requirements import Requirement
+
+    lines = [line for line in (ROOT / "constraints.txt").read_text("utf-8").splitlines() if line[:1] not in "# "]
+    text = (ROOT / "constraints.txt").read_text("utf-8")
+    pinned = {match[1]: match[2] for line in lines if (match := re.fullmatch(r"([a-z0-9-]+)==(\S+) \\", line))}
+    assert len(pinned) == len(lines) == len(re.findall(r"^    --hash=sha256:[0-9a-f]{64}$", text, re.MULTILINE))
+    extras = PROJECT["project"]["optional-dependencies"]
+    needed = [*PROJECT["project"]["dependencies"], *extras["test"], *extras["tune"], *extras["coco"]]
+    for requirement in map(Requirement, needed):
+        if requirement.name != "mnv2c":
+            assert requirement.specifier.contains(pinned[requirement.name]), requirement
+
+
 def commands() -> list[str]:
     """Every shell line of the README."""
     blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)

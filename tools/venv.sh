@@ -1,7 +1,8 @@
 #!/bin/sh
 # Usage: venv.sh FOLDER REQUIREMENT...
 # Makes the virtual environment FOLDER with a fitting Python (or the one in $PYTHON) and installs the requirements; one
-# that begins with a dot is this project and is installed editable.
+# that begins with a dot is this project and is installed editable. Where $CONSTRAINTS is set, the packages of that file
+# come first, with their digests checked.
 set -eu
 folder=$1
 shift
@@ -43,6 +44,10 @@ if ! "$folder/bin/python" -c "$fits" >/dev/null 2>&1; then
     python=$(find_python)
     echo "mnv2c: making $folder with $python"
     make_environment "$python"
+fi
+if [ -n "${CONSTRAINTS:-}" ]; then
+    echo "mnv2c: installing the packages of $CONSTRAINTS into $folder"
+    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r "$CONSTRAINTS"
 fi
 echo "mnv2c: installing $* into $folder"
 case $1 in .*) set -- --editable "$@" ;; esac

@@ -61,8 +61,12 @@ def run(
     *,
     steps: bool = False,
     cpu: str | None = None,
+    flags: Sequence[str] = (),
 ) -> Emulated:
     """Run a library, or the one in a folder, once; ``steps`` also returns each step's results.
+
+    ``flags`` are for the compiler of the harness: with "-DAT_START" the buffers begin behind a page that must not be
+    touched, without they end before one.
 
     ``cpu`` is qemu's ``-cpu`` name instead of that of the target; naming one emulates even this machine's
     architecture. LibraryError if qemu is missing, or the library fails, crashes or writes outside its buffers.
@@ -72,7 +76,7 @@ def run(
     with scratch_folder("run") as folder:
         for index, value in enumerate(values):
             value.tofile(folder / f"input_{index}.bin")
-        _execute(description, "steps" if steps else "run", folder, cpu)
+        execute(description, "steps" if steps else "run", folder, launcher(description, cpu), flags)
         outputs = tuple(_load(folder / f"output_{i}.bin", port) for i, port in enumerate(description.outputs))
         dumps = enumerate(_dumps(description) if steps else [])
         return Emulated(outputs, tuple(_step_result(description, folder, *entry) for entry in dumps))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -15,34 +16,40 @@ from mnv2c.package import Symlink
 from tests.faults import compiling
 
 SHORT, LONG = 8, 200
-LATE = 0.004
-"""Seconds after the new folder is begun within which half of the kills come: that is how long publishing takes."""
 
 
 def left_overs(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir() if "mnv2c-" in path.name and path.name.startswith(".")]
 
 
-def compile_whole(model: Path, output: Path, temporary: Path) -> float:
+def compile_whole(model: Path, output: Path, temporary: Path) -> tuple[float, float]:
+    """Return the seconds until the new folder is begun, and those from then to the end."""
     begun = time.monotonic()
-    code, errors = compiling.finish(compiling.start(model, output, env=compiling.environment(temporary)))
+    process = compiling.start(model, output, env=compiling.environment(temporary))
+    await_publishing(process, output)
+    seen = time.monotonic()
+    code, errors = compiling.finish(process)
     assert code == 0, errors
-    return time.monotonic() - begun
+    return seen - begun, time.monotonic() - seen
+
+
+def await_publishing(process: subprocess.Popen[str], output: Path) -> None:
+    while process.poll() is None and not (output.parent.is_dir() and left_overs(output.parent)):
+        time.sleep(0.0002)
 
 
 def kill_once(model: Path, output: Path, temporary: Path, moment: float, aimed: bool) -> None:
     """Kill a compile ``moment`` seconds after its start or, if ``aimed``, after it began to write its folder."""
     process = compiling.start(model, output, env=compiling.environment(temporary))
     if aimed:
-        while process.poll() is None and not left_overs(output.parent):
-            time.sleep(0.0002)
+        await_publishing(process, output)
     time.sleep(moment)
     process.kill()
     compiling.finish(process)
 
 
 def kill(tmp_path: Path, count: int) -> tuple[int, int]:
-    """Kill ``count`` compiles; return after how many of them the folder was the old and the new one."""
+    """Kill ``count`` compiles, half while they publish; return how often the folder was the old and the new one."""
     chance = random.Random(count)
     temporary, output = tmp_path / "temporary", tmp_path / "work" / "out"
     temporary.mkdir()
@@ -51,12 +58,12 @@ def kill(tmp_path: Path, count: int) -> tuple[int, int]:
     (output / "notes").mkdir()
     (output / "notes" / "mine.txt").write_text("mine")
     (output / "other.txt").write_text("other")
-    takes = compile_whole(models[1], output, temporary)
+    before, publishing = compile_whole(models[1], output, temporary)
     now = compiling.version(output)
     kept = changed = 0
     for index in range(count):
         aimed = index % 2 == 0
-        moment = chance.uniform(0, LATE) if aimed else chance.uniform(0, takes)
+        moment = chance.uniform(0, publishing) if aimed else chance.uniform(0, before + publishing)
         kill_once(models[changed % 2], output, temporary, moment, aimed)
         found = compiling.version(output)
         assert (output / "notes" / "mine.txt").read_text() == "mine"

@@ -8,7 +8,8 @@
  * before each step instead; both need COUNTED to be defined.
  *
  * Arena, inputs and outputs get exactly the bytes the header asks for, end at a page that must not be touched, and lie
- * behind bytes that are checked afterwards. The arena begins as NaN, so that a value read before it is written shows.
+ * behind bytes that are checked afterwards. With AT_START they begin behind such a page instead, and lie before such bytes.
+ * The arena begins as NaN, so that a value read before it is written shows.
  *
  * VARIANT, where it is defined, names the kernels to run, of a library that has several.
  *
@@ -41,8 +42,12 @@ static unsigned char *allocate(size_t bytes, size_t alignment)
     }
     buffer->first = base + page;
     buffer->last = buffer->first + open;
+#ifdef AT_START
+    buffer->start = buffer->first; /* of a page, which is as aligned as anything */
+#else
     buffer->start = buffer->last - bytes;
     buffer->start -= (uintptr_t)buffer->start % alignment;
+#endif
     buffer->bytes = bytes;
     memset(buffer->first, CANARY, open);
     memset(buffer->start, UNSET, bytes);
