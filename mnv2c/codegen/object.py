@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mnv2c.codegen.inlined import definitions
-from mnv2c.errors import CompilerError
+from mnv2c.errors import TargetError
 
 if TYPE_CHECKING:
     from mnv2c.targets import Target
@@ -63,14 +63,17 @@ def _with_inlined(function: Any, arch: str) -> Any:
 
 
 def tvm_target(target: Target) -> Any:
-    """Return TVM's target; raises CompilerError when this LLVM does not know the CPU."""
+    """Return TVM's target; raises TargetError when this LLVM does not know the CPU, for which it would take any."""
     import tvm
+    from tvm.target.codegen import llvm_is_valid_cpu
 
+    if not llvm_is_valid_cpu(target.mcpu, target.llvm_triple):
+        raise TargetError(f'target {target.name}: mcpu "{target.mcpu}" is no CPU of {target.arch} that LLVM knows')
     description = {"kind": "llvm", "mtriple": target.llvm_triple, "mcpu": target.mcpu, "mattr": list(target.features)}
     try:
         return tvm.target.Target(description)
     except Exception as error:  # TVM raises several kinds
-        raise CompilerError(f"LLVM refuses target {target.name}: {str(error).strip().splitlines()[-1]}") from error
+        raise TargetError(f"LLVM refuses target {target.name}: {str(error).strip().splitlines()[-1]}") from error
 
 
 def llvm_version() -> str:

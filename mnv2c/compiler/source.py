@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnv2c.errors import UserError
+from mnv2c.escape import visible
 from mnv2c.formats import is_onnx, refuse_other_formats
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _from_spec(description: Description, weights: str | Path | None, seed: int, 
     checkpoint = weights_package.given_or_random(description, weights, seed, weights_source)
     spec, origin = checkpoint.spec, f"seeded random, seed {seed}"
     if weights is not None:
-        origin = f"{Path(weights).name} ({checkpoint.source.title}), sha256 {_digest(Path(weights))}"
+        origin = f"{visible(Path(weights).name)} ({checkpoint.source.title}), sha256 {_digest(Path(weights))}"
     emitted = to_onnx.emit(spec, checkpoint.tensors)
     return Source(
         model=emitted,
@@ -150,9 +151,9 @@ def _from_onnx(path: Path, shapes: Shapes) -> Source:
         model=model,
         serialized=content,
         title=path.stem,
-        summary=f"{path.name}, opset {model.opset_import[0].version}",
-        description={"kind": "onnx", "file": path.name} | fixed,
-        weights=f"{path.name}, sha256 {_digest(path)}",
+        summary=f"{visible(path.name)}, opset {model.opset_import[0].version}",
+        description={"kind": "onnx", "file": visible(path.name)} | fixed,
+        weights=f"{visible(path.name)}, sha256 {_digest(path)}",
     )
 
 

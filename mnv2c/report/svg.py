@@ -9,6 +9,10 @@ CHARACTER = 0.6
 """Width of a character in ems: more than the mean of every common sans-serif font."""
 
 
+BIDIRECTIONAL = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""What makes a text run in the other direction, also that behind it."""
+
+
 @dataclass(frozen=True)
 class Box:
     """A rectangle in pixels."""
@@ -38,12 +42,14 @@ class Box:
 
 
 def clean(text: str) -> str:
-    """Escape text for XML and HTML; what XML cannot hold (most control characters) becomes a question mark."""
+    """Escape text for XML and HTML; a question mark for what XML cannot hold or what turns the text around it."""
     return escape("".join(character if _is_allowed(character) else "?" for character in text))
 
 
 def _is_allowed(character: str) -> bool:
     code = ord(character)
+    if character in BIDIRECTIONAL or 0x7F <= code < 0xA0:
+        return False
     return character in "\t\n\r" or 0x20 <= code < 0xD800 or 0xE000 <= code < 0xFFFE or code > 0xFFFF
 
 

@@ -123,9 +123,10 @@ def test_the_tables_hold_every_chain_and_every_plan() -> None:
 def test_hostile_names_are_escaped() -> None:
     figures = plan_figures()
     for item in [*figures["chains"], figures]:
-        item["name"] = '</svg><script>alert("1")</script>\x00\x1b\ufffe'
+        item["name"] = '</svg><script>alert("1")</script>\x00\x1b\ufffe\u202e\x9b'
     text = page(figures)
     assert "<script" not in text
+    assert not set(text) & set("\u202e\x9b\x1b")
     assert not list(parsed(text).iter("script"))
     ElementTree.fromstring(text.removeprefix("<!DOCTYPE html>\n"))
 
