@@ -168,6 +168,14 @@ class Description:
         """The C header."""
         return self.folder / f"{self.name}.h"
 
+    def source(self, file: str) -> str:
+        """Read a C file of the folder; LibraryError where that is impossible."""
+        try:
+            return (self.folder / file).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "no text"
+            raise LibraryError(f"{self.folder / file}: cannot be read: {reason}; compile the model again") from error
+
     def checked(self, inputs: tuple[NDArray[Any], ...]) -> tuple[NDArray[Any], ...]:
         """Return ``inputs`` if number, type, shape and memory order fit; LibraryError otherwise."""
         if len(inputs) != len(self.inputs):

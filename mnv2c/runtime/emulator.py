@@ -129,7 +129,7 @@ def build(description: Description, flags: Sequence[str] = ()) -> bytes:
 
     sources = {name: (HERE / name).read_text(encoding="utf-8") for name in SOURCES} | {
         "table.h": _table(description),
-        description.header.name: description.header.read_text(encoding="utf-8"),
+        description.header.name: description.source(description.header.name),
     }
     variant = (f'-DVARIANT="{description.variant}"',) if description.variant else ()
     return static_linker(description.arch).executable(sources, [description.archive], (*FLAGS, *variant, *flags))
@@ -208,7 +208,10 @@ def _port(tensor: Tensor) -> str:
 
 
 def _load(path: Path, tensor: Tensor) -> NDArray[Any]:
-    return np.fromfile(path, tensor.dtype).reshape(tensor.shape)
+    try:
+        return np.fromfile(path, tensor.dtype).reshape(tensor.shape)
+    except (OSError, ValueError):
+        raise LibraryError(f"{path.stem}: the program wrote something else than {tensor.bytes} bytes") from None
 
 
 def _step_result(description: Description, folder: Path, number: int, dump: tuple[int, Place]) -> StepResult:

@@ -133,7 +133,7 @@ def compiled_apart(description: Description, folder: Path) -> FrameFunctions:
     files = (f"{name}.h", f"{name}_frame.c", f"{name}_labels.c")
     if missing := [file for file in files if not (description.folder / file).is_file()]:
         raise LibraryError(f"{name}: {', '.join(missing)} missing in {description.folder}; compile the model again")
-    sources = {file: (description.folder / file).read_text(encoding="utf-8") for file in files}
+    sources = {file: description.source(file) for file in files}
     exports = [f"{name}_{function}" for function in description.metadata["functions"]]
     linked = host_linker().link(
         name, sources=sources | {"stub.c": STUB.format(name=name)}, objects={}, blobs={}, exports=exports,
