@@ -133,8 +133,12 @@ def _plain_warnings(quiet: bool) -> Iterator[None]:
 
 def _report(error: Exception) -> int:
     """Print one line about ``error`` and return the exit code that it deserves."""
+    from mnv2c.scratch import NO_ROOM
+
     if isinstance(error, Mnv2cError):
         return _fail(str(error), error.exit_code)
+    if isinstance(error, OSError) and error.errno in NO_ROOM and error.filename is None:
+        return _fail(f"{error.strerror}; make room where temporary files go (TMPDIR) and where results do", 1)
     if isinstance(error, OSError) and error.filename is not None:
         return _fail(f"{error.filename}: {error.strerror}", 1)
     return _fail(f"internal error, please report it (--debug shows where): {type(error).__name__}: {error}", 1)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from mnv2c import files, package
+from mnv2c.cli.main import main
 from mnv2c.errors import OutputError
 from mnv2c.package import Symlink
 from mnv2c.scratch import scratch_folder, temporary_folder
@@ -190,6 +191,18 @@ def test_a_full_tmpdir_gets_its_line(tmp_path: Path, kilobytes: int) -> None:
     words = f"{small}: no room left for temporary files; make room, or set TMPDIR to a folder that has some"
     assert (done.returncode, done.stderr) == (2, f"mnv2c: error: {words}\n")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_full_disk_that_nobody_names_is_no_internal_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("mnv2c.api.inspect", full)
+    assert main(["inspect", "m"]) == 1
+    expected = "No space left on device; make room where temporary files go (TMPDIR) and where results do"
+    assert capsys.readouterr().err == f"mnv2c: error: {expected}\n"
 
 
 @pytest.mark.parametrize("home", ["missing", "file", "unset"])
