@@ -78,7 +78,15 @@ class CompilerError(Mnv2cError):
     """An invariant of the compiler itself was broken; please report it."""
 
 
-class RecordsWarning(UserWarning):
+class Mnv2cWarning(UserWarning):
+    """Something about the user's files that does not stop the work; the message is one line."""
+
+
+class FallbackWarning(Mnv2cWarning):
+    """Much of a network's work is done by fallbacks."""
+
+
+class RecordsWarning(Mnv2cWarning):
     """A record of tuning is of no use; the work goes on without it."""
 
 

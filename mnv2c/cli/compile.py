@@ -20,6 +20,9 @@ from mnv2c.cli.options import (
 from mnv2c.cli.output import print_json, say, size
 from mnv2c.progress import progress
 
+LISTED = 8
+"""Fallbacks that are named; NAME.json has them all."""
+
 HELP = "compile a model into a C library"
 
 
@@ -95,6 +98,9 @@ def _print_summary(summary: api.Summary) -> None:
     for file, count in summary["files"].items():
         say(f"  {file:<32} {size(count):>10}")
     fallbacks = summary["fallbacks"]
-    listed = f": {', '.join(fallbacks)}" if fallbacks else ""
+    more = f" and {len(fallbacks) - LISTED} more" if len(fallbacks) > LISTED else ""
+    listed = f": {', '.join(fallbacks[:LISTED])}{more}" if fallbacks else ""
     tuned = f" ({summary['tuned']} tuned)" if summary["tuned"] else ""
     say(f"  {summary['chains']} fused kernels{tuned}, {len(fallbacks)} fallbacks{listed}")
+    if note := summary["fallback_work"].get("note"):
+        say(f"  {note}")

@@ -35,7 +35,7 @@ from mnv2c.cli import compile as compile_verb
 from mnv2c.cli import eval as eval_verb
 from mnv2c.cli.parser import Parser, check_words
 from mnv2c.cli.signals import EndedError, watched
-from mnv2c.errors import Mnv2cError, RecordsWarning
+from mnv2c.errors import Mnv2cError, Mnv2cWarning
 from mnv2c.escape import one_line
 
 VERBS = {
@@ -119,7 +119,7 @@ def _plain_warnings(quiet: bool) -> Iterator[None]:
     before = warnings.showwarning
 
     def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
-        if not issubclass(category, RecordsWarning):
+        if not issubclass(category, Mnv2cWarning):
             before(message, category, *where, **more)
         elif not quiet:
             print(f"mnv2c: warning: {one_line(str(message))}", file=sys.stderr)

@@ -68,6 +68,8 @@ def _print_chains(figures: dict[str, Any]) -> None:
     tuned = [chain["name"] for chain in figures["chains"] if chain.get("tuned")]
     if tuned:
         say(f"run as records say, their cycles being those predicted times what was measured: {', '.join(tuned)}")
+    if note := figures["fallback_work"]["note"]:
+        say(note)
     if figures["bounds"]:
         say("bounds of the paper's section 5:")
     for bound in figures["bounds"]:
@@ -77,8 +79,19 @@ def _print_chains(figures: dict[str, Any]) -> None:
 
 def _row(chain: dict[str, Any]) -> tuple[str, ...]:
     if chain["rows"] is None:
-        unknown = ("-",) * 7
-        return (chain["name"], *unknown, size(chain["scratch_bytes"]), size(chain["peak_bytes"]))
+        counted = f"{chain['madds'] / 1e6:.2f}" if chain["madds"] else "-"
+        return (
+            chain["name"],
+            "-",
+            "-",
+            "-",
+            "-",
+            counted,
+            "-",
+            "-",
+            size(chain["scratch_bytes"]),
+            size(chain["peak_bytes"]),
+        )
     return (
         chain["name"],
         str(len(chain["joins"])) if len(chain["joins"]) > 1 else "-",

@@ -5,12 +5,13 @@ spec → ONNX → Relax → normalised → fused → scheduled → planned → k
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mnv2c.errors import UserError
+from mnv2c.errors import FallbackWarning, UserError
 
 if TYPE_CHECKING:
     from mnv2c.compiler.dump import Dump
@@ -162,6 +163,8 @@ def _generate(
             begun.network, library, targets, wanted.arena_limit, threads, wanted.join, wanted.best
         )
         programs = assemble_variants(scheduled[0].network, [kernels.nodes for kernels in scheduled], threads)
+    if scheduled[0].work.is_notable:
+        warnings.warn(f"{source.title}: {scheduled[0].work.note}", FallbackWarning, stacklevel=3)
     tell("machine code", 0.5)
     variants = []
     for target, kernels, program in zip(targets, scheduled, programs, strict=True):

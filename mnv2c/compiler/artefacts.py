@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mnv2c.plan.cuts import Tuned
     from mnv2c.plan.network import Network
     from mnv2c.plan.program import Program
+    from mnv2c.plan.work import FallbackWork
     from mnv2c.targets import Target
 
 
@@ -20,7 +21,7 @@ class Kernels:
     """The scheduled network: how each node is called, and the TIR function of every distinct kernel by its symbol.
 
     ``network`` is the one whose nodes they are: chains as the planner cut them. ``tuned`` says of each node whether a
-    record decided how it runs.
+    record decided how it runs. ``work`` is that of the fallbacks.
     """
 
     network: Network
@@ -28,6 +29,7 @@ class Kernels:
     functions: Mapping[str, Any]
     layouts: Mapping[str, KernelLayout]
     tuned: tuple[Tuned | None, ...]
+    work: FallbackWork
 
 
 @dataclass(frozen=True, eq=False)

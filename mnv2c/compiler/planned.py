@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnv2c.errors import UserError
+from mnv2c.plan.work import FallbackWork, fallback_work
 
 if TYPE_CHECKING:
     from mnv2c.from_onnx.input_shapes import Given
@@ -45,8 +46,8 @@ class Window:
 class PlannedChain:
     """One kernel call; ``joins`` names the network's chains that it takes at once.
 
-    ``rows`` of its result are computed per step, 0 being the whole image; it is None for a fallback, as are ``madds``,
-    ``cycles`` and ``share``. ``scratch_bytes`` are its own, ``peak_bytes`` all that is in use of the arena meanwhile.
+    ``rows`` of its result are computed per step, 0 being the whole image; it is None for a fallback, as are ``cycles``
+    and ``share``. ``scratch_bytes`` are its own, ``peak_bytes`` all that is in use of the arena meanwhile.
     ``parts`` says how several threads share it: how it is cut, and into how many parts. ``tuned`` is set where a record
     decided how it runs; its cycles are then the predicted ones times the measured ratio.
     """
@@ -57,7 +58,7 @@ class PlannedChain:
     rows: int | None
     windows: tuple[Window, ...]
     in_place: bool
-    madds: int | None
+    madds: int
     cycles: float | None
     share: float | None
     scratch_bytes: int
@@ -103,7 +104,7 @@ class Plan:
     """The plan of a model for a target: its chains in order, the frontier, smallest arena first, the paper's bounds.
 
     ``arena_limit`` is the limit that was given. Cycles are predicted, to compare plans; they are not a time.
-    ``bounds`` are empty for an ONNX file.
+    ``bounds`` are empty for an ONNX file; ``work`` is that of the fallbacks.
     """
 
     name: str
@@ -116,6 +117,7 @@ class Plan:
     chains: tuple[PlannedChain, ...]
     frontier: tuple[Point, ...]
     bounds: tuple[Bound, ...]
+    work: FallbackWork
 
     @property
     def time_ratio(self) -> float:
@@ -124,8 +126,8 @@ class Plan:
 
     @property
     def madds(self) -> int:
-        """Multiply-adds of all chains."""
-        return sum(chain.madds or 0 for chain in self.chains)
+        """Multiply-adds of all chains and fallbacks."""
+        return sum(chain.madds for chain in self.chains)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -141,6 +143,7 @@ class Plan:
             "madds": self.madds,
             "chains": [chain.as_dict() for chain in self.chains],
             "frontier": [point.as_dict() for point in self.frontier],
+            "fallback_work": self.work.as_dict(),
             "bounds": [{**asdict(bound), "equations": list(bound.equations)} for bound in self.bounds],
         }
 
@@ -190,6 +193,7 @@ def plan_model(
             chains=tuple(_chain(begun.network, cuts, piece) for piece in cuts.pieces),
             frontier=_frontier(prepared.planner, threads),
             bounds=_bounds(begun.source.description.get("toml")),
+            work=fallback_work(begun.network),
         )
     progress("done", 1.0)
     return found
@@ -231,7 +235,7 @@ def _chain(network: Network, cuts: Cuts, piece: Piece) -> PlannedChain:
             rows=None,
             windows=(),
             in_place=False,
-            madds=None,
+            madds=node.madds,
             cycles=None,
             share=None,
             scratch_bytes=scratch,

@@ -27,6 +27,7 @@ from mnv2c.plan.network import ChainNode, FallbackNode, Network
 from mnv2c.plan.order import branches_first
 from mnv2c.plan.parts import Parts
 from mnv2c.plan.read import read_network
+from mnv2c.plan.work import FallbackWork, fallback_work, total_madds
 from mnv2c.records.best import NOTHING, Best
 from mnv2c.schedule.record import ChainSchedule
 from mnv2c.to_relax.importer import import_onnx
@@ -87,15 +88,29 @@ def schedule_variants(
         for name, target, known in zip(names, variants, best or [NOTHING] * len(variants), strict=True)
     ]
     cuts = recorded.plan(prepared, arena_limit, threads)
-    cut = planning.cut(network, cuts)
+    cut, work = planning.cut(network, cuts), fallback_work(network)
     return tuple(
-        _emit(cut, cuts, [planning.each(piece.option)[index] for piece in cuts.pieces], name, prepared[index], target)
+        _emit(
+            cut,
+            work,
+            cuts,
+            [planning.each(piece.option)[index] for piece in cuts.pieces],
+            name,
+            prepared[index],
+            target,
+        )
         for index, (name, target) in enumerate(zip(names, variants, strict=True))
     )
 
 
 def _emit(
-    cut: Network, cuts: Cuts, options: Sequence[Option], library: str, prepared: Prepared, target: Target
+    cut: Network,
+    work: FallbackWork,
+    cuts: Cuts,
+    options: Sequence[Option],
+    library: str,
+    prepared: Prepared,
+    target: Target,
 ) -> Kernels:
     """The kernels of one variant; ``options`` say how it runs every piece."""
     nodes: list[NodeKernel] = []
@@ -109,7 +124,8 @@ def _emit(
             nodes.append(emitter.chain(node, *option.choice))
         else:
             nodes.append(emitter.fallback(node, prepared.fallbacks[piece.first]))
-    return Kernels(cut, tuple(nodes), emitter.functions, emitter.layouts, tuple(option.tuned for option in options))
+    tuned = tuple(option.tuned for option in options)
+    return Kernels(cut, tuple(nodes), emitter.functions, emitter.layouts, tuned, work)
 
 
 def _following(chains: Sequence[tuple[KernelLayout, Parts | None] | None], most: int) -> dict[_Kernel, int]:
@@ -267,7 +283,7 @@ def _metadata(library: str, variant: Variant, source: Source, linker: Linker) ->
         summary=source.summary,
         dtype=planning.DTYPE,
         params=source.params if source.params is not None else folded,
-        madds=sum(node.chain.madds for node in network.chains),
+        madds=total_madds(network),
         model=source.description,
         weights_source=source.weights,
         preprocessing=source.preprocessing,
@@ -279,5 +295,6 @@ def _metadata(library: str, variant: Variant, source: Source, linker: Linker) ->
             "linker": linker.version,
         },
         chains=chains,
-        fallbacks=[{"name": node.label, "operator": node.operator} for node in network.fallbacks],
+        fallbacks=[{"name": node.label, "operator": node.operator, "madds": node.madds} for node in network.fallbacks],
+        fallback_work=kernels.work.as_dict(),
     )

@@ -80,6 +80,8 @@ def check_structure(model: onnx.ModelProto) -> None:
     graph = model.graph
     if len(graph.node) > MAXIMUM_NODES:
         raise OnnxError(f"it has {len(graph.node):,} nodes; at most {MAXIMUM_NODES:,} are read")
+    if not graph.node:
+        raise OnnxError("it computes nothing: its outputs are its inputs, or constants")
     for node in graph.node:
         _check_operator(node)
         _check_attributes(node)

@@ -23,46 +23,21 @@ FOLDED = frozenset(
     "Add Cast CastLike Ceil Clip Concat Constant ConstantOfShape Div Equal Floor Gather Identity Max Min Mod Mul Neg "
     "Range Reshape Shape Size Slice Squeeze Sub Transpose Unsqueeze Where".split()
 )
+"""Operators that are folded."""
+
+BROADCASTING = frozenset("Add Div Equal Max Min Mod Mul Sub Where".split())
+"""Those of them whose result may be larger than all operands together."""
+
 Constants = dict[str, "np.ndarray[Any, Any]"]
 
 
-BROADCASTING = frozenset("Add Div Equal Max Min Mod Mul Sub Where".split())
-
-
-def fold_shapes(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]]) -> int:
-    """Replace every node that computes from small constants by an initialiser; return how many there were.
-
-    ``shapes`` are the static ones known.
-    """
-    from onnx import numpy_helper
-
-    graph = model.graph
-    constants: Constants = {
-        tensor.name: numpy_helper.to_array(tensor)
-        for tensor in graph.initializer
-        if prod(tensor.dims) <= MAXIMUM_FOLDED_ELEMENTS
-    }
-    needed = {value.name for value in graph.output}
-    kept = []
-    for node in graph.node:
-        value = _value(node, constants, shapes, model) if not needed & set(node.output) else None
-        if value is None:
-            kept.append(node)
-            continue
-        constants[node.output[0]] = value
-        graph.initializer.append(numpy_helper.from_array(value, node.output[0]))
-    folded = len(graph.node) - len(kept)
-    rest = type(graph)()
-    rest.node.extend(kept)
-    graph.ClearField("node")
-    graph.node.extend(rest.node)
-    return folded
-
-
-def _value(
+def folded_value(
     node: onnx.NodeProto, constants: Constants, shapes: Mapping[str, tuple[int, ...]], model: onnx.ModelProto
 ) -> np.ndarray[Any, Any] | None:
-    """Return the only result of a node that can be folded, else None."""
+    """Return the only result of a node that can be folded, else None.
+
+    ``constants`` are the small ones known, ``shapes`` all that are. OnnxError where its operands do not fit.
+    """
     if node.op_type not in FOLDED or len(node.output) != 1:
         return None
     known = {name: constants[name] for name in node.input if name in constants}

@@ -59,9 +59,3 @@ MAXIMUM_FOLDED_ELEMENTS = 4096
 
 MAXIMUM_FOLDED_NODES = 5_000
 """Nodes that are computed while reading, at about half a millisecond each; exporters write some ten per resize."""
-
-MAXIMUM_ROUNDS = 64
-"""Of folding shape computations, each of which may depend on the shapes that the one before made known."""
-
-MAXIMUM_INFERRED_NODES = 200_000
-"""Nodes whose shapes are inferred, over all rounds of folding: about ten seconds. 20,000 nodes may take ten rounds."""

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnv2c.errors import OnnxError
 from mnv2c.from_onnx.input_shapes import Shapes
-from mnv2c.from_onnx.limits import (
-    MAXIMUM_BYTES,
-    MAXIMUM_FOLDED_ELEMENTS,
-    MAXIMUM_FOLDED_NODES,
-    MAXIMUM_INFERRED_NODES,
-    MAXIMUM_ROUNDS,
-)
+from mnv2c.from_onnx.limits import MAXIMUM_BYTES
 from mnv2c.from_onnx.naming import one_line
 
 if TYPE_CHECKING:
@@ -100,54 +93,13 @@ def _check_by_onnx(model: onnx.ModelProto) -> None:
     model.graph.output.extend(stated.output)
 
 
-def _without_weights(model: onnx.ModelProto) -> onnx.GraphProto:
-    """Move large constants out of the model, with inputs in their place: no shape depends on their values.
-
-    Inferring shapes copies the whole model, and is done several times.
-    """
-    from onnx import helper
-
-    light, heavy = type(model.graph)(), type(model.graph)()
-    for tensor in model.graph.initializer:
-        (heavy if prod(tensor.dims) > MAXIMUM_FOLDED_ELEMENTS else light).initializer.append(tensor)
-    model.graph.ClearField("initializer")
-    model.graph.initializer.extend(light.initializer)
-    for tensor in heavy.initializer:
-        model.graph.input.append(helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
-    return heavy
-
-
-def _with_weights(graph: onnx.GraphProto, weights: onnx.GraphProto) -> None:
-    """Move the constants back."""
-    count = len(graph.input) - len(weights.initializer)
-    del graph.input[count:]
-    graph.initializer.extend(weights.initializer)
-
-
 def _inferred(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return the model with its shape computations folded and every shape inferred."""
-    from onnx import shape_inference
-
     from mnv2c.from_onnx.auto_pad import explicit_pads
-    from mnv2c.from_onnx.fold import fold_shapes
-    from mnv2c.from_onnx.static import check_inferred, forget_shapes, static_shapes
+    from mnv2c.from_onnx.infer import infer
     from mnv2c.from_onnx.work import check_work
 
-    forget_shapes(model.graph)
-    weights = _without_weights(model)
-    folded = 0
-    for _ in range(min(MAXIMUM_ROUNDS, 1 + MAXIMUM_INFERRED_NODES // len(model.graph.node))):
-        known = static_shapes(shape_inference.infer_shapes(model, data_prop=True).graph)
-        found = fold_shapes(model, known)  # gives the next round more shapes
-        folded += found
-        if folded > MAXIMUM_FOLDED_NODES:
-            raise OnnxError(f"it computes more than {MAXIMUM_FOLDED_NODES:,} sizes; export it with a fixed input size")
-        if not found:
-            break
-    inferred = shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
-    check_inferred(inferred.graph)
-    shapes = static_shapes(inferred.graph)
-    check_work(inferred.graph, shapes)
-    explicit_pads(inferred.graph, shapes)
-    _with_weights(inferred.graph, weights)
-    return inferred
+    shapes = infer(model)
+    check_work(model.graph, shapes)
+    explicit_pads(model.graph, shapes)
+    return model

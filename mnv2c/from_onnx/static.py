@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 from typing import TYPE_CHECKING
 
 from mnv2c.errors import OnnxError
@@ -12,10 +13,13 @@ from mnv2c.from_onnx.extents import check_extents
 from mnv2c.from_onnx.input_shapes import Shapes, set_shapes
 from mnv2c.from_onnx.limits import MAXIMUM_EXTENT, MAXIMUM_RANK
 from mnv2c.from_onnx.naming import node_name, quoted, type_name
-from mnv2c.from_onnx.operators import ONLY_FOLDED, SHAPE_OPERANDS
+from mnv2c.from_onnx.operators import SHAPE_OPERANDS
 
 if TYPE_CHECKING:
     import onnx
+
+MOST_NUMBERS = 2 * MAXIMUM_RANK
+"""In an operand that says something of every dimension, or of both of its ends."""
 
 PORT_TYPES = TYPES[:4]
 """Element types of inputs and outputs that C programs can hand over."""
@@ -71,23 +75,6 @@ def _example(graph: onnx.GraphProto, value: onnx.ValueInfoProto) -> str:
     return ",".join(known) if len(graph.input) == 1 else f"{name}={','.join(known)}"
 
 
-def forget_shapes(graph: onnx.GraphProto) -> None:
-    """Remove what the file says of inner shapes, so that only what is inferred counts."""
-    del graph.value_info[:]
-    for value in graph.output:
-        value.type.tensor_type.ClearField("shape")
-
-
-def static_shapes(graph: onnx.GraphProto) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of all tensors whose every dimension is known."""
-    shapes = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
-    for value in (*graph.input, *graph.value_info, *graph.output):
-        tensor = value.type.tensor_type
-        if tensor.HasField("shape") and all(entry.HasField("dim_value") for entry in tensor.shape.dim):
-            shapes[value.name] = tuple(entry.dim_value for entry in tensor.shape.dim)
-    return shapes
-
-
 def check_type(role: str, value: onnx.ValueInfoProto) -> None:
     """Raise OnnxError unless an input or output is a tensor of a type that C programs can hand over."""
     if not value.type.HasField("tensor_type"):
@@ -97,45 +84,40 @@ def check_type(role: str, value: onnx.ValueInfoProto) -> None:
         raise OnnxError(f"{role} {quoted(value.name)} is of type {kind}; {remedies.of_type(kind)}")
 
 
-def check_inferred(graph: onnx.GraphProto) -> None:
-    """Raise OnnxError, naming the node, unless every tensor got a static shape within the limits and a known type.
-
-    Nodes are in order: what comes of a tensor over the limit, be it wrapped around, is never looked at.
-    """
-    known = {value.name: value.type for value in (*graph.value_info, *graph.output)}
-    constants = {tensor.name: tensor for tensor in graph.initializer}
-    for node in graph.node:
-        if node.op_type in ONLY_FOLDED:
-            raise OnnxError(f"{node_name(node)}: its operands are not constant, which is not supported")
-        _check_operands(node, constants)
-        for name in filter(None, node.output):
-            if name in known:
-                _check_result(node, name, known[name].tensor_type)
-            elif name == node.output[0]:  # not the mask of a Dropout, or the statistics of a BatchNormalization
-                raise OnnxError(f"{node_name(node)}: the shape of its result is unknown before it runs")
-    for value in graph.output:
-        check_type("output", value)
-        check_extents(quoted(value.name), [entry.dim_value for entry in value.type.tensor_type.shape.dim])
-
-
-def _check_operands(node: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto]) -> None:
-    """Refuse numbers that would make a shape that no 64 bits hold."""
+def check_operands(
+    node: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto], shapes: Mapping[str, tuple[int, ...]]
+) -> None:
+    """Raise OnnxError for numbers that would make a shape that no 64 bits hold, or one of too many dimensions."""
     import numpy as np
     from onnx import numpy_helper
 
     for index in SHAPE_OPERANDS.get(node.op_type, ()):
-        tensor = constants.get(node.input[index]) if index < len(node.input) else None
-        if tensor is None:
+        name = node.input[index] if index < len(node.input) else ""
+        count = prod(shapes.get(name, ()))
+        if count > MOST_NUMBERS:
+            raise OnnxError(f"{node_name(node)}: operand {index} holds {count:,} numbers, for too many dimensions")
+        if name not in constants:
             continue
-        values = numpy_helper.to_array(tensor)
+        values = numpy_helper.to_array(constants[name])
         if values.size and not (np.abs(values.astype(np.float64)) <= MAXIMUM_EXTENT).all():
             raise OnnxError(f"{node_name(node)}: operand {index} holds more than {MAXIMUM_EXTENT:,}")
 
 
-def _check_result(node: onnx.NodeProto, name: str, tensor: onnx.TypeProto.Tensor) -> None:
+def check_result(node: onnx.NodeProto, name: str, found: onnx.TypeProto) -> None:
+    """Raise OnnxError unless a result has a static shape within the limits and a known type."""
+    if not found.HasField("tensor_type"):
+        raise OnnxError(f"{node_name(node)}: its result is no tensor, which is not supported")
+    tensor = found.tensor_type
     kind = type_name(tensor.elem_type)
     if kind not in TYPES:
         raise OnnxError(f"{node_name(node)}: its result is of type {kind}; {remedies.of_type(kind)}")
     if not tensor.HasField("shape") or not all(entry.HasField("dim_value") for entry in tensor.shape.dim):
         raise OnnxError(f"{node_name(node)}: the shape of its result is unknown before it runs")
     check_extents(quoted(name), [entry.dim_value for entry in tensor.shape.dim], least=0)
+
+
+def check_ports(graph: onnx.GraphProto) -> None:
+    """Raise OnnxError for an output that C programs cannot take."""
+    for value in graph.output:
+        check_type("output", value)
+        check_extents(quoted(value.name), [entry.dim_value for entry in value.type.tensor_type.shape.dim])

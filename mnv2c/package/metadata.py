@@ -32,12 +32,14 @@ def metadata(
     toolchain: Mapping[str, str],
     chains: Sequence[Mapping[str, object]],
     fallbacks: Sequence[Mapping[str, object]],
+    fallback_work: Mapping[str, object] | None = None,
     selftest: Mapping[str, object] | None = None,
     preprocessing: Mapping[str, object] | None = None,
 ) -> dict[str, object]:
     """The description as plain data. ``chains`` and ``fallbacks`` have ``name`` = the label of their step.
 
-    ``preprocessing`` is the first input's, where anything is known of it.
+    ``fallback_work`` says how much of the work fallbacks do. ``preprocessing`` is the first input's, where anything is
+    known of it.
     Step number, kernel, what it reads and results are added to each; CompilerError where a step belongs to none.
     """
     rest = dict(enumerate(program.steps))
@@ -67,6 +69,8 @@ def metadata(
         "buffers": [_buffer(buffer) for buffer in program.buffers],
         "selftest": dict(selftest or {"pattern": "lcg", "outputs": len(program.outputs)}),
     }
+    if fallback_work is not None:
+        described["fallback_work"] = dict(fallback_work)
     if preprocessing:
         inputs[0]["preprocessing"] = dict(preprocessing)
     if rest:

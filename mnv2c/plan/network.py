@@ -54,13 +54,17 @@ class ChainNode:
 
 @dataclass(frozen=True, eq=False)
 class FallbackNode:
-    """A call of a function that TVM lowered; an input is the name of a tensor or a constant."""
+    """A call of a function that TVM lowered; an input is the name of a tensor or a constant.
+
+    ``madds`` are the multiply-adds of its sums of products (`mnv2c.passes.products`).
+    """
 
     label: str
     operator: str
     function: Any
     inputs: tuple[str | Array, ...]
     outputs: tuple[str, ...]
+    madds: int = 0
 
 
 Node = ChainNode | FallbackNode

@@ -10,6 +10,7 @@ from mnv2c.errors import CompilerError, OnnxError
 from mnv2c.passes.base import bindings, constant_value, is_call, shape_of
 from mnv2c.passes.outline import ATTRIBUTE
 from mnv2c.passes.place_concatenations import PLACEMENT
+from mnv2c.passes.products import multiply_adds
 from mnv2c.plan.chain import Chain, StageKind
 from mnv2c.plan.network import Array, ChainNode, FallbackNode, Network, Node, Tensor
 from mnv2c.plan.stages import read_chain
@@ -41,6 +42,7 @@ class _NetworkReader:
         self.owner: dict[Any, str] = {}
         self.labels: dict[str, int] = {}
         self.tuples: dict[Any, Any] = {}
+        self.madds: dict[str, int] = {}
 
     def read(self, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> Network:
         main = self.module["main"]
@@ -157,7 +159,10 @@ class _NetworkReader:
         arguments = call.args[1].fields if hasattr(call.args[1], "fields") else [call.args[1]]
         inputs: tuple[str | Array, ...] = self._inputs(arguments)
         function = self.module[call.args[0]]
-        self.nodes.append(FallbackNode(label, operator, function, inputs, self._results(variable, label, "same")))
+        if operator not in self.madds:
+            self.madds[operator] = multiply_adds(function)
+        results = self._results(variable, label, "same")
+        self.nodes.append(FallbackNode(label, operator, function, inputs, results, self.madds[operator]))
 
     def _inputs(self, arguments: Any) -> tuple[Any, ...]:
         values = []

@@ -73,7 +73,7 @@ class Place:
 
 @dataclass(frozen=True)
 class StepPlaces:
-    """A step and what it leaves behind; ``reads`` names the tensors it reads, ``madds`` is None for a fallback.
+    """A step and what it leaves behind; ``reads`` names the tensors it reads, ``madds`` is None where nobody counted.
 
     ``stages`` are the kinds of a chain's stages, or a fallback's operator; ``weights_bytes`` is what it reads of the
     weights.
@@ -85,6 +85,7 @@ class StepPlaces:
     weights_bytes: int
     stages: tuple[str, ...]
     madds: int | None
+    is_fallback: bool = False
 
 
 @dataclass(frozen=True)
@@ -290,6 +291,7 @@ def _step(raw: Mapping[str, Any]) -> StepPlaces:
         weights_bytes=whole(raw, "weights_bytes") if "weights_bytes" in raw else 0,
         stages=tuple((texts(raw, "stages") if "stages" in raw else ()) or operator),
         madds=whole(raw, "madds", 0, 1 << 60) if "madds" in raw else None,
+        is_fallback="operator" in raw,
     )
 
 

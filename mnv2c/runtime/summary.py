@@ -24,5 +24,6 @@ def summary(directory: str | Path) -> dict[str, Any]:
         "chains": len(meta["chains"]),
         "tuned": sum(1 for chain in meta["chains"] if chain.get("tuned")),
         "fallbacks": [fallback["name"] for fallback in meta["fallbacks"]],
+        "fallback_work": meta.get("fallback_work", {}),
         "files": {path.name: path.stat().st_size for path in libraries(description.path)},
     }

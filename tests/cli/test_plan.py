@@ -30,12 +30,13 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 def test_every_option_is_passed_on(seen: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     words = (
         "plan net.onnx --target cortex-a76 --width 0.5 --resolution 96x160 --classes 10 --arena-limit 125000 "
-        "--threads 2 --schedules own --html p.html --json"
+        "--threads 2 --schedules own --html p.html --input-shape 1,2 --json"
     )
     assert main(words.split()) == 0
     assert seen == {
         "model": "net.onnx", "target": "cortex-a76", "width": 0.5, "resolution": "96x160", "classes": 10,
         "arena_limit": 125_000, "threads": 2, "html": "p.html", "schedules": "own",
+        "input_shape": ["1,2"],
     }  # fmt: skip
     assert json.loads(capsys.readouterr().out) == plan_figures()
 

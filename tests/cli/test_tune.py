@@ -46,13 +46,13 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 def test_every_option_is_passed_on(seen: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     words = (
         "tune net.onnx --target cortex-a76 --width 0.5 --resolution 96x160 --classes 10 --device ssh://u@h --trials 30 "
-        "--minutes 5 --threads 2 --schedules d --resume --seed 3 --allow-rpc --json"
+        "--minutes 5 --threads 2 --schedules d --resume --seed 3 --allow-rpc --input-shape 1,2 --json"
     )
     assert main(words.split()) == 0
     assert seen == {
         "model": "net.onnx", "target": "cortex-a76", "width": 0.5, "resolution": "96x160", "classes": 10,
         "device": "ssh://u@h", "trials": 30, "minutes": 5.0, "threads": 2, "schedules": "d", "resume": True, "seed": 3,
-        "allow_rpc": True, "show": False,
+        "allow_rpc": True, "show": False, "input_shape": ["1,2"],
     }  # fmt: skip
     figures = json.loads(capsys.readouterr().out)
     assert figures["ratio"] == pytest.approx(0.92)

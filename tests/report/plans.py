@@ -58,6 +58,7 @@ FIGURES: dict[str, Any] = {
         _point(120_000, 1.1, *NAMES),
         _point(200_000, 1.0, *JOINED, *NAMES[1:]),
     ],
+    "fallback_work": {"madds_share": 0.0, "bytes_share": 0.0, "operators": {}, "note": ""},
     "bounds": [
         {"equations": [1, 2], "graph": "every bottleneck one operation", "bytes": 250_000, "at": "block_2"},
         {"equations": [1, 2], "graph": "every layer one operation", "bytes": 900_000, "at": "block_2.expand"},

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from mnv2c.plan.work import FallbackWork
 from mnv2c.report.axes import Axis
 from mnv2c.report.plan import draw, page
 from mnv2c.report.plan.terminal import COLUMNS, ROWS
@@ -141,7 +142,9 @@ def test_the_made_up_plan_has_the_keys_of_a_real_one() -> None:
 
     window = Window("depthwise", "ring", 8)  # type: ignore[arg-type]
     chain = PlannedChain("n", JOINED, (), 1, (window,), False, 1, 1.0, 1.0, 1, 1)
-    real = Plan("n", "s", "t", 1, None, 1, 1.0, (chain,), (Point(1, 1.0, 1.0, ("n",)),), ()).as_dict()
+    real = Plan(
+        "n", "s", "t", 1, None, 1, 1.0, (chain,), (Point(1, 1.0, 1.0, ("n",)),), (), FallbackWork(0.0, 0.0, {})
+    ).as_dict()
     figures = plan_figures()
     assert real.keys() == figures.keys()
     assert real["chains"][0].keys() == figures["chains"][0].keys()

@@ -163,6 +163,7 @@ def _step(description: Description, found: Rounds, index: int) -> StepProfile:
         peak_share=_share(step.madds, times, found.peak) if step.madds else None,
         traffic=costs.traffic(description, index),
         arena_bytes=costs.alive(description, index),
+        is_fallback=step.is_fallback,
     )
 
 

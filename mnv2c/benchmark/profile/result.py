@@ -28,7 +28,7 @@ class Traffic:
 
 @dataclass(frozen=True)
 class StepProfile:
-    """A step: a chain's kernel, or a fallback, whose ``madds`` and ``peak_share`` are None.
+    """A step: a chain's kernel, or a fallback, whose ``madds`` and ``peak_share`` may be None.
 
     ``median_ms`` is its time within a run, ``alone_ms`` when repeated with warm caches; ``arena_bytes`` is what is in
     use of the arena meanwhile.
@@ -43,6 +43,7 @@ class StepProfile:
     peak_share: float | None
     traffic: Traffic
     arena_bytes: int
+    is_fallback: bool = False
 
     @property
     def gmacs(self) -> float | None:
@@ -56,7 +57,7 @@ class StepProfile:
             "step": self.number,
             "name": self.name,
             "stages": list(self.stages),
-            "fallback": self.madds is None,
+            "fallback": self.is_fallback,
             "madds": self.madds,
             "median_ms": round(self.median_ms, 5),
             "time_share": round(self.median_ms / sum_ms, 4) if sum_ms else None,

@@ -85,7 +85,7 @@ def _chain_table(figures: dict[str, Any]) -> str:
             joined(chain["joins"]) if len(chain["joins"]) > 1 else "",
             "-" if chain["rows"] is None else str(chain["rows"] or "all"),
             _windows(chain),
-            "-" if chain["madds"] is None else f"{chain['madds'] / 1e6:.2f}",
+            f"{chain['madds'] / 1e6:.2f}" if chain["madds"] else "-",
             "-" if chain["cycles"] is None else f"{chain['cycles'] / 1e6:.3f}",
             "-" if chain["share"] is None else f"{chain['share']:.1%}",
             byte_size(chain["scratch_bytes"]),
