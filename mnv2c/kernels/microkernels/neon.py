@@ -23,15 +23,15 @@ class ByElementProvider(Provider):
         return vectors + pixels / self.lanes
 
     def clamp(self, k: KernelBuilder, value: Value, lanes: int, activation: Activation | None) -> Value:
-        """Clamp with FMAXNM and FMINNM; the IEEE intrinsics avoid a compare and select."""
+        """Clamp with FMAX and FMIN, VMAX and VMIN on 32-bit ARM, which let NaN through (FMAXNM would drop it)."""
         if activation is None:
             return value
         if activation.low > -inf:
             low = constant(activation.low, self.dtype, lanes)
-            value = k.intrinsic("llvm.maxnum", self.dtype, lanes, value, low)
+            value = k.intrinsic("llvm.maximum", self.dtype, lanes, value, low)
         if activation.high < inf:
             high = constant(activation.high, self.dtype, lanes)
-            value = k.intrinsic("llvm.minnum", self.dtype, lanes, value, high)
+            value = k.intrinsic("llvm.minimum", self.dtype, lanes, value, high)
         return value
 
     def multiply(

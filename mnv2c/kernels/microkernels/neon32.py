@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf
 
-from mnv2c.kernels.ir import KernelBuilder, Value, constant
 from mnv2c.kernels.microkernels.neon import ByElementProvider
-from mnv2c.plan.chain import Activation
 
 
 @dataclass(frozen=True)
@@ -17,16 +14,6 @@ class CopiedLaneProvider(ByElementProvider):
     def loads(self, pixels: int, vectors: int) -> float:
         """Vector loads of one step of K, and the copies of a lane per pixel, which take as many slots."""
         return super().loads(pixels, vectors) + pixels
-
-    def clamp(self, k: KernelBuilder, value: Value, lanes: int, activation: Activation | None) -> Value:
-        """Clamp with VMAX and VMIN, which let NaN through; there is no instruction that would drop it."""
-        if activation is None:
-            return value
-        if activation.low > -inf:
-            value = k.intrinsic("llvm.maximum", self.dtype, lanes, value, constant(activation.low, self.dtype, lanes))
-        if activation.high < inf:
-            value = k.intrinsic("llvm.minimum", self.dtype, lanes, value, constant(activation.high, self.dtype, lanes))
-        return value
 
 
 NEON32_FLOAT32 = CopiedLaneProvider(

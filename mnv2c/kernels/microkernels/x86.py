@@ -31,13 +31,18 @@ class BroadcastProvider(Provider):
         return vectors + (0 if self.embeds and vectors == 1 else pixels)
 
     def clamp(self, k: KernelBuilder, value: Value, lanes: int, activation: Activation | None) -> Value:
-        """Clamp with max and min, one instruction each."""
+        """Clamp with MAXPS and MINPS, which return their second operand if one is NaN: the value goes there.
+
+        Selections say so to LLVM, which must not swap the operands then.
+        """
         if activation is None:
             return value
         if activation.low > -inf:
-            value = tirx.max(value, constant(activation.low, self.dtype, lanes))
+            low, value = constant(activation.low, self.dtype, lanes), k.bind(value, "sum")
+            value = tirx.Select(low > value, low, value)
         if activation.high < inf:
-            value = tirx.min(value, constant(activation.high, self.dtype, lanes))
+            high, value = constant(activation.high, self.dtype, lanes), k.bind(value, "sum")
+            value = tirx.Select(high < value, high, value)
         return value
 
     def multiply(
