@@ -38,8 +38,10 @@ def with_bars(picture: Image, best: Sequence[ClassScore]) -> Image:
     draw = ImageDraw.Draw(canvas)
     for row, entry in enumerate(best):
         top = picture.height + 3 + row * LINE
-        draw.rectangle((4, top, 4 + round((canvas.width - 8) * min(max(entry.score, 0.0), 1.0)), top + LINE - 3), BAR)
-        draw.text((6, top), _ascii(f"{entry.score:6.1%}  {entry.label}"), fill=LIGHT)
+        share = min(max(entry.score, 0.0), 1.0) if entry.score == entry.score else 0.0
+        draw.rectangle((4, top, 4 + round((canvas.width - 8) * share), top + LINE - 3), BAR)
+        score = f"{entry.score:6.1%}" if 0 <= entry.score <= 1 else f"{entry.score:.3g}"
+        draw.text((6, top), _ascii(f"{score}  {entry.label}"), fill=LIGHT)
     return canvas
 
 

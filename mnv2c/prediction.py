@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -52,8 +53,11 @@ class Prediction:
     mask: tuple[Area, ...] | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain data for JSON, without what is no part of the answer."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        """Plain data for JSON, without what is no part of the answer; a score that is NaN or infinite becomes null."""
+        made = {name: value for name, value in asdict(self).items() if value is not None}
+        for entry in made.get("best", ()):
+            entry["score"] = entry["score"] if math.isfinite(entry["score"]) else None
+        return made
 
 
 def classify(
@@ -104,7 +108,7 @@ class _Runner:
         if self.kind is None:
             raise LibraryError(
                 f"{description.name}: takes no single RGB picture, or its outputs mean nothing known; "
-                f"call mnv2c.load(DIR)(x) from Python"
+                f"call mnv2c.load(DIR)(x) from Python, or compile it with --labels if they are classes"
             )
         self.frames: FrameFunctions = machine.frames()
         self.frames.labels = tuple(labels)
@@ -162,4 +166,7 @@ def _named(description: Description, path: str | Path | None) -> tuple[str, ...]
     if path is None:
         return tuple(description.metadata.get("labels") or ())
     frames = description.metadata.get("frames") or {}
-    return by_class(read_labels(path), frames.get("classes", 0), frames.get("class_offset", 0))
+    labels, classes = read_labels(path), int(frames.get("classes", 0))
+    if classes and len(labels) > classes:
+        raise UserError(f"--labels: has {len(labels)} lines, but the network has {classes} classes")
+    return by_class(labels, classes, frames.get("class_offset", 0))

@@ -7,14 +7,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, get_args
 
 from mnv2c.errors import UserError
-from mnv2c.frames import Boxes, Classes, Frames, Mask, Picture
+from mnv2c.frames import Boxes, Classes, Frames, Mask, Picture, Scores
 from mnv2c.frames.description import Fit
+from mnv2c.from_onnx.naming import quoted
 from mnv2c.labels import by_class
 
 if TYPE_CHECKING:
     from mnv2c.compiler.source import Source
     from mnv2c.frames import FramesCode
-    from mnv2c.plan.program import Program
+    from mnv2c.plan.program import Port, Program
 
 USUAL: dict[str, Any] = {"mean": (0.5, 0.5, 0.5), "deviation": (0.5, 0.5, 0.5), "interpolation": "bilinear"}
 """Where neither the weights' source nor the user says how pictures are prepared: values in [-1, 1]."""
@@ -101,6 +102,8 @@ def frames_metadata(frames: Frames, code: FramesCode, source: Source) -> dict[st
     if frames.answer is not None:
         kind["classes"], kind["class_offset"] = _classes(source, frames.answer)
     match frames.answer:
+        case Classes(scores=scores):
+            kind["scores"] = str(scores)
         case Boxes() as boxes:
             convention = boxes.convention
             kind |= {"boxes": convention.name, "priors": boxes.priors, "detections": convention.detections}
@@ -144,29 +147,45 @@ def _answer(source: Source, program: Program) -> Classes | Boxes | Mask | None:
     if spec is not None and spec.family == "segmenter":
         return Mask(spec.classes, logits=spec.output == "logits")
     port = program.outputs[0]
-    if len(program.outputs) != 1 or port.dtype != "float32" or port.elements != max(port.shape):
+    if len(program.outputs) != 1 or port.dtype != "float32" or port.elements != max(port.shape, default=1):
         return None
-    return Classes(port.elements, softmax=not _ends_in_softmax(source))
+    scores = Scores.LOGITS if spec is not None else _scores(source, port)
+    return Classes(port.elements, scores) if scores is not None else None
 
 
-def _ends_in_softmax(source: Source) -> bool:
-    """Whether the outputs are probabilities already."""
-    graph = source.model.graph
-    makers = {name: node.op_type for node in graph.node for name in node.output}
-    return makers.get(graph.output[0].name) == "Softmax"
+def _scores(source: Source, port: Port) -> Scores | None:
+    """What the graph says of an output of an ONNX file; labels make classes of what it says nothing of.
+
+    UserError for labels that are not as many as such an output has numbers.
+    """
+    from mnv2c.compiler.scores import scores_of
+
+    opset = next((entry.version for entry in source.model.opset_import if entry.domain in ("", "ai.onnx")), 13)
+    found = scores_of(source.model.graph, port.name, int(opset))
+    if found is Scores.LOGITS and port.elements == 1:  # one number is as well a measure of something
+        found = Scores.LOGIT if source.labels else None
+    if found is None and source.labels:
+        if len(source.labels) != port.elements:
+            raise UserError(
+                f"--labels: has {len(source.labels)} lines, but output {quoted(port.name)} has {port.elements} "
+                "numbers, of which the graph does not say that they are classes; give a line for each, or leave --labels out"
+            )
+        return Scores.OWN
+    return found
 
 
 def _labels(source: Source, answer: Classes | Boxes | Mask | None, program: Program) -> tuple[str, ...]:
     """The labels by class; UserError for more labels than classes."""
     count, offset = _classes(source, answer)
-    count = count or max(port.shape[-1] for port in program.outputs)
+    count = count or max(port.shape[-1] if port.shape else 1 for port in program.outputs)
     _check_labels(source.labels, count)
     return by_class(source.labels, count, offset)
 
 
 def _check_labels(labels: Sequence[str], count: int) -> None:
     if len(labels) > count:
-        raise UserError(f"--labels: has {len(labels)} lines, but the network has {count} classes")
+        classes = f"{count} classes" if count != 1 else "1 class, whose label alone is asked for"
+        raise UserError(f"--labels: has {len(labels)} lines, but the network has {classes}")
 
 
 def _classes(source: Source, answer: Classes | Boxes | Mask | None) -> tuple[int, int]:

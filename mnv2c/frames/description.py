@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Literal
 
 from mnv2c.spec.priors import BoxConvention
@@ -31,12 +32,28 @@ class Picture:
     bar: float = 127.5
 
 
+class Scores(StrEnum):
+    """What the numbers of classes are, as ``NAME.json`` says it.
+
+    ``LOGITS`` become probabilities by softmax, a single ``LOGIT`` by the logistic function, ``LOG_PROBABILITIES`` by
+    exp. The others stay as they are: ``PROBABILITIES`` of classes that exclude each other, ``INDEPENDENT`` ones, each
+    from 0 to 1 on its own, and a network's ``OWN`` numbers, of which only the order is known.
+    """
+
+    LOGITS = "logits"
+    LOGIT = "logit"
+    PROBABILITIES = "probabilities"
+    LOG_PROBABILITIES = "log-probabilities"
+    INDEPENDENT = "independent"
+    OWN = "own"
+
+
 @dataclass(frozen=True)
 class Classes:
-    """One output with a number per class; ``softmax`` where they are logits."""
+    """One output with a number per class."""
 
     count: int
-    softmax: bool = True
+    scores: Scores = Scores.LOGITS
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from mnv2c.data import fill
 from mnv2c.escape import c_string
 from mnv2c.frames import boxes as boxes_c
 from mnv2c.frames.colours import yuv_table
-from mnv2c.frames.description import Boxes, Classes, Frames, Mask, Picture
+from mnv2c.frames.description import Boxes, Classes, Frames, Mask, Picture, Scores
 from mnv2c.frames.numbers import numbers
 
 C = Path(__file__).parent / "c"
@@ -123,12 +123,32 @@ def _picture_values(picture: Picture) -> dict[str, object]:
 
 def _answer_values(frames: Frames) -> dict[str, object]:
     match frames.answer:
-        case Classes(count=count, softmax=softmax):
-            note = "; logits, of which softmax makes probabilities" if softmax else ", probabilities"
-            return {"classes": count, "softmax": int(softmax), "softmax_note": note}
+        case Classes(count=count, scores=scores):
+            return {"classes": count, "score": SCORES[scores], "scores_note": SCORE_NOTES[scores]}
         case Boxes() as boxes if frames.picture is not None:
             return boxes_c.values(boxes, (frames.picture.height, frames.picture.width))
     return {}
+
+
+SCORES = {
+    Scores.LOGITS: "SOFTMAX",
+    Scores.LOGIT: "LOGISTIC",
+    Scores.LOG_PROBABILITIES: "EXP",
+    Scores.PROBABILITIES: "AS_THEY_ARE",
+    Scores.INDEPENDENT: "AS_THEY_ARE",
+    Scores.OWN: "AS_THEY_ARE",
+}
+"""What the C makes of the numbers of classes."""
+
+SCORE_NOTES = {
+    Scores.LOGITS: "logits, of which softmax makes probabilities",
+    Scores.LOGIT: "a logit, of which the logistic function makes a probability",
+    Scores.LOG_PROBABILITIES: "logarithms of probabilities, of which exp makes probabilities",
+    Scores.PROBABILITIES: "probabilities, which stay as they are",
+    Scores.INDEPENDENT: "from 0 to 1 for every class on its own; they stay as they are",
+    Scores.OWN: "scores of the network's own, which stay as they are: what is best is known, not what they mean",
+}
+"""What the header says of them."""
 
 
 SIGNATURES = {

@@ -95,7 +95,7 @@ class CLimits(ctypes.Structure):
 
 @dataclass(frozen=True)
 class ClassScore:
-    """A class of a picture: its number, its label ("class 7" where there is none), its probability."""
+    """A class of a picture: its number, its label ("class 7" where there is none), its score."""
 
     class_id: int
     label: str

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mnv2c.frames import Boxes, Classes, Frames, Mask, Picture
+from mnv2c.frames import Boxes, Classes, Frames, Mask, Picture, Scores
 from mnv2c.runtime.frame import FITS, CClass, CDetection, Frame, to_c
 from mnv2c.spec.priors import CONVENTIONS
 from tests.frames import reference
@@ -45,7 +45,7 @@ def test_the_best_classes(seed: int, most: int) -> None:
     found = native(CLASSIFIED).top(logits, most)
     assert [each[0] for each in found] == list(order)
     np.testing.assert_allclose([each[1] for each in found], (powers / powers.sum())[order], rtol=2e-6)
-    plain = native(Frames(CLASSIFIED.picture, Classes(50, softmax=False))).top(logits, most)
+    plain = native(Frames(CLASSIFIED.picture, Classes(50, Scores.PROBABILITIES))).top(logits, most)
     np.testing.assert_array_equal([each[1] for each in plain], logits[order])
 
 
