@@ -168,7 +168,8 @@ def _scores(source: Source, port: Port) -> Scores | None:
         if len(source.labels) != port.elements:
             raise UserError(
                 f"--labels: has {len(source.labels)} lines, but output {quoted(port.name)} has {port.elements} "
-                "numbers, of which the graph does not say that they are classes; give a line for each, or leave --labels out"
+                "numbers, of which the graph does not say that they are classes; give a line for each, or leave "
+                "--labels out"
             )
         return Scores.OWN
     return found

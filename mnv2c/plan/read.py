@@ -43,9 +43,11 @@ class _NetworkReader:
         self.labels: dict[str, int] = {}
         self.tuples: dict[Any, Any] = {}
         self.madds: dict[str, int] = {}
+        self.public: frozenset[str] = frozenset()
 
     def read(self, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> Network:
         main = self.module["main"]
+        self.public = frozenset((*inputs, *outputs))
         for parameter, name in zip(main.params, inputs, strict=True):
             self.owner[parameter] = self._add_tensor(name, parameter)
             self.tensors[name] = replace(self.tensors[name], onnx_name=name)
@@ -116,7 +118,7 @@ class _NetworkReader:
 
     def _read_placement(self, variable: Any, call: Any, function: Any) -> None:
         """A tensor whose parts others leave: what they leave lies in it, one behind the other."""
-        home = self.owner[variable] = self._add_tensor(self._number(PLACEMENT), variable)
+        home = self.owner[variable] = self._add_tensor(self._own_name(self._number(PLACEMENT)), variable)
         self._name_tensor(home, variable)
         offset = 0
         for name in _placed(function, self._inputs(call.args)):
@@ -127,17 +129,27 @@ class _NetworkReader:
         """Add the tensors a call leaves, in the order of the call's results."""
         fields = list(variable.ty.fields) if hasattr(variable.ty, "fields") else None
         if fields is None:
-            self.owner[variable] = self._add_tensor(label, variable, onnx_layout)
-            self._name_tensor(label, variable)
-            return (label,)
+            name = self.owner[variable] = self._add_tensor(self._own_name(label), variable, onnx_layout)
+            self._name_tensor(name, variable)
+            return (name,)
         names = []
         for index, field in enumerate(fields):
-            name = label if index == len(fields) - 1 else f"{label}.side_{index}"
+            name = self._own_name(label if index == len(fields) - 1 else f"{label}.side_{index}")
             shape = tuple(int(extent) for extent in field.shape.values)
             self.tensors[name] = Tensor(name, shape, str(field.dtype), onnx_layout=onnx_layout)
             self.owner[variable, index] = name
             names.append(name)
         return tuple(names)
+
+    def _own_name(self, label: str) -> str:
+        """Return a name for a tensor that a step makes: its label, unless an input, an output or another has that.
+
+        Keras calls the output of its last layer `dense`, which is what the step before is called here.
+        """
+        name = label
+        while name in self.public or name in self.tensors:
+            name += ".result"
+        return name
 
     def _name_tensor(self, name: str, variable: Any) -> None:
         """Note which ONNX tensor this one must equal, and how that is stored, if its shape tells.

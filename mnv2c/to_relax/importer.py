@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     import onnx
 
 
+LONGEST_HINT = 60
+"""Characters of an ONNX name that a Relax variable shows."""
+
+
 @dataclass(frozen=True)
 class Imported:
     """A Relax module with one function ``main``.
@@ -115,7 +119,9 @@ def _importer_class() -> Any:
             return self._name(result, name) if is_call else result
 
         def _name(self, value: Any, name: str) -> Any:
-            variable = self.bb.emit(value, name_hint=re.sub(r"\W", "_", name))
+            # A number makes it unique: other names may become the same identifier, or be those that passes choose.
+            hint = f"onnx_{len(self.tensor_names)}_{re.sub(r'[^A-Za-z0-9]', '_', name[:LONGEST_HINT])}"
+            variable = self.bb.emit(value, name_hint=hint)
             self.tensor_names[variable.name] = name
             extents = getattr(variable.ty.shape, "values", None)
             if extents is not None and all(isinstance(extent, tvm.tirx.IntImm) for extent in extents):

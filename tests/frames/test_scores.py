@@ -1,4 +1,4 @@
-"""What kind of scores an ONNX file gives: read from the graph, and answered by the library as the network means them."""
+"""What kind of scores an ONNX file gives: read from the graph, and answered by the library as the network says."""
 
 from __future__ import annotations
 
