@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnv2c.errors import UserError
+from mnv2c.picture_files import open_picture
 
 if TYPE_CHECKING:
     import numpy as np
     from PIL.Image import Image, Resampling
 
-#: A picture may not have more pixels than this (a decompression bomb would fill the memory).
-MAX_PIXELS = 100_000_000
+LARGEST_STEP = 16_000_000
+"""Pixels that the first of the two steps of a resize may make; above, the other axis comes first."""
 
 
 @dataclass(frozen=True)
@@ -52,24 +53,6 @@ def _three(values: Any) -> tuple[float, float, float]:
     return red, green, blue
 
 
-def open_picture(path: str | Path) -> Image:
-    """Return the picture in RGB, turned upright as its EXIF entry says; UserError where it cannot be read."""
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as opened:
-            if opened.width * opened.height > MAX_PIXELS:
-                raise UserError(f"{path}: {opened.width}x{opened.height} pixels, at most {MAX_PIXELS:,} are read")
-            return ImageOps.exif_transpose(opened).convert("RGB")
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such picture") from None
-    except UnidentifiedImageError:
-        raise UserError(f"{path}: not a picture that can be read (PNG and JPEG can)") from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(f"{path}: cannot read the picture: {reason}") from None
-
-
 def crop_picture(
     picture: Image, height: int, width: int, crop: float = 0.875, interpolation: str = "bilinear"
 ) -> Image:
@@ -81,7 +64,25 @@ def crop_picture(
     scale = max(height / crop / picture.height, width / crop / picture.width)
     resized = (max(width, round(picture.width * scale)), max(height, round(picture.height * scale)))
     left, top = (resized[0] - width) // 2, (resized[1] - height) // 2
-    return picture.resize(resized, method).crop((left, top, left + width, top + height))
+    # What is cut out is all that is resized: of a picture of 1x65000 the whole would take 1.5 GB.
+    across, down = picture.width / resized[0], picture.height / resized[1]
+    box = (left * across, top * down, (left + width) * across, (top + height) * down)
+    return _resized(picture, (width, height), method, box)
+
+
+def _resized(
+    picture: Image, size: tuple[int, int], method: Resampling, box: tuple[float, float, float, float] | None = None
+) -> Image:
+    """Resize what lies in ``box``, (left, top, right, bottom); the filter sees what is around it.
+
+    Pillow resizes rows first: of a tall picture that would be many more pixels than either has.
+    """
+    left, top, right, bottom = box or (0.0, 0.0, float(picture.width), float(picture.height))
+    right, bottom = min(right, float(picture.width)), min(bottom, float(picture.height))
+    if size[0] * (bottom - top) > max(LARGEST_STEP, picture.width * picture.height):
+        picture = picture.resize((picture.width, size[1]), method, (0, top, picture.width, bottom))
+        top, bottom = 0.0, float(size[1])
+    return picture.resize(size, method, (left, top, right, bottom))
 
 
 def fit_picture(picture: Image, height: int, width: int, how: Preprocessing) -> Image:
@@ -89,7 +90,7 @@ def fit_picture(picture: Image, height: int, width: int, how: Preprocessing) -> 
     if how.fit == "crop":
         return crop_picture(picture, height, width, how.crop, how.interpolation)
     if how.fit == "stretch":
-        return picture.resize((width, height), _method(how.interpolation))
+        return _resized(picture, (width, height), _method(how.interpolation))
     if how.fit == "letterbox":
         return letterbox_picture(picture, height, width)
     raise UserError(f"fit {how.fit!r} of the picture: choose from crop, stretch, letterbox")
@@ -111,7 +112,7 @@ def letterbox_picture(picture: Image, height: int, width: int, bar: int = 127) -
     scale = min(height / picture.height, width / picture.width)
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
     canvas = Image.new("RGB", (width, height), (bar, bar, bar))
-    canvas.paste(picture.resize(size, Image.Resampling.BILINEAR), ((width - size[0]) // 2, (height - size[1]) // 2))
+    canvas.paste(_resized(picture, size, Image.Resampling.BILINEAR), ((width - size[0]) // 2, (height - size[1]) // 2))
     return canvas
 
 

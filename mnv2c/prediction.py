@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mnv2c import drawing, image
 from mnv2c.errors import LibraryError, UserError
 from mnv2c.labels import by_class, read_labels
+from mnv2c.picture_files import open_picture
 
 if TYPE_CHECKING:
     import numpy as np
@@ -89,11 +90,13 @@ def classify(
 
         others = [executor(Path(other), threads, variant) for other in also]
         runner.averaged = Averaged([(description, machine), *others], flip)
-    opened = [image.open_picture(path) for path in images]
-    answers = [runner(str(path), pixels) for path, pixels in zip(images, opened, strict=True)]
-    if picture is not None:
-        drawing.save(answers[0][1], Path(picture))
-    return [prediction for prediction, _ in answers]
+    answers = []
+    for path in images:  # one at a time: a picture may take hundreds of megabytes
+        prediction, drawn = runner(str(path), open_picture(path))
+        answers.append(prediction)
+        if picture is not None:
+            drawing.save(drawn, Path(picture))
+    return answers
 
 
 class _Runner:

@@ -78,15 +78,12 @@ class Voc(Data):
 
 def _mask(path: Path, classes: int) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
     """A PNG with a palette, whose numbers are the classes; UserError for another one, or for more ``classes``."""
-    from PIL import Image, UnidentifiedImageError
+    from mnv2c.picture_files import open_classes
 
-    try:
-        with Image.open(path) as opened:
-            if opened.mode not in ("P", "L"):
-                raise UserError(f"{path}: {opened.mode} pixels; a mask has the class's number per pixel")
-            mask = np.asarray(opened, np.uint8)
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    opened = open_classes(path)
+    if opened.mode not in ("P", "L"):
+        raise UserError(f"{path}: {opened.mode} pixels; a mask has the class's number per pixel")
+    mask = np.asarray(opened, np.uint8)
     largest = int(mask[mask != UNLABELLED].max(initial=0))
     if largest >= classes:
         raise UserError(f"{path}: has class {largest}, but there are only {classes} classes")

@@ -18,7 +18,7 @@ OTHERS = (
     "é", "ä", "数", "per%cent %s", "quest??/ion", "name" * 50, "self", "None", "input_1",
     "lv_1", "onnx_0", "onnx_1_a", "nan", "true", "{}", "@{name}", "$x", "a_b_1", "a_b1", "weights", "metadata",
 )  # fmt: skip
-"""Words of the code behind, names that become the same identifier, and what no identifier holds. (What C comments cannot hold is refused.)"""
+"""Words of the code behind, names that become the same identifier, and what none can hold."""
 
 
 def renamed(model: onnx.ModelProto, seed: int, **fixed: str) -> tuple[onnx.ModelProto, dict[str, str]]:

@@ -1,4 +1,4 @@
-"""Names: whatever a file calls its tensors, every tensor of the library has one name, and steps are compared rightly."""
+"""Names: whatever a file calls its tensors, each of the library has one name, and steps are compared rightly."""
 
 from __future__ import annotations
 
