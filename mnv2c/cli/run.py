@@ -14,7 +14,7 @@ HELP = "run a compiled library on pictures and print classes, detections or what
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the verb."""
     parser.add_argument("directory", metavar="DIR", help="folder that `mnv2c compile` wrote")
-    parser.add_argument("images", metavar="IMAGE", nargs="+", help="a picture file (PNG, JPEG, …)")
+    parser.add_argument("images", metavar="IMAGE", nargs="+", help="a picture file (PNG, JPEG, WebP, BMP, GIF, PPM)")
     parser.add_argument("-o", "--output", metavar="FILE", help="write the picture with the answer drawn")
     parser.add_argument("--top", type=int, default=5, metavar="K", help="number of classes to print (default: 5)")
     parser.add_argument(

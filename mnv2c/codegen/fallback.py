@@ -6,6 +6,7 @@ not fit the stack become scratch parameters, which the arena planner places.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,10 +54,34 @@ def lower_fallback(function: Any, symbol: str, target: Any) -> LoweredFallback:
         return tirx.DeclBuffer(buffer, data=pointer)
 
     body = structural_map(lowered.body, (tirx.AllocBuffer, hoist), order="post")
+    body = structural_map(body, (tirx.Max, _larger), order="post")
+    body = structural_map(body, (tirx.Min, _smaller), order="post")
     statements = [*declarations, body, tirx.stmt.Return(tirx.const(0, "int32"))]
     raw = tirx.PrimFunc(parameters, tirx.SeqStmt(statements), ir.PrimType("int32"))
     named = raw.with_attr("global_symbol", symbol).with_attr("tirx.noalias", True)
     return LoweredFallback(symbol, named, tuple(scratch))
+
+
+def _larger(node: Any) -> Any:
+    """The larger of two numbers; NaN where one is NaN, as onnxruntime has it. TVM's would be the second operand."""
+    return _extreme(node, "llvm.maximum", lambda first, second: first > second)
+
+
+def _smaller(node: Any) -> Any:
+    return _extreme(node, "llvm.minimum", lambda first, second: first < second)
+
+
+def _extreme(node: Any, intrinsic: str, better: Callable[[Any, Any], Any]) -> Any:
+    """Beside a constant a selection that gives the other operand is one instruction everywhere; else LLVM's own."""
+    from tvm import tirx
+
+    dtype = str(node.ty.dtype)
+    if not dtype.startswith("float"):
+        return node
+    for constant, other in ((node.a, node.b), (node.b, node.a)):
+        if isinstance(getattr(constant, "value", None), tirx.FloatImm) or isinstance(constant, tirx.FloatImm):
+            return tirx.Select(better(constant, other), constant, other)
+    return tirx.call_llvm_pure_intrin(dtype, intrinsic, node.a, node.b)
 
 
 def _bytes(buffer: Any) -> int:

@@ -63,10 +63,13 @@ def decode(coded: Floats, priors: Floats, convention: BoxConvention) -> Floats:
 def detections(coded: Floats, scores: Floats, priors: Floats, convention: BoxConvention) -> Detections:
     """What is left of a picture's raw boxes [N, 4] and scores [N, slots], best first; boxes relative to the image.
 
-    Class i is slot i + 1 where slot 0 is the background, else slot i.
+    Class i is slot i + 1 where slot 0 is the background, else slot i. Boxes with a number that is NaN or infinite, or
+    with a score that is NaN, are left out.
     """
-    shares = _sigmoid(scores) if convention.score == "sigmoid" else softmax(scores).astype(np.float32)
-    boxes = decode(coded, priors, convention)
+    with np.errstate(invalid="ignore", over="ignore"):
+        shares = _sigmoid(scores) if convention.score == "sigmoid" else softmax(scores).astype(np.float32)
+        boxes = decode(coded, priors, convention)
+    shares = np.where(np.isfinite(coded).all(1, keepdims=True), shares, np.float32(np.nan))
     if convention.clip_first:
         boxes = boxes.clip(0, 1)
     slots = [slot for slot in range(scores.shape[1]) if slot != convention.background]

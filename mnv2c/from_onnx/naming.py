@@ -1,4 +1,4 @@
-"""Names in foreign files: how messages quote them, on one line, printable, of bounded length; and no node's twice."""
+"""How error messages quote what a foreign file calls its things: on one line, printable, of bounded length."""
 
 from __future__ import annotations
 
@@ -17,18 +17,6 @@ def node_name(node: onnx.NodeProto) -> str:
     name = node.name or next((output for output in node.output if output), "")
     operator = quoted(node.op_type)[1:-1]
     return f"node {quoted(name)} ({operator})" if name else f"a node without name or result ({operator})"
-
-
-def distinct_node_names(graph: onnx.GraphProto) -> bool:
-    """Take the names of nodes away that others have before them, which onnxruntime refuses; return whether any had."""
-    known: set[str] = set()
-    changed = False
-    for node in graph.node:
-        if node.name in known:
-            node.name, changed = "", True
-        elif node.name:
-            known.add(node.name)
-    return changed
 
 
 def one_line(error: BaseException) -> str:

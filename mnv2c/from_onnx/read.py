@@ -62,7 +62,6 @@ def _prepare(model: onnx.ModelProto, folder: Path, shapes: Shapes) -> bool:
     from mnv2c.from_onnx.check import check_outline, check_structure
     from mnv2c.from_onnx.external import inline_external_data
     from mnv2c.from_onnx.functions import inline_functions
-    from mnv2c.from_onnx.naming import distinct_node_names
     from mnv2c.from_onnx.plain import make_plain
     from mnv2c.from_onnx.static import fix_shapes
     from mnv2c.from_onnx.work import check_outputs
@@ -71,7 +70,6 @@ def _prepare(model: onnx.ModelProto, folder: Path, shapes: Shapes) -> bool:
     changed = inline_external_data(model, folder, MAXIMUM_BYTES)
     changed |= inline_functions(model)
     changed |= make_plain(model)
-    changed |= distinct_node_names(model.graph)
     check_structure(model)
     changed |= fix_shapes(model.graph, shapes)
     check_outputs(model.graph)

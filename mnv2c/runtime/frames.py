@@ -157,7 +157,8 @@ STUB = """\
 
 
 def aligned(size: int, alignment: int) -> NDArray[np.uint8]:
-    """An array of ``size`` bytes whose address is a multiple of ``alignment``."""
+    """An array of ``size`` bytes whose address is a multiple of ``alignment``; at least one, since none has any."""
+    size = max(size, 1)
     block = np.zeros(size + alignment, np.uint8)
     start = -block.ctypes.data % alignment
     return block[start : start + size]

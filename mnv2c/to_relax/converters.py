@@ -38,6 +38,15 @@ def _relu(builder: Any, inputs: list[Any], attributes: Mapping[str, Any]) -> Any
     return relax.op.maximum(inputs[0], relax.const(0, inputs[0].ty.dtype))
 
 
+def _sign(builder: Any, inputs: list[Any], attributes: Mapping[str, Any]) -> Any:
+    """The sign of NaN is NaN; TVM's is 0."""
+    value = inputs[0]
+    if not str(value.ty.dtype).startswith("float"):
+        return None
+    unknown, sign = builder.emit(relax.op.isnan(value)), builder.emit(relax.op.sign(value))
+    return relax.op.where(unknown, value, sign)
+
+
 def _pairwise(operator: Callable[[Any, Any], Any]) -> Converter:
     # TVM stacks the operands and reduces.
     def convert(builder: Any, inputs: list[Any], attributes: Mapping[str, Any]) -> Any:
@@ -112,6 +121,7 @@ CONVERTERS: dict[str, Converter] = {
     "Clip": _clip,
     "Dropout": _same,
     "Relu": _relu,
+    "Sign": _sign,
     "Max": _pairwise(relax.op.maximum),
     "Min": _pairwise(relax.op.minimum),
     "Gemm": _gemm,

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import onnx
 
 
-LONGEST_HINT = 60
-"""Characters of an ONNX name that a Relax variable shows."""
+TAKEN = re.compile(r"[lg]v[\d_]*|main[\d_]*")
+"""What TVM calls the function, and variables that its passes make: they would be taken for tensors of such a name."""
 
 
 @dataclass(frozen=True)
@@ -119,8 +119,8 @@ def _importer_class() -> Any:
             return self._name(result, name) if is_call else result
 
         def _name(self, value: Any, name: str) -> Any:
-            # A number makes it unique: other names may become the same identifier, or be those that passes choose.
-            hint = f"onnx_{len(self.tensor_names)}_{re.sub(r'[^A-Za-z0-9]', '_', name[:LONGEST_HINT])}"
+            hint = re.sub(r"\W", "_", name)
+            hint = f"onnx_{hint}" if TAKEN.fullmatch(hint) else hint  # the builder sees to names that are alike
             variable = self.bb.emit(value, name_hint=hint)
             self.tensor_names[variable.name] = name
             extents = getattr(variable.ty.shape, "values", None)

@@ -131,3 +131,46 @@ def test_frame_in_mask_out() -> None:
     )  # fmt: skip
     assert status == OK
     np.testing.assert_array_equal(found, library.frame_mask(mask, frame))
+
+
+@pytest.mark.parametrize("scores", list(Scores))
+def test_nan_is_no_score(scores: Scores) -> None:
+    """NaN ranks last and stays NaN; no probabilities follow from logits among which is one, or an infinite largest."""
+    values = np.array([0.25, np.nan, -np.inf, 0.5, np.nan], np.float32)
+    found = native(Frames(CLASSIFIED.picture, Classes(5, scores))).top(values, 5)
+    assert [each[0] for each in found] == [3, 0, 2, 1, 4]
+    given = [score for _, score in found]
+    if scores is Scores.LOGITS:
+        assert np.isnan(given).all()
+        largest = native(Frames(CLASSIFIED.picture, Classes(2, scores))).top(np.array([1, np.inf], np.float32), 2)
+        assert [each[0] for each in largest] == [1, 0] and np.isnan([each[1] for each in largest]).all()
+        return
+    wanted = {Scores.LOGIT: lambda x: 1 / (1 + np.exp(-x)), Scores.LOG_PROBABILITIES: np.exp}
+    right = wanted.get(scores, lambda x: x)(np.array([0.5, 0.25, -np.inf], np.float64))
+    np.testing.assert_allclose(given[:3], right, rtol=2e-6, atol=1e-30)
+    assert np.isnan(given[3:]).all()
+
+
+def test_boxes_without_a_place_or_a_score_are_no_detections() -> None:
+    maps = ((3, 5), (2, 3), (1, 2), (1, 1), (1, 1), (1, 1))
+    for convention in ("torchvision", "tf_object_detection"):
+        library = native(Frames(Picture(96, 160, fit="stretch"), Boxes(CONVENTIONS[convention], maps, 5)))
+        count = Boxes(CONVENTIONS[convention], maps, 5).priors
+        rng = np.random.default_rng(4)
+        codes = rng.normal(0, 1, (1, count, 4)).astype(np.float32)
+        scores = rng.normal(0, 2, (1, count, 5)).astype(np.float32)
+        frame = Frame.of(np.zeros((50, 70, 3), np.uint8))
+        spoilt_codes, spoilt_scores = codes.copy(), scores.copy()
+        bad = rng.permutation(count)
+        spoilt_codes[0, bad[::3], rng.integers(0, 4)] = rng.choice([np.nan, np.inf, -np.inf], len(bad[::3]))
+        spoilt_scores[0, bad[1::3]] = np.nan
+        kept = np.delete(np.arange(count), np.concatenate([bad[::3], bad[1::3]]))
+        without = np.full_like(scores, -1e4)
+        without[..., 0] = 1e4
+        without[0, kept] = scores[0, kept]
+        found = library.detect(spoilt_codes, spoilt_scores, frame, limits=(0.1, 0.5))
+        wanted = library.detect(codes, without, frame, limits=(0.1, 0.5))
+        wanted = [each for each in wanted if each[0] < 0.99999] if convention != "torchvision" else wanted
+        found = [each for each in found if each[0] < 0.99999] if convention != "torchvision" else found
+        assert found == wanted and found
+        assert np.isfinite([[score, *box] for score, _, box in found]).all()

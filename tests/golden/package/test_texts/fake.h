@@ -13,6 +13,10 @@
  * Output 0, "mean": float32 NC [1, 3]
  * Output 1, "doubled": float32 NHWC [1, 4, 5, 3]
  *
+ * NaN goes through: every output value that depends on a NaN of the inputs is NaN (or the class of a largest value, which
+ * then is any class). Infinities are numbers too large: what they lead to is finite where the network limits it, or else
+ * infinite or NaN. No value keeps a run from succeeding, and none is left behind for the next run.
+ *
  * The buffers are the caller's, aligned like their element type; inputs, outputs and arena must not overlap. Nothing
  * has to be kept between runs, except that context and arena belong together from fake_init on.
  */
