@@ -70,6 +70,9 @@ def tvm_target(target: Target) -> Any:
     if not llvm_is_valid_cpu(target.mcpu, target.llvm_triple):
         raise TargetError(f'target {target.name}: mcpu "{target.mcpu}" is no CPU of {target.arch} that LLVM knows')
     description = {"kind": "llvm", "mtriple": target.llvm_triple, "mcpu": target.mcpu, "mattr": list(target.features)}
+    if target.llvm_triple.startswith("arm") and target.llvm_triple.endswith("hf"):
+        # TVM says "soft" to LLVM else, whatever the triple says: arguments of expf would lie where libm does not look.
+        description["mfloat-abi"] = "hard"
     try:
         return tvm.target.Target(description)
     except Exception as error:  # TVM raises several kinds
