@@ -154,11 +154,20 @@ def _classes(path: Path) -> dict[str, masks.Scores]:
 
 
 def random_inputs(description: Description, seed: int) -> dict[str, Array]:
-    """Return one array per input by name, uniform in [-1, 1), the same ones for the same seed."""
+    """Return one array per input by name, the same ones for the same seed.
+
+    Floating-point numbers are uniform in [-1, 1), bytes in 0 to 255; larger integers are 0 or 1, for they may be indices.
+    """
     import numpy as np
 
     generator = np.random.default_rng(seed)
-    return {port.name: generator.uniform(-1.0, 1.0, port.shape).astype(port.dtype) for port in description.inputs}
+
+    def drawn(shape: Sequence[int], dtype: str) -> Array:
+        if np.issubdtype(dtype, np.floating):
+            return np.asarray(generator.uniform(-1.0, 1.0, shape), dtype)
+        return np.asarray(generator.integers(0, 256 if dtype == "uint8" else 2, shape), dtype)
+
+    return {port.name: drawn(port.shape, port.dtype) for port in description.inputs}
 
 
 def reference_tensors(path: Path, inputs: Mapping[str, Array], wanted: Sequence[str]) -> dict[str, Array]:

@@ -34,8 +34,10 @@ FROM_STATE = {
     # Both 24-bit integer to float and the product with a power of two are exact.
     "float32": "(float)((int32_t)(state >> 8) - 8388608) * (1.0f / 8388608.0f)",
     "uint8": "(uint8_t)(state >> 24)",
+    "int32": "(int32_t)(state >> 31)",
+    "int64": "(int64_t)(state >> 31)",
 }
-"""How one element of an input follows from the generator's state, by dtype."""
+"""How one element of an input follows from the generator's state, by dtype. Integers are 0 or 1: they may be indices."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +49,14 @@ class Expected:
 
 
 def selftest_input(shape: Sequence[int], dtype: str = "float32", index: int = 0) -> NDArray[np.generic]:
-    """The pattern that NAME_selftest writes into input ``index``: float32 in [-1, 1), or uint8."""
+    """The pattern that NAME_selftest writes into input ``index``: float32 in [-1, 1), uint8, or integers 0 and 1."""
     state = _states(prod(shape), index + 1).reshape(shape)
     if dtype == "float32":
-        return ((state >> 8).astype(np.int32) - 8388608).astype(np.float32) * np.float32(2.0**-23)
+        return np.asarray(((state >> 8).astype(np.int32) - 8388608).astype(np.float32) * np.float32(2.0**-23))
     if dtype == "uint8":
-        return (state >> 24).astype(np.uint8)
+        return np.asarray((state >> 24).astype(np.uint8))
+    if dtype in ("int32", "int64"):
+        return np.asarray((state >> 31).astype(dtype))
     raise CompilerError(f"self-test: no pattern for an input of {dtype}")
 
 

@@ -1,9 +1,9 @@
-"""Write out the padding of convolutions that leave it to ``auto_pad`` (ONNX, operator Conv)."""
+"""Write out the padding that an operator leaves to ``auto_pad`` or ``ceil_mode`` (ONNX: Conv, MaxPool, AveragePool)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import onnx
@@ -11,29 +11,69 @@ if TYPE_CHECKING:
 SAME = {b"SAME_UPPER": 0, b"SAME_LOWER": 1}
 """How many of an odd padding's two unequal halves come first: the smaller (0) or the larger one (1)."""
 
+POOLS = frozenset({"AveragePool", "LpPool", "MaxPool"})
 
-def explicit_pads(graph: onnx.GraphProto, shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """Replace ``auto_pad`` = SAME_UPPER or SAME_LOWER of every Conv whose operands have static ``shapes``."""
+
+def explicit_pads(graph: onnx.GraphProto, shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    """Replace ``auto_pad`` = SAME_UPPER or SAME_LOWER, and ``ceil_mode`` of pools, where ``shapes`` are static.
+
+    Return whether there was one. Shapes behind such a node are to be inferred again.
+    """
     from onnx import helper
 
+    found = False
     for node in graph.node:
-        if node.op_type != "Conv" or not all(name in shapes for name in node.input[:2]):
+        is_pool = node.op_type in POOLS
+        if not (is_pool or node.op_type == "Conv") or not all(name in shapes for name in node.input[:2]):
             continue
         attributes = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
-        if attributes.get("auto_pad") not in SAME:
+        window = attributes.get("kernel_shape") if is_pool else shapes[node.input[1]][2:]
+        image = shapes[node.input[0]][2:]
+        if window is None or len(window) != len(image):
             continue
-        image, window = shapes[node.input[0]][2:], shapes[node.input[1]][2:]
-        ones = [1] * len(window)
-        halves = [
-            same_padding(*extents, late=not SAME[attributes["auto_pad"]])
-            for extents in zip(
-                image, window, attributes.get("strides", ones), attributes.get("dilations", ones), strict=True
-            )
-        ]
-        kept = [entry for entry in node.attribute if entry.name not in ("auto_pad", "pads")]
-        pads = [half[0] for half in halves] + [half[1] for half in halves]
-        del node.attribute[:]
-        node.attribute.extend([*kept, helper.make_attribute("pads", pads)])
+        if attributes.get("auto_pad") in SAME:
+            pads = _same(attributes, image, window)
+        elif is_pool and attributes.get("ceil_mode"):
+            pads = _whole_windows(attributes, image, window)
+        else:
+            continue
+        if pads is not None:
+            found = True
+            written = ("auto_pad", "pads", "ceil_mode")
+            kept = [entry for entry in node.attribute if entry.name not in written]
+            del node.attribute[:]
+            node.attribute.extend([*kept, helper.make_attribute("pads", pads)])
+    return found
+
+
+def _same(attributes: Mapping[str, Any], image: tuple[int, ...], window: tuple[int, ...]) -> list[int]:
+    ones, late = [1] * len(window), not SAME[attributes["auto_pad"]]
+    strides, dilations = attributes.get("strides", ones), attributes.get("dilations", ones)
+    halves = [same_padding(*extents, late=late) for extents in zip(image, window, strides, dilations, strict=True)]
+    return [half[0] for half in halves] + [half[1] for half in halves]
+
+
+def _whole_windows(attributes: Mapping[str, Any], image: tuple[int, ...], window: tuple[int, ...]) -> list[int] | None:
+    """The padding with which all windows are whole that ``ceil_mode`` asks for; None where that changes a mean.
+
+    A window may begin in the image or the padding before it, not behind: ONNX's own inference before 1.17 counts
+    such a window, onnxruntime does not.
+    """
+    count = len(window)
+    ones, pads = [1] * count, list(attributes.get("pads", [0] * 2 * count))
+    strides, dilations = attributes.get("strides", ones), attributes.get("dilations", ones)
+    after = []
+    for extents in zip(image, window, strides, dilations, pads[:count], pads[count:], strict=True):
+        extent, taps, stride, dilation, first, last = extents
+        reach = (taps - 1) * dilation + 1
+        results = -(-(extent + first + last - reach) // stride) + 1
+        if (results - 1) * stride >= extent + first:
+            results -= 1
+        needed = max((results - 1) * stride + reach - extent - first, 0)
+        if attributes.get("count_include_pad") and needed > last:
+            return None
+        after.append(needed)
+    return [*pads[:count], *after]
 
 
 def same_padding(extent: int, window: int, stride: int, dilation: int, late: bool) -> tuple[int, int]:

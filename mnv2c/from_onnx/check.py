@@ -20,17 +20,15 @@ from mnv2c.from_onnx.limits import (
     MAXIMUM_WINDOW,
 )
 from mnv2c.from_onnx.naming import node_name, quoted, type_name
-from mnv2c.from_onnx.operators import DOMAINS, OPERATORS, SMALLEST, TRAINING, UNLIMITED, UNLIMITED_PADS, UNREAD
+from mnv2c.from_onnx.operators import DOMAINS, OPERATORS, SMALLEST, TRAINING, UNLIMITED, UNLIMITED_PADS
 
 if TYPE_CHECKING:
     import onnx
 
 OPSETS = range(7, 27)
 """Versions of the default domain. Before 7, broadcasting was an attribute."""
-TYPES = ("FLOAT", "INT64", "INT32", "UINT8", "INT8", "BOOL")
+TYPES = ("FLOAT", "INT64", "INT32", "UINT8", "INT8", "BOOL", "DOUBLE")
 """Element types that may occur; inputs and outputs must have one of the first four."""
-CONSTANT_TYPES = (*TYPES, "DOUBLE")
-"""Element types of constants; what is computed from those of float64 is folded or refused."""
 
 
 def check_outline(model: onnx.ModelProto) -> None:
@@ -115,11 +113,6 @@ def _check_attributes(node: onnx.NodeProto) -> None:
             raise OnnxError(f"{node_name(node)} holds a sparse tensor; export the model with dense weights")
         if attribute.HasField("tp") or attribute.type_protos or attribute.strings:
             raise OnnxError(f"{node_name(node)}: {quoted(attribute.name)[1:-1]} is of a kind that is not supported")
-        only = UNREAD.get((node.op_type, attribute.name))
-        if only is not None and only != (attribute.i if isinstance(only, int) else attribute.s):
-            raise OnnxError(
-                f"{node_name(node)}: its {quoted(attribute.name)[1:-1]} is not supported; export the model without it"
-            )
         if (node.op_type, attribute.name) in UNLIMITED:
             continue
         least, most = _bounds(node.op_type, attribute.name)
@@ -166,7 +159,7 @@ def check_tensor(tensor: onnx.TensorProto) -> None:
     if tensor.data_location == tensor.EXTERNAL:
         raise OnnxError(f"constant {name} lies outside the file; only initialisers may")
     kind = type_name(tensor.data_type)
-    if kind not in CONSTANT_TYPES:
+    if kind not in TYPES:
         raise OnnxError(f"tensor {name} is of type {kind}; {remedies.of_type(kind)}")
     check_extents(name, tensor.dims, least=0)
     stored = len(tensor.raw_data) if tensor.HasField("raw_data") else None

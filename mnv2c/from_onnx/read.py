@@ -95,11 +95,8 @@ def _check_by_onnx(model: onnx.ModelProto) -> None:
 
 def _inferred(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return the model with its shape computations folded and every shape inferred."""
-    from mnv2c.from_onnx.auto_pad import explicit_pads
     from mnv2c.from_onnx.infer import infer
     from mnv2c.from_onnx.work import check_work
 
-    shapes = infer(model)
-    check_work(model.graph, shapes)
-    explicit_pads(model.graph, shapes)
+    check_work(model.graph, infer(model))
     return model

@@ -56,6 +56,7 @@ KINDS: dict[str, tuple[str, ...]] = {
         "NonZero",
         "Unique",
     ),
+    "export the raw heads, boxes and scores, and suppress in the application": ("NonMaxSuppression",),
     "recurrent networks are not supported": ("GRU", "LSTM", "RNN"),
     QUANTISED: (
         "ConvInteger",

@@ -32,8 +32,8 @@ def constant_value(expression: Any) -> Array | None:
 
 
 def constant(value: Array) -> Any:
-    """Return a Relax constant with the values of ``value``."""
-    return relax.const(np.ascontiguousarray(value))
+    """Return a Relax constant with the values of ``value``, of its type: ``relax.const`` alone makes 32 bits of 64."""
+    return relax.const(np.asarray(value, order="C"), str(value.dtype))
 
 
 def shape_of(expression: Any) -> tuple[int, ...]:

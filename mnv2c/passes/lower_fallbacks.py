@@ -10,7 +10,8 @@ from typing import Any
 import tvm
 from tvm import relax
 
-from mnv2c.passes.base import run_on_main
+from mnv2c.passes.base import is_call, run_on_main
+from mnv2c.passes.resample import bilinear
 
 
 def lower_fallbacks(module: Any) -> Any:
@@ -24,5 +25,7 @@ class _LowerFallbacks(relax.PyExprMutator):  # type: ignore[misc]  # TVM is unty
         call = self.visit_expr_post_order(call)
         if not isinstance(call.op, tvm.ir.Op) or call.op.name in ("relax.call_tir", "relax.reshape"):
             return call
+        if is_call(call, "relax.image.resize2d"):
+            return bilinear(self.builder_, call)
         legalize = call.op.get_attr("FLegalize")
         return call if legalize is None else legalize(self.builder_, call)

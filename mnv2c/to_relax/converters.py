@@ -1,7 +1,8 @@
 """ONNX operators that TVM's importer would convert to a form that no pass matches, converted to the form they do match.
 
-A converter gets the block builder, the operands (None where one is left out) and the attributes, and returns a Relax
-expression. Operators that are not in ``CONVERTERS`` go TVM's own way.
+A converter gets the block builder, the operands (None where one is left out) and the attributes, among them ``opset``,
+the file's own. It returns a Relax expression, or None where TVM's own converter is right. Operators that are not in
+``CONVERTERS`` go TVM's own way.
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ from collections.abc import Callable, Mapping
 from functools import reduce
 from typing import Any
 
-import numpy as np
 from tvm import relax
 from tvm.ir import GenericConst
+
+from mnv2c.errors import OnnxError
+from mnv2c.passes.base import constant
+from mnv2c.to_relax import lookups, resizes, transposed
 
 Converter = Callable[[Any, list[Any], Mapping[str, Any]], Any]
 
@@ -56,6 +60,59 @@ def _pairwise(operator: Callable[[Any, Any], Any]) -> Converter:
     return convert
 
 
+def _mean(builder: Any, inputs: list[Any], attributes: Mapping[str, Any]) -> Any:
+    """The sum of all operands divided by their number."""
+    total = _pairwise(relax.op.add)(builder, inputs, attributes)
+    if len(inputs) == 1:
+        return total
+    return relax.op.divide(builder.emit(total), relax.const(float(len(inputs)), total.ty.dtype))
+
+
+def _power(builder: Any, inputs: list[Any], attributes: Mapping[str, Any]) -> Any:
+    """A power whose exponent may be of another type than the base; that of integers by products."""
+    base, exponent = inputs
+    dtype = str(base.ty.dtype)
+    if dtype.startswith("float"):
+        if str(exponent.ty.dtype) == dtype:
+            return None
+        value = exponent.value.numpy() if isinstance(exponent, GenericConst) else None
+        cast = constant(value.astype(dtype)) if value is not None else builder.emit(relax.op.astype(exponent, dtype))
+        return relax.op.power(base, cast)
+    number = _number(exponent) if isinstance(exponent, GenericConst) and exponent.value.numpy().size == 1 else None
+    if number is None or number not in range(1, LARGEST_POWER + 1):
+        raise OnnxError(f"a power of {dtype} needs a constant exponent of 1 to {LARGEST_POWER}; cast the base to float")
+    return reduce(lambda left, right: builder.normalize(relax.op.multiply(left, right)), [base] * int(number))
+
+
+def _sign(builder: Any, inputs: list[Any], attributes: Mapping[str, Any]) -> Any:
+    """TVM's own fails for unsigned integers, of which none is negative."""
+    if not str(inputs[0].ty.dtype).startswith("uint"):
+        return None
+    return relax.op.minimum(inputs[0], relax.const(1, inputs[0].ty.dtype))
+
+
+def _batch_norm(builder: Any, inputs: list[Any], attributes: Mapping[str, Any]) -> Any:
+    """One in training mode normalises by the image's own mean and variance, as onnxruntime does; else TVM converts it."""
+    if not int(attributes.get("spatial", 1)):
+        raise OnnxError("it has statistics per pixel (spatial = 0), which is not supported; export with spatial = 1")
+    if not int(attributes.get("training_mode", 0)):
+        return None
+    image, scale, bias = inputs[:3]
+    rank = len(image.ty.shape)
+    axes, shape = [axis for axis in range(rank) if axis != 1], [1, -1, *[1] * (rank - 2)]
+
+    def mean(value: Any) -> Any:
+        return builder.emit(relax.op.mean(value, axes, keepdims=True))
+
+    centred = builder.emit(relax.op.subtract(image, mean(image)))
+    variance = mean(builder.emit(relax.op.multiply(centred, centred)))
+    epsilon = relax.const(float(attributes.get("epsilon", 1e-5)), image.ty.dtype)
+    deviation = builder.emit(relax.op.sqrt(builder.emit(relax.op.add(variance, epsilon))))
+    normalised = builder.emit(relax.op.divide(centred, deviation))
+    scaled = builder.emit(relax.op.multiply(normalised, builder.normalize(relax.op.reshape(scale, shape))))
+    return relax.op.add(scaled, builder.normalize(relax.op.reshape(bias, shape)))
+
+
 def _gemm(builder: Any, inputs: list[Any], attributes: Mapping[str, Any]) -> Any:
     """``alpha · A · B + beta · C``; the factors are multiplied into constants at once."""
     left, right, bias = [*inputs, None][:3]
@@ -72,7 +129,7 @@ def _gemm(builder: Any, inputs: list[Any], attributes: Mapping[str, Any]) -> Any
 
 def _transposed(builder: Any, value: Any) -> Any:
     if isinstance(value, GenericConst):
-        return relax.const(np.ascontiguousarray(value.value.numpy().T))
+        return constant(value.value.numpy().T)
     return builder.normalize(relax.op.permute_dims(value, [1, 0]))
 
 
@@ -81,7 +138,7 @@ def _scaled(builder: Any, value: Any, factor: float) -> Any:
         return value
     if isinstance(value, GenericConst):
         array = value.value.numpy()
-        return relax.const((array * factor).astype(array.dtype))
+        return constant((array * factor).astype(array.dtype))
     return builder.normalize(relax.op.multiply(value, relax.const(factor, value.ty.dtype)))
 
 
@@ -117,11 +174,31 @@ def _same(builder: Any, inputs: list[Any], attributes: Mapping[str, Any]) -> Any
     return inputs[0]
 
 
+LARGEST_POWER = 8
+"""Exponent of integers, which are multiplied so often."""
+
 CONVERTERS: dict[str, Converter] = {
+    "BatchNormalization": _batch_norm,
     "Clip": _clip,
+    "ConvTranspose": transposed.conv_transpose,
     "Dropout": _same,
+    "Gather": lookups.gather,
+    "Mean": _mean,
+    "Pow": _power,
     "Relu": _relu,
+<<<<<<< HEAD
     "Sign": _sign,
+=======
+    "Resize": resizes.resize,
+    "Shape": lookups.shape,
+    "Sign": _sign,
+    "Size": lookups.size,
+    "Slice": lookups.slice_,
+    "Split": lookups.split,
+    "Sum": _pairwise(relax.op.add),
+    "TopK": lookups.top_k,
+    "Upsample": resizes.upsample,
+>>>>>>> d986b54 (Import: shapes are checked against ONNX's inference; Resize, Upsample, ConvTranspose, TopK, Gather and more operators as onnxruntime computes them)
     "Max": _pairwise(relax.op.maximum),
     "Min": _pairwise(relax.op.minimum),
     "Gemm": _gemm,

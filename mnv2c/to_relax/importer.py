@@ -15,8 +15,13 @@ if TYPE_CHECKING:
     import onnx
 
 
+<<<<<<< HEAD
 TAKEN = re.compile(r"[lg]v[\d_]*|main[\d_]*")
 """What TVM calls the function, and variables that its passes make: they would be taken for tensors of such a name."""
+=======
+FIRST_RESULT = frozenset({"BatchNormalization", "Dropout", "LayerNormalization", "MaxPool"})
+"""Operators of which only the first result is computed."""
+>>>>>>> d986b54 (Import: shapes are checked against ONNX's inference; Resize, Upsample, ConvTranspose, TopK, Gather and more operators as onnxruntime computes them)
 
 
 @dataclass(frozen=True)
@@ -40,18 +45,20 @@ def import_onnx(model: onnx.ModelProto) -> Imported:
 
     Raises OnnxError naming the node and operator when the importer cannot convert one.
     """
+    from mnv2c.to_relax.inferred import check_shapes
     from mnv2c.to_relax.orders import port_orders
 
-    importer = _importer_class()()
+    importer, named = _importer_class()(), _nodes_named(model)
     try:
         # The importer prints before it raises, and warns of every name that is no identifier.
         with redirect_stdout(io.StringIO()), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            module = importer.from_onnx(_nodes_named(model.graph), _opset(model))
+            module = importer.from_onnx(named, _opset(model))
     except Exception as error:  # the importer raises whatever its converters raise
         reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
         where = f"{importer.current}: " if importer.current else ""
         raise OnnxError(f"the ONNX graph cannot be imported: {where}{reason}") from error
+    check_shapes(model, importer.results)
     outputs = tuple(value.name for value in model.graph.output)
     return Imported(
         module,
@@ -63,17 +70,25 @@ def import_onnx(model: onnx.ModelProto) -> Imported:
     )
 
 
-def _nodes_named(graph: onnx.GraphProto) -> onnx.GraphProto:
+def _nodes_named(model: onnx.ModelProto) -> onnx.GraphProto:
     """Return a copy whose nodes are named after their first results: a node's own name may be missing or shared.
 
-    Dropout keeps its first result only: the mask means nothing when nothing is dropped.
+    Results that nothing reads (the mask of a Dropout, statistics of training) are dropped, such that are read refused.
     """
-    copy = type(graph)()
-    copy.CopyFrom(graph)
+    copy = type(model.graph)()
+    copy.CopyFrom(model.graph)
+    opset = _opset(model)
+    read = {name for node in copy.node for name in node.input} | {value.name for value in copy.output}
     for node in copy.node:
-        node.name = next(iter(node.output), node.name)
-        if node.op_type == "Dropout":
+        if node.op_type in FIRST_RESULT:
+            if used := read & set(node.output[1:]) - {""}:
+                raise OnnxError(
+                    f"node {node.output[0]} ({node.op_type}): its result {min(used)} is read; only the first is supported"
+                )
+            if node.op_type == "BatchNormalization" and opset < 14 and any(node.output[1:]):
+                node.attribute.add(name="training_mode", i=1, type=2)  # said by the number of results before opset 14
             del node.output[1:]
+        node.name = next(iter(node.output), node.name)
     return copy
 
 
@@ -103,13 +118,21 @@ def _importer_class() -> Any:
         def input_names(self) -> list[str]:
             return list(self._input_names)
 
+        @property
+        def results(self) -> dict[str, Any]:
+            """The Relax value of every ONNX tensor."""
+            return self._nodes
+
         def _convert_operator(self, operator: str, inputs: Any, attributes: Any, opset: int) -> Any:
             name = attributes["tvm_custom"]["name"]
             self.current = f"node {name} ({operator})"
             converter = CONVERTERS.get(operator)
-            converted = None if converter is None else converter(self.bb, list(inputs), attributes)
+            known = {**attributes, "opset": opset}
+            converted = None if converter is None else converter(self.bb, list(inputs), known)
             if converted is not None:
-                return self._name(converted, name) if isinstance(converted, relax.Call) else converted
+                converted = self.bb.normalize(converted)
+                is_call = isinstance(converted, relax.Call) and isinstance(converted.ty, relax.TensorType)
+                return self._name(converted, name) if is_call else converted
             if operator == "BatchNormalization":
                 # Inference reads only the first of its results; bind that one again, under its own name.
                 first = super()._convert_operator(operator, inputs, attributes, opset)[0]

@@ -44,6 +44,7 @@ def phases() -> tuple[Phase, ...]:
     from mnv2c.passes.lower_fallbacks import lower_fallbacks
     from mnv2c.passes.place_concatenations import place_concatenations
     from mnv2c.passes.plain_reshapes import plain_reshapes
+    from mnv2c.passes.separate_outputs import separate_outputs
     from mnv2c.passes.split_concats import split_concats
     from mnv2c.passes.spread_pixels import spread_pixels
 
@@ -71,6 +72,7 @@ def phases() -> tuple[Phase, ...]:
         Phase("fuse_resize", fuse_resize),
         Phase("fuse_inputs", fuse_inputs),
         Phase("place_concatenations", place_concatenations),
+        Phase("separate_outputs", separate_outputs),
         Phase("lower_fallbacks", lower_fallbacks, dump="30-fused.py"),
     )
 
