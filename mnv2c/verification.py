@@ -156,7 +156,7 @@ def _classes(path: Path) -> dict[str, masks.Scores]:
 def random_inputs(description: Description, seed: int) -> dict[str, Array]:
     """Return one array per input by name, the same ones for the same seed.
 
-    Floating-point numbers are uniform in [-1, 1), bytes in 0 to 255; larger integers are 0 or 1, for they may be indices.
+    Floating-point numbers are uniform in [-1, 1), bytes in 0 to 255; larger integers, which may be indices, 0 or 1.
     """
     import numpy as np
 

@@ -37,7 +37,7 @@ FROM_STATE = {
     "int32": "(int32_t)(state >> 31)",
     "int64": "(int64_t)(state >> 31)",
 }
-"""How one element of an input follows from the generator's state, by dtype. Integers are 0 or 1: they may be indices."""
+"""How one element of an input follows from the generator's state, by dtype. Integers may be indices: 0 or 1."""
 
 
 @dataclass(frozen=True)

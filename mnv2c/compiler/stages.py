@@ -31,6 +31,7 @@ from mnv2c.plan.work import FallbackWork, fallback_work, total_madds
 from mnv2c.records.best import NOTHING, Best
 from mnv2c.schedule.record import ChainSchedule
 from mnv2c.to_relax.importer import import_onnx
+from mnv2c.to_relax.inferred import check_outputs
 from mnv2c.to_relax.phases import run_phases
 from mnv2c.tolerance import FLOAT32
 
@@ -55,6 +56,8 @@ def fuse(model: onnx.ModelProto, dump: Callable[[str, str], None]) -> Network:
     imported = import_onnx(model)
     module = run_phases(imported.module, dump)
     network = read_network(module, imported.names, imported.shapes, imported.inputs, imported.outputs, imported.orders)
+    found = {name: network.tensors[name] for name in network.outputs}
+    check_outputs(imported.inferred, {name: (tensor.shape, tensor.dtype) for name, tensor in found.items()})
     return branches_first(network)
 
 
@@ -179,13 +182,20 @@ def build(kernels: Kernels, target: Target, dump: Dump) -> bytes:
     return built.content
 
 
+def _reference(source: Source) -> onnx.ModelProto:
+    """The file itself: the model that is compiled has been prepared for the importer."""
+    import onnx
+
+    return onnx.load_model_from_string(source.serialized)
+
+
 def expected_outputs(source: Source, program: Program) -> list[Expected]:
     """Run the reference, onnxruntime, on the self-test's pattern and sample its outputs."""
     from mnv2c import onnx_reference
     from mnv2c.codegen.selftest import expected, selftest_input
 
     classes = {name: scores for name, scores in masks.scores_of(source.model).items() if name in _names(program)}
-    content = masks.with_scores(source.model, classes).SerializeToString() if classes else source.serialized
+    content = masks.with_scores(_reference(source), classes).SerializeToString() if classes else source.serialized
     session = onnx_reference.session(content)
     inputs = {port.name: selftest_input(port.shape, port.dtype, index) for index, port in enumerate(program.inputs)}
     names = [*_names(program), *dict.fromkeys(scores.tensor for scores in classes.values())]

@@ -31,12 +31,11 @@ def explicit_pads(graph: onnx.GraphProto, shapes: Mapping[str, tuple[int, ...]])
         image = shapes[node.input[0]][2:]
         if window is None or len(window) != len(image):
             continue
+        pads: list[int] | None = None
         if attributes.get("auto_pad") in SAME:
             pads = _same(attributes, image, window)
         elif is_pool and attributes.get("ceil_mode"):
             pads = _whole_windows(attributes, image, window)
-        else:
-            continue
         if pads is not None:
             found = True
             written = ("auto_pad", "pads", "ceil_mode")

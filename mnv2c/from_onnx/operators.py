@@ -4,7 +4,7 @@ from __future__ import annotations
 
 OPERATORS = frozenset(
     """
-    Abs Acos Acosh Add And ArgMax ArgMin Asin Asinh Atan Atanh AveragePool BatchNormalization Cast CastLike Ceil Celu
+    Abs Add And ArgMax ArgMin Asinh Atan AveragePool BatchNormalization Cast CastLike Ceil
     Clip Concat Constant ConstantOfShape Conv ConvTranspose Cos Cosh DepthToSpace Div Dropout Elu Equal Erf Exp Expand
     Flatten Floor Gather Gelu Gemm GlobalAveragePool GlobalLpPool GlobalMaxPool Greater GreaterOrEqual HardSigmoid
     HardSwish Hardmax Identity InstanceNormalization IsInf IsNaN LRN LayerNormalization LeakyRelu Less LessOrEqual Log
@@ -44,6 +44,6 @@ SHAPE_OPERANDS: dict[str, tuple[int, ...]] = {
 }
 """Operands, by index, whose numbers become extents, or multiply or lengthen them."""
 
-TRAINING: dict[str, int] = {"BatchNormalization": 0, "Dropout": 2}
+TRAINING: dict[str, int] = {"Dropout": 2}
 """Operators that compute something else in training: by the attribute ``training_mode``, or by that operand (0: none).
 """

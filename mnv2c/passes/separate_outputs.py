@@ -15,7 +15,9 @@ from mnv2c.passes.base import is_call, run_on_main
 
 def separate_outputs(module: Any) -> Any:
     """Run the pass on ``main``."""
-    return run_on_main(module, _SeparateOutputs) if _shared(module["main"]) else module
+    if not _shared(module["main"]):
+        return module
+    return run_on_main(relax.transform.ToNonDataflow()(module), _SeparateOutputs)
 
 
 def _shared(main: Any) -> list[int]:

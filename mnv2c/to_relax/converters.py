@@ -84,6 +84,24 @@ def _power(builder: Any, inputs: list[Any], attributes: Mapping[str, Any]) -> An
     return reduce(lambda left, right: builder.normalize(relax.op.multiply(left, right)), [base] * int(number))
 
 
+def _equal(builder: Any, inputs: list[Any], attributes: Mapping[str, Any]) -> Any:
+    """Truth values are equal where not just one of them is true: LLVM compares no single bits."""
+    if str(inputs[0].ty.dtype) != "bool":
+        return None
+    return relax.op.logical_not(builder.emit(relax.op.logical_xor(*inputs)))
+
+
+def _is_infinite(builder: Any, inputs: list[Any], attributes: Mapping[str, Any]) -> Any:
+    """TVM does not look at the sign that is asked for."""
+    positive, negative = (bool(attributes.get(f"detect_{sign}", 1)) for sign in ("positive", "negative"))
+    if positive and negative:
+        return None
+    bound = float("inf") if positive else float("-inf")
+    if not positive and not negative:
+        raise OnnxError("it detects neither positive nor negative infinity; remove it")
+    return relax.op.equal(inputs[0], relax.const(bound, inputs[0].ty.dtype))
+
+
 def _sign(builder: Any, inputs: list[Any], attributes: Mapping[str, Any]) -> Any:
     """TVM's own fails for unsigned integers, of which none is negative."""
     if not str(inputs[0].ty.dtype).startswith("uint"):
@@ -91,8 +109,28 @@ def _sign(builder: Any, inputs: list[Any], attributes: Mapping[str, Any]) -> Any
     return relax.op.minimum(inputs[0], relax.const(1, inputs[0].ty.dtype))
 
 
+def _reduction(operator: str) -> Converter:
+    """Without axes and with ``noop_with_empty_axes`` nothing is reduced, but the rest of the operator is done."""
+
+    def convert(builder: Any, inputs: list[Any], attributes: Mapping[str, Any]) -> Any:
+        value, axes = [*inputs, None][:2]
+        given = attributes.get("axes") if axes is None else _integers(axes)
+        if axes is not None and given is None:
+            raise OnnxError("its axes are computed while the network runs; export it with constant ones")
+        if operator == "ReduceMean" and not str(value.ty.dtype).startswith("float"):
+            raise OnnxError(f"the mean of {value.ty.dtype} is not supported; cast it to float32 before")
+        if given or not attributes.get("noop_with_empty_axes", 0):
+            return None
+        alone = {"ReduceL1": relax.op.abs, "ReduceL2": relax.op.abs, "ReduceLogSum": relax.op.log}
+        if operator == "ReduceSumSquare":
+            return relax.op.multiply(value, value)
+        return alone[operator](value) if operator in alone else value
+
+    return convert
+
+
 def _batch_norm(builder: Any, inputs: list[Any], attributes: Mapping[str, Any]) -> Any:
-    """One in training mode normalises by the image's own mean and variance, as onnxruntime does; else TVM converts it."""
+    """One in training mode normalises by the image's own mean and variance; any other TVM converts."""
     if not int(attributes.get("spatial", 1)):
         raise OnnxError("it has statistics per pixel (spatial = 0), which is not supported; export with spatial = 1")
     if not int(attributes.get("training_mode", 0)):
@@ -177,14 +215,30 @@ def _same(builder: Any, inputs: list[Any], attributes: Mapping[str, Any]) -> Any
 LARGEST_POWER = 8
 """Exponent of integers, which are multiplied so often."""
 
+REDUCTIONS = (
+    "ReduceL1",
+    "ReduceL2",
+    "ReduceLogSum",
+    "ReduceLogSumExp",
+    "ReduceMax",
+    "ReduceMean",
+    "ReduceMin",
+    "ReduceProd",
+    "ReduceSum",
+    "ReduceSumSquare",
+)
+
 CONVERTERS: dict[str, Converter] = {
     "BatchNormalization": _batch_norm,
     "Clip": _clip,
     "ConvTranspose": transposed.conv_transpose,
     "Dropout": _same,
+    "Equal": _equal,
     "Gather": lookups.gather,
+    "IsInf": _is_infinite,
     "Mean": _mean,
     "Pow": _power,
+    **{name: _reduction(name) for name in REDUCTIONS},
     "Relu": _relu,
 <<<<<<< HEAD
     "Sign": _sign,

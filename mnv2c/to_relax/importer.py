@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mnv2c.errors import OnnxError
+from mnv2c.to_relax.inferred import Known, check_shapes
 
 if TYPE_CHECKING:
     import onnx
@@ -29,7 +30,7 @@ class Imported:
     """A Relax module with one function ``main``.
 
     ``names`` maps its variables to ONNX tensor names, ``shapes`` those names to static shapes. ``orders`` says of every
-    input and output of four dimensions whether it is stored "NCHW" or "NHWC".
+    input and output of four dimensions whether it is stored "NCHW" or "NHWC". ``inferred`` is what ONNX itself knows.
     """
 
     module: Any
@@ -38,6 +39,7 @@ class Imported:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     orders: dict[str, str] = field(default_factory=dict)
+    inferred: Known = field(default_factory=dict)
 
 
 def import_onnx(model: onnx.ModelProto) -> Imported:
@@ -45,7 +47,6 @@ def import_onnx(model: onnx.ModelProto) -> Imported:
 
     Raises OnnxError naming the node and operator when the importer cannot convert one.
     """
-    from mnv2c.to_relax.inferred import check_shapes
     from mnv2c.to_relax.orders import port_orders
 
     importer, named = _importer_class()(), _nodes_named(model)
@@ -58,7 +59,7 @@ def import_onnx(model: onnx.ModelProto) -> Imported:
         reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
         where = f"{importer.current}: " if importer.current else ""
         raise OnnxError(f"the ONNX graph cannot be imported: {where}{reason}") from error
-    check_shapes(model, importer.results)
+    inferred = check_shapes(model, importer.results)
     outputs = tuple(value.name for value in model.graph.output)
     return Imported(
         module,
@@ -67,6 +68,7 @@ def import_onnx(model: onnx.ModelProto) -> Imported:
         tuple(importer.input_names()),
         outputs,
         port_orders(model.graph),
+        inferred,
     )
 
 
@@ -82,9 +84,8 @@ def _nodes_named(model: onnx.ModelProto) -> onnx.GraphProto:
     for node in copy.node:
         if node.op_type in FIRST_RESULT:
             if used := read & set(node.output[1:]) - {""}:
-                raise OnnxError(
-                    f"node {node.output[0]} ({node.op_type}): its result {min(used)} is read; only the first is supported"
-                )
+                where = f"node {node.output[0]} ({node.op_type})"
+                raise OnnxError(f"{where}: its result {min(used)} is read; only the first is supported")
             if node.op_type == "BatchNormalization" and opset < 14 and any(node.output[1:]):
                 node.attribute.add(name="training_mode", i=1, type=2)  # said by the number of results before opset 14
             del node.output[1:]
@@ -121,7 +122,7 @@ def _importer_class() -> Any:
         @property
         def results(self) -> dict[str, Any]:
             """The Relax value of every ONNX tensor."""
-            return self._nodes
+            return dict(self._nodes)
 
         def _convert_operator(self, operator: str, inputs: Any, attributes: Any, opset: int) -> Any:
             name = attributes["tvm_custom"]["name"]

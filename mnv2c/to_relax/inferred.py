@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mnv2c.errors import OnnxError
+from mnv2c.errors import CompilerError, OnnxError
 
 if TYPE_CHECKING:
     import onnx
 
-    Known = dict[str, tuple[tuple[int, ...], str]]
+Known = Mapping[str, tuple[tuple[int, ...], str]]
+"""Shape and type by the name of a tensor."""
 
 
-def check_shapes(model: onnx.ModelProto, results: Mapping[str, Any]) -> None:
-    """Raise OnnxError, naming node and tensor, where an imported tensor's shape or type is not the inferred one.
+def check_shapes(model: onnx.ModelProto, results: Mapping[str, Any]) -> Known:
+    """Return shape and type of every tensor that ONNX infers completely.
 
-    ``results`` are the Relax values by ONNX name. What neither the importer nor ONNX knows is not compared.
+    ``results`` are the Relax values by ONNX name. Raises OnnxError, naming node and tensor, where one has another shape
+    or type than the inferred one. What neither the importer nor ONNX knows is not compared.
     """
     known = _inferred(model)
     for node in model.graph.node:
@@ -27,6 +29,17 @@ def check_shapes(model: onnx.ModelProto, results: Mapping[str, Any]) -> None:
                     f"node {node.output[0]} ({node.op_type}): its result {name} was imported as {_text(found)}, but "
                     f"ONNX infers {_text(wanted)}; please report this, with the model if you can"
                 )
+    return known
+
+
+def check_outputs(known: Known, found: Known) -> None:
+    """Raise CompilerError where an output of the compiled network has not the shape and type that ONNX infers."""
+    for name, described in found.items():
+        if described != known.get(name, described):
+            raise CompilerError(
+                f"output {name} became {_text(described)}, but ONNX infers {_text(known[name])}; please report this, "
+                f"with the model if you can"
+            )
 
 
 def _inferred(model: onnx.ModelProto) -> Known:

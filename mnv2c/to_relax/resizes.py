@@ -26,7 +26,7 @@ STAGED = ("align_corners", "half_pixel", "asymmetric", "pytorch_half_pixel", "ha
 
 @dataclass(frozen=True)
 class Plan:
-    """What a Resize does to every axis: its results' extents and scales, as float32 values; ``regions`` are of a crop."""
+    """What a Resize does to every axis: the results' extents, the scales (values of float32), the part of a crop."""
 
     extents: tuple[int, ...]
     scales: tuple[float, ...]
@@ -42,7 +42,11 @@ def resize(builder: Any, inputs: list[Any], attributes: Mapping[str, Any]) -> An
     opset = int(attributes["opset"])
     data, *operands = [*inputs, None, None, None][:4]
     region, scales, sizes = (None, operands[0], None) if opset < 11 else operands
-    values = {"roi": _constant(region, "roi"), "scales": _constant(scales, "scales"), "sizes": _constant(sizes, "sizes")}
+    values = {
+        "roi": _constant(region, "roi"),
+        "scales": _constant(scales, "scales"),
+        "sizes": _constant(sizes, "sizes"),
+    }
     if SCALES in attributes:  # the sizes that they mean are written out
         values |= {"scales": np.array(attributes[SCALES], np.float32), "sizes": None}
     method = _method(attributes, opset)
@@ -102,7 +106,7 @@ def _planned(data: Any, method: Method, values: Mapping[str, Any], attributes: M
         ratios = [np.float32(size) / np.float32(shape[axis]) for axis, size in zip(axes, given, strict=True)]
         if policy != "stretch":
             ratios = [min(ratios) if policy == "not_larger" else max(ratios)] * len(axes)
-            given = [int(floor(float(ratio * np.float32(shape[axis])) + 0.5)) for axis, ratio in zip(axes, ratios, strict=True)]
+            given = [floor(float(ratios[0] * np.float32(shape[axis])) + 0.5) for axis in axes]
     else:
         ratios = [np.float32(scale) for scale in given]
         given = [int(ratio * np.float32(shape[axis])) for axis, ratio in zip(axes, ratios, strict=True)]

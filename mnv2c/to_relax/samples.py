@@ -49,7 +49,7 @@ class Taps:
     @property
     def is_choice(self) -> bool:
         """Whether every output is one of the inputs."""
-        return self.indices.shape[1] == 1
+        return len(self.indices[0]) == 1
 
 
 def taps(method: Method, inputs: int, outputs: int, scale: float, region: tuple[float, float] = (0.0, 1.0)) -> Taps:

@@ -42,7 +42,7 @@ def conv_transpose(builder: Any, inputs: list[Any], attributes: Mapping[str, Any
 
 
 def _turned(taps: Any, groups: int) -> Any:
-    """Weights [inputs, outputs per group, ...] as those of the convolution, [outputs, inputs per group, ...], turned."""
+    """Weights [inputs, outputs per group, ...] as [outputs, inputs per group, ...], turned around."""
     inputs, outputs, *window = taps.shape
     parted = taps.reshape(groups, inputs // groups, outputs, *window).swapaxes(1, 2)
     turned = parted.reshape(groups * outputs, inputs // groups, *window)

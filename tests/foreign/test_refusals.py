@@ -46,17 +46,23 @@ def test_an_operator_of_another_domain_is_refused() -> None:
     assert 'node "/Conv_0" (Conv) is of the domain "com.microsoft"' in refusal(made)
 
 
-@pytest.mark.parametrize(("attribute", "value"), [("antialias", 1), ("keep_aspect_ratio_policy", "not_larger")])
-def test_a_resize_whose_attribute_would_be_ignored_is_refused(attribute: str, value: int | str) -> None:
-    sizes = {"sizes": np.array([1, 3, 4, 4], np.int64)}
+@pytest.mark.parametrize(
+    ("operator", "domain", "remedy"),
+    [
+        ("NonMaxSuppression", "", "export the raw heads (boxes and scores)"),
+        ("QLinearConv", "", "export the model in float32, before quantisation"),
+        ("FusedConv", "com.microsoft", "graph optimisation level BASIC"),
+        ("Conv", "com.microsoft.nchwc", "graph optimisation level BASIC"),
+        ("ZipMap", "ai.onnx.ml", "without its classical parts"),
+    ],
+)
+def test_what_others_run_is_refused_with_a_remedy(operator: str, domain: str, remedy: str) -> None:
+    def change(made: onnx.ModelProto) -> None:
+        node_of(made, "Conv").domain = domain
+        node_of(made, "Conv").op_type = operator
 
-    def resize(**attributes: Any) -> onnx.ModelProto:
-        node = helper.make_node("Resize", ["x", "", "", "sizes"], ["y"], name="up", mode="linear", **attributes)
-        return model([node], {"x": (1, 3, 8, 8)}, {"y": (1, 3, 4, 4)}, sizes, opset=18)
-
-    parse_onnx(resize(antialias=0, keep_aspect_ratio_policy="stretch").SerializeToString(), Path("."))
-    message = f'node "up" (Resize): its {attribute} is not supported; export the model without it'
-    assert refusal(resize(**{attribute: value})) == message
+    message = refusal(changed(change))
+    assert f"({operator})" in message and remedy in message
 
 
 def test_a_cycle_is_refused() -> None:

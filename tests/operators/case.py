@@ -20,17 +20,29 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class Port:
-    """An operand that the caller supplies; ``positive`` values are made of it by the network, ``low`` to ``high``."""
+    """An operand that the caller supplies; it draws ``low`` to ``high``.
+
+    The network makes ``positive`` values of it, or ``truth`` values; ``special`` ones are NaN and infinity, too,
+    ``halves`` are multiples of a half.
+    """
 
     shape: tuple[int, ...]
     dtype: str = "float32"
     low: float = -1.0
     high: float = 1.0
     positive: bool = False
+    truth: bool = False
+    special: bool = False
+    halves: bool = False
 
     def draw(self, random: np.random.Generator) -> Array:
         if self.dtype == "float32":
-            return random.uniform(self.low, self.high, self.shape).astype(np.float32)
+            values = np.asarray(random.uniform(self.low, self.high, self.shape), np.float32)
+            if self.halves:
+                values = np.round(values * 2) / np.float32(2)
+            if self.special:
+                values.flat[:3] = np.nan, np.inf, -np.inf
+            return values
         return random.integers(int(self.low), int(self.high) + 1, self.shape).astype(self.dtype)
 
 
@@ -59,11 +71,23 @@ def _described(operand: Any) -> str:
     if operand is None:
         return "-"
     array = np.asarray(operand)
-    return f"{array.tolist()}" if array.size <= 8 and (array.dtype != np.float32 or array.ndim == 0) else "c" + "x".join(map(str, array.shape))
+    return (
+        f"{array.tolist()}"
+        if array.size <= 8 and (array.dtype != np.float32 or array.ndim == 0)
+        else "c" + "x".join(map(str, array.shape))
+    )
 
 
-def case(operator: str, *operands: Any, opset: int = 17, results: int = 1, read: Sequence[int] = (0,),
-         refused: str = "", rounding: float = tolerance.FLOAT32, **attributes: Any) -> Case:  # fmt: skip
+def case(
+    operator: str,
+    *operands: Any,
+    opset: int = 17,
+    results: int = 1,
+    read: Sequence[int] = (0,),
+    refused: str = "",
+    rounding: float = tolerance.FLOAT32,
+    **attributes: Any,
+) -> Case:
     """A case whose attributes are keywords."""
     return Case(operator, operands, attributes, opset, results, tuple(read), refused, rounding)
 
@@ -111,6 +135,10 @@ class Network:
             self.constants.append(numpy_helper.from_array(np.asarray(operand), name))
             return name
         self.inputs[name] = operand
+        if operand.truth:
+            self.constants.append(numpy_helper.from_array(np.float32(0), f"{name}_zero"))
+            self.nodes.append(helper.make_node("Greater", [name, f"{name}_zero"], [f"{name}_truth"]))
+            return f"{name}_truth"
         if operand.positive:
             self.constants.append(numpy_helper.from_array(np.float32(0.1), f"{name}_tenth"))
             self.nodes.append(helper.make_node("Abs", [name], [f"{name}_abs"]))
@@ -129,8 +157,10 @@ class Network:
 
     def model(self) -> onnx.ModelProto:
         """The network, its outputs typed as onnxruntime finds them; truth values come out as numbers."""
-        infos = [helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(port.dtype)), port.shape)
-                 for name, port in self.inputs.items()]  # fmt: skip
+        infos = [
+            helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(port.dtype)), port.shape)
+            for name, port in self.inputs.items()
+        ]
         bare = self._made(self.nodes, infos, [onnx.ValueInfoProto(name=name) for name in self.outputs])
         inferred = onnx.shape_inference.infer_shapes(bare, strict_mode=True, data_prop=True)
         known = {value.name: value for value in (*inferred.graph.value_info, *inferred.graph.output)}
