@@ -14,35 +14,34 @@ SAME = {b"SAME_UPPER": 0, b"SAME_LOWER": 1}
 POOLS = frozenset({"AveragePool", "LpPool", "MaxPool"})
 
 
-def explicit_pads(graph: onnx.GraphProto, shapes: Mapping[str, tuple[int, ...]]) -> bool:
-    """Replace ``auto_pad`` = SAME_UPPER or SAME_LOWER, and ``ceil_mode`` of pools, where ``shapes`` are static.
-
-    Return whether there was one. Shapes behind such a node are to be inferred again.
-    """
+def explicit_pads(node: onnx.NodeProto, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Replace ``auto_pad`` = SAME_UPPER or SAME_LOWER, and ``ceil_mode`` of pools; ``shapes`` are the operands'."""
     from onnx import helper
 
-    found = False
-    for node in graph.node:
-        is_pool = node.op_type in POOLS
-        if not (is_pool or node.op_type == "Conv") or not all(name in shapes for name in node.input[:2]):
-            continue
-        attributes = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
-        window = attributes.get("kernel_shape") if is_pool else shapes[node.input[1]][2:]
-        image = shapes[node.input[0]][2:]
-        if window is None or len(window) != len(image):
-            continue
-        pads: list[int] | None = None
-        if attributes.get("auto_pad") in SAME:
-            pads = _same(attributes, image, window)
-        elif is_pool and attributes.get("ceil_mode"):
-            pads = _whole_windows(attributes, image, window)
-        if pads is not None:
-            found = True
-            written = ("auto_pad", "pads", "ceil_mode")
-            kept = [entry for entry in node.attribute if entry.name not in written]
-            del node.attribute[:]
-            node.attribute.extend([*kept, helper.make_attribute("pads", pads)])
-    return found
+    is_pool = node.op_type in POOLS
+    if not (is_pool or node.op_type == "Conv") or not all(name in shapes for name in node.input[:2]):
+        return
+    attributes = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
+    window = attributes.get("kernel_shape") if is_pool else shapes[node.input[1]][2:]
+    image = shapes[node.input[0]][2:]
+    if window is None or len(window) != len(image) or not _fits(attributes, len(window)):
+        return
+    pads: list[int] | None = None
+    if attributes.get("auto_pad") in SAME:
+        pads = _same(attributes, image, window)
+    elif is_pool and attributes.get("ceil_mode"):
+        pads = _whole_windows(attributes, image, window)
+    if pads is not None:
+        written = ("auto_pad", "pads", "ceil_mode")
+        kept = [entry for entry in node.attribute if entry.name not in written]
+        del node.attribute[:]
+        node.attribute.extend([*kept, helper.make_attribute("pads", pads)])
+
+
+def _fits(attributes: Mapping[str, Any], count: int) -> bool:
+    """Whether every list has an entry per dimension; onnx's inference says what is wrong with others."""
+    lengths = {"strides": count, "dilations": count, "pads": 2 * count}
+    return all(len(attributes.get(name, range(length))) == length for name, length in lengths.items())
 
 
 def _same(attributes: Mapping[str, Any], image: tuple[int, ...], window: tuple[int, ...]) -> list[int]:

@@ -138,10 +138,8 @@ def _check_training(graph: onnx.GraphProto) -> None:
         if node.op_type not in TRAINING:
             continue
         operand = TRAINING[node.op_type]
-        name = node.input[operand] if 0 < operand < len(node.input) else ""
-        told = any(attribute.name == "training_mode" and attribute.i for attribute in node.attribute)
-        known = not name or (name in constants and not numpy_helper.to_array(constants[name]).any())
-        if told or not known:
+        name = node.input[operand] if operand < len(node.input) else ""
+        if name and not (name in constants and not numpy_helper.to_array(constants[name]).any()):
             raise OnnxError(f"{node_name(node)} is in training mode; export the model for inference")
 
 

@@ -9,10 +9,12 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from mnv2c.errors import OnnxError
+from mnv2c.from_onnx.auto_pad import explicit_pads
 from mnv2c.from_onnx.fold import folded_value
 from mnv2c.from_onnx.limits import MAXIMUM_FOLDED_ELEMENTS, MAXIMUM_FOLDED_NODES
 from mnv2c.from_onnx.naming import node_name, one_line, quoted, type_name
 from mnv2c.from_onnx.operators import ONLY_FOLDED
+from mnv2c.from_onnx.resized import explicit_sizes
 from mnv2c.from_onnx.static import check_operands, check_ports, check_result
 
 if TYPE_CHECKING:
@@ -84,6 +86,7 @@ class _Inference:
         if node.op_type in ONLY_FOLDED:
             raise OnnxError(f"{node_name(node)}: its operands are not constant, which is not supported")
         check_operands(node, self.small, self.shapes)
+        self._write_out(node)
         for value in self._of_node(node):
             if not value.name:
                 continue
@@ -92,6 +95,17 @@ class _Inference:
             check_result(node, value.name, value.type)
             self.types[value.name] = value.type
             self.shapes[value.name] = tuple(entry.dim_value for entry in value.type.tensor_type.shape.dim)
+
+    def _write_out(self, node: onnx.NodeProto) -> None:
+        """State what onnx infers otherwise than onnxruntime computes it: windows of pools, scales of resizes."""
+        from onnx import numpy_helper
+
+        explicit_pads(node, self.shapes)
+        sizes = explicit_sizes(node, self.shapes, self.values)
+        if sizes is not None:
+            self.values[sizes.name] = numpy_helper.to_array(sizes)
+            self._add_constant(sizes)
+            self.graph.initializer.append(sizes)
 
     def _of_node(self, node: onnx.NodeProto) -> list[onnx.ValueInfoProto]:
         """Let onnx infer the results of one node."""

@@ -45,5 +45,4 @@ SHAPE_OPERANDS: dict[str, tuple[int, ...]] = {
 """Operands, by index, whose numbers become extents, or multiply or lengthen them."""
 
 TRAINING: dict[str, int] = {"Dropout": 2}
-"""Operators that compute something else in training: by the attribute ``training_mode``, or by that operand (0: none).
-"""
+"""Operators that compute something random in training, which that operand tells."""

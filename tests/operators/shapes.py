@@ -204,9 +204,5 @@ MORE += [
     case("Where", np.array([[True], [False], [True]]), I64, np.int64(2)),
     case("Identity", I64),
     case("Identity", U8),
-    case("Shape", X),
-    case("Size", X),
-    case("Shape", X, start=1, end=-1),
-    case("Shape", X, start=-2),
 ]
 CASES = PADS + SLICES + GATHERS + JOINS + SPLITS + TURNS + FORMS + TOPS + MORE
