@@ -43,8 +43,10 @@ def _relu(builder: Any, inputs: list[Any], attributes: Mapping[str, Any]) -> Any
 
 
 def _sign(builder: Any, inputs: list[Any], attributes: Mapping[str, Any]) -> Any:
-    """The sign of NaN is NaN; TVM's is 0."""
+    """The sign of NaN is NaN; TVM's is 0, and fails for unsigned integers, of which none is negative."""
     value = inputs[0]
+    if str(value.ty.dtype).startswith("uint"):
+        return relax.op.minimum(value, relax.const(1, value.ty.dtype))
     if not str(value.ty.dtype).startswith("float"):
         return None
     unknown, sign = builder.emit(relax.op.isnan(value)), builder.emit(relax.op.sign(value))
@@ -100,13 +102,6 @@ def _is_infinite(builder: Any, inputs: list[Any], attributes: Mapping[str, Any])
     if not positive and not negative:
         raise OnnxError("it detects neither positive nor negative infinity; remove it")
     return relax.op.equal(inputs[0], relax.const(bound, inputs[0].ty.dtype))
-
-
-def _sign(builder: Any, inputs: list[Any], attributes: Mapping[str, Any]) -> Any:
-    """TVM's own fails for unsigned integers, of which none is negative."""
-    if not str(inputs[0].ty.dtype).startswith("uint"):
-        return None
-    return relax.op.minimum(inputs[0], relax.const(1, inputs[0].ty.dtype))
 
 
 def _reduction(operator: str) -> Converter:
@@ -240,9 +235,6 @@ CONVERTERS: dict[str, Converter] = {
     "Pow": _power,
     **{name: _reduction(name) for name in REDUCTIONS},
     "Relu": _relu,
-<<<<<<< HEAD
-    "Sign": _sign,
-=======
     "Resize": resizes.resize,
     "Shape": lookups.shape,
     "Sign": _sign,
@@ -252,7 +244,6 @@ CONVERTERS: dict[str, Converter] = {
     "Sum": _pairwise(relax.op.add),
     "TopK": lookups.top_k,
     "Upsample": resizes.upsample,
->>>>>>> d986b54 (Import: shapes are checked against ONNX's inference; Resize, Upsample, ConvTranspose, TopK, Gather and more operators as onnxruntime computes them)
     "Max": _pairwise(relax.op.maximum),
     "Min": _pairwise(relax.op.minimum),
     "Gemm": _gemm,

@@ -16,13 +16,10 @@ if TYPE_CHECKING:
     import onnx
 
 
-<<<<<<< HEAD
 TAKEN = re.compile(r"[lg]v[\d_]*|main[\d_]*")
 """What TVM calls the function, and variables that its passes make: they would be taken for tensors of such a name."""
-=======
 FIRST_RESULT = frozenset({"BatchNormalization", "Dropout", "LayerNormalization", "MaxPool"})
 """Operators of which only the first result is computed."""
->>>>>>> d986b54 (Import: shapes are checked against ONNX's inference; Resize, Upsample, ConvTranspose, TopK, Gather and more operators as onnxruntime computes them)
 
 
 @dataclass(frozen=True)
