@@ -18,6 +18,8 @@ from mnv2c.to_relax.importer import import_onnx
 from tests.operators import elementwise, pooling, products, resizing, shapes
 from tests.operators.case import Case, network, wrong
 
+pytestmark = pytest.mark.filterwarnings("ignore::mnv2c.errors.FallbackWarning")
+
 CASES = [entry for part in (pooling, elementwise, shapes, products, resizing) for entry in part.CASES]
 GOOD = [entry for entry in CASES if not entry.refused]
 PER_OPERATOR = 3
