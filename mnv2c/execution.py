@@ -113,8 +113,12 @@ def executor(
     is one of the CPUs that it has kernels for; without, the library chooses.
     """
     description = read(directory) if variant is None else read(directory).of(variant)
-    libc = "gnu" if platform.libc_ver()[0] == "glibc" else "musl"
-    same = description.arch == platform.machine() and description.metadata["target"]["libc"] == libc
-    if same:
+    if is_native(description):
         return description, InProcess(description, description.threads if threads is None else threads)
     return description, AsProgram(description)
+
+
+def is_native(description: Description) -> bool:
+    """Whether the shared library is for this machine's architecture and C library; its CPU may still lack a feature."""
+    libc = "gnu" if platform.libc_ver()[0] == "glibc" else "musl"
+    return description.arch == platform.machine() and description.metadata["target"]["libc"] == libc

@@ -103,14 +103,15 @@ def compare(
     from mnv2c.runtime.description import read
 
     if machine is not None:
-        return _compare(directory, seed, read(directory), machine)
+        description = read(directory)
+        return compare_on(description, machine, random_inputs(description, seed))
     variants = read(directory).variants if variant is None else ()
     if not variants:
-        return _compare(directory, seed, *executor(directory, threads, variant))
+        return _compare(seed, *executor(directory, threads, variant))
     reports, skipped = list[Report](), dict[str, str]()
     for name in variants:
         try:
-            reports.append(_compare(directory, seed, *executor(directory, threads, name)))
+            reports.append(_compare(seed, *executor(directory, threads, name)))
         except CannotRunError as error:
             skipped[name] = str(error)
     if not reports:
@@ -119,10 +120,13 @@ def compare(
     return Report(directory, where, tuple(item for report in reports for item in report.comparisons), skipped=skipped)
 
 
-def _compare(directory: Path, seed: int, description: Description, machine: Executor) -> Report:
-    """Compare the kernels of one CPU; where the library has more, the steps' names begin with it."""
+def _compare(seed: int, description: Description, machine: Executor) -> Report:
+    return compare_on(description, machine, random_inputs(description, seed))
+
+
+def compare_on(description: Description, machine: Executor, inputs: Mapping[str, Array]) -> Report:
+    """Compare the kernels of one CPU on these inputs; where the library has more, the steps' names begin with it."""
     before = f"{description.variant} " if description.variant else ""
-    inputs = random_inputs(description, seed)
     traced = [result for result in machine.trace(tuple(inputs.values())) if result.onnx]
     outputs, _ = machine.run(tuple(inputs.values()))
     path = description.folder / f"{description.name}.onnx"
@@ -143,7 +147,7 @@ def _compare(directory: Path, seed: int, description: Description, machine: Exec
     ]
     for port, array in zip(description.outputs, outputs, strict=True):
         comparisons.append(Comparison(f"{before}whole run", port.name, error(port.name, array, "same")))
-    return Report(directory, machine.where, tuple(comparisons))
+    return Report(description.folder, machine.where, tuple(comparisons))
 
 
 def _classes(path: Path) -> dict[str, masks.Scores]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent
 
 os.environ["MNV2C_SCHEDULES"] = "none"  # neither a developer's own records nor shipped ones, but for who asks for them
+os.environ["MNV2C_CHECK"] = "native"  # what tests compile for ARM they run themselves, where that is their subject
 os.environ.update(onnx_reference.SILENT)  # tests import ONNX Runtime themselves
 files.sync = lambda path: None  # hundreds of compiles would wait for the disk; tests/faults runs its own processes
 

@@ -53,6 +53,7 @@ MUST_NOT_IMPORT = {
     "codegen": {"onnx", "onnxruntime", "mnv2c.spec", "mnv2c.link", "mnv2c.cli"},
     "benchmark": {"tvm", "tvm_ffi", "mnv2c.api", "mnv2c.cli", "mnv2c.compiler", "mnv2c.kernels", "mnv2c.plan"},
     "evaluation": {*HEAVY, "mnv2c.api", "mnv2c.cli", "mnv2c.compiler", "mnv2c.training", "mnv2c.reference"},
+    "selfcheck": {*HEAVY, "mnv2c.api", "mnv2c.cli", "mnv2c.compiler", "mnv2c.kernels", "mnv2c.plan", "mnv2c.tune"},
     "tune": {"onnx", "onnxruntime", "torch", "mnv2c.api", "mnv2c.cli", "mnv2c.report", "mnv2c.package"},
     "compiler": {"mnv2c.tune", "mnv2c.api", "mnv2c.cli", "mnv2c.report", "mnv2c.runtime", "mnv2c.progress"},
 }

@@ -50,6 +50,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--labels", metavar="FILE", help="text file with the name of a class per line, for the library")
     add_preprocessing(parser)
+    parser.add_argument(
+        "--check",
+        metavar="WHICH",
+        help="what runs once and is compared with ONNX Runtime before anything is written: all (default; kernels of "
+        "other CPUs under qemu), native, or none, which lets a wrong library pass",
+    )
     parser.add_argument("--dump", metavar="DIR", help="also write what each phase made: ONNX, Relax, plan, kernels")
     parser.add_argument("--depfile", metavar="FILE", help="also write the names of the files read, for make and ninja")
     parser.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
@@ -79,6 +85,7 @@ def execute(options: argparse.Namespace) -> int:
             join=not options.no_join,
             labels=options.labels,
             preprocessing=preprocessing(options),
+            check=options.check,
             dump=options.dump,
             depfile=options.depfile,
             progress=report,

@@ -5,6 +5,7 @@ spec → ONNX → Relax → normalised → fused → scheduled → planned → k
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from mnv2c.from_onnx.input_shapes import Given
     from mnv2c.link.linker import Linker
     from mnv2c.records.best import Best
+    from mnv2c.selfcheck import Check
     from mnv2c.targets.target import Target
 
 MOST_THREADS = 16
@@ -61,6 +63,7 @@ def compile_model(
     schedules: str | Path | None = None,
     labels: str | Path | None = None,
     preprocessing: Mapping[str, Any] | None = None,
+    check: str | None = None,
     dump: str | Path | None = None,
     depfile: str | Path | None = None,
     progress: Progress | None = None,
@@ -79,9 +82,12 @@ def compile_model(
     records are used. ``labels`` is a text file with the name of a class per line; one that lacks only the background
     gets it. ``preprocessing`` says how pictures become inputs where the weights' source does not tell, or otherwise:
     ``mean`` and ``deviation`` (three numbers each, for pixel values of 0 to 1), ``fit`` ("stretch", "letterbox",
-    "crop"), ``crop`` (the share that a crop keeps), ``channels`` ("rgb", "bgr"). ``dump`` is a folder for the artefact
-    of every phase; ``depfile`` is a file for the names of all that was read, as make and ninja take them. Raises
-    UserError, before anything is written, when an input is at fault.
+    "crop"), ``crop`` (the share that a crop keeps), ``channels`` ("rgb", "bgr"). ``check`` says which kernels run once
+    and are compared with onnxruntime before anything is written: "all" (the default, or what ``$MNV2C_CHECK`` says),
+    which emulates those of other CPUs where qemu is installed, "native", or "none". ``dump`` is a folder for the
+    artefact of every phase; ``depfile`` is a file for the names of all that was read, as make and ninja take them.
+    Raises UserError, before anything is written, when an input is at fault, and VerificationError where the library
+    computes something else than the network.
     """
     from mnv2c.compiler import pictures
     from mnv2c.compiler.depfile import inputs, write_depfile
@@ -92,6 +98,7 @@ def compile_model(
     from mnv2c.link import select_linker
     from mnv2c.package import check_writable
     from mnv2c.records.best import load_best
+    from mnv2c.selfcheck import Check
 
     tell = progress or (lambda phase, fraction: None)
     _refuse_unsupported(dtype, batch, threads)
@@ -104,6 +111,7 @@ def compile_model(
     linker = select_linker(together(chosen), cc, ndk)
     named = read_labels(labels) if labels is not None else ()
     told = pictures.check_overrides(preprocessing or {})
+    checked = Check.of(check or os.environ.get("MNV2C_CHECK") or Check.ALL)
     dumped = Dump(dump)
 
     begun = front(
@@ -120,7 +128,7 @@ def compile_model(
         tell=tell,
     )
     begun = replace(begun, source=pictures.told(begun.source, named, told))
-    wanted = _Wanted(arena_limit, threads, join, best)
+    wanted = _Wanted(arena_limit, threads, join, best, checked)
     metadata = _generate(begun, chosen, linker, Path(output), wanted, dumped, tell)
     if depfile is not None:
         archive = Path(output) / f"lib{begun.library}.a"
@@ -132,12 +140,16 @@ def compile_model(
 
 @dataclass(frozen=True)
 class _Wanted:
-    """What decides the plan beside the network: see `compile_model`; ``best`` is what records know, by target."""
+    """What decides the plan beside the network: see `compile_model`; ``best`` is what records know, by target.
+
+    ``check`` is what runs before the library is published.
+    """
 
     arena_limit: int | None
     threads: int
     join: bool
     best: Sequence[Best]
+    check: Check
 
 
 def _generate(
@@ -152,7 +164,7 @@ def _generate(
     """The second half of the pipeline, for these targets; returns the metadata."""
     from mnv2c.compiler.artefacts import Variant
     from mnv2c.compiler.guard import one_line_errors
-    from mnv2c.compiler.stages import build, expected_outputs, publish, schedule_variants
+    from mnv2c.compiler.stages import build, publish, reference, schedule_variants
     from mnv2c.plan.assemble import assemble_variants
 
     source, library = begun.source, begun.library
@@ -174,9 +186,9 @@ def _generate(
             variants.append(Variant(target, kernels, program, build(kernels, target, own)))
     tell("self-test values", 0.8)
     with one_line_errors(source.title, "run by the reference, onnxruntime"):
-        expected = expected_outputs(source, programs[0])
+        known = reference(source, programs[0])
     tell("linking", 0.9)
-    return publish(output, library, source, variants, expected, linker)
+    return publish(output, library, source, variants, known, linker, wanted.check, tell)
 
 
 def _refuse_unsupported(dtype: str, batch: int, threads: int) -> None:

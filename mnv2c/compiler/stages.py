@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from mnv2c.link import Linker
     from mnv2c.plan.cuts import Cuts, Option
     from mnv2c.plan.program import Program
+    from mnv2c.selfcheck import Check, Reference
     from mnv2c.targets import Target
 
 
@@ -182,32 +183,44 @@ def build(kernels: Kernels, target: Target, dump: Dump) -> bytes:
     return built.content
 
 
-def _reference(source: Source) -> onnx.ModelProto:
+def _file(source: Source) -> onnx.ModelProto:
     """The file itself: the model that is compiled has been prepared for the importer."""
     import onnx
 
     return onnx.load_model_from_string(source.serialized)
 
 
-def expected_outputs(source: Source, program: Program) -> list[Expected]:
-    """Run the reference, onnxruntime, on the self-test's pattern and sample its outputs."""
+def reference(source: Source, program: Program) -> Reference:
+    """Run the reference, onnxruntime, on the self-test's pattern; OnnxError where it computes NaN or infinity of it."""
     from mnv2c import onnx_reference
-    from mnv2c.codegen.selftest import expected, selftest_input
+    from mnv2c.codegen.selftest import selftest_input
+    from mnv2c.selfcheck import Reference
 
     classes = {name: scores for name, scores in masks.scores_of(source.model).items() if name in _names(program)}
-    content = masks.with_scores(_reference(source), classes).SerializeToString() if classes else source.serialized
+    content = masks.with_scores(_file(source), classes).SerializeToString() if classes else source.serialized
     session = onnx_reference.session(content)
     inputs = {port.name: selftest_input(port.shape, port.dtype, index) for index, port in enumerate(program.inputs)}
     names = [*_names(program), *dict.fromkeys(scores.tensor for scores in classes.values())]
-    values = dict(zip(names, session.run(names, inputs), strict=True))
-    for name, value in values.items():
+
+    def run(values: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(zip(names, session.run(names, dict(values)), strict=True))
+
+    found = run(inputs)
+    for name, value in found.items():
         if not np.isfinite(value).all():
             raise OnnxError(f"output {name} holds NaN or infinity for an ordinary input; check the weights")
+    return Reference(inputs, found, classes, run)
+
+
+def samples(known: Reference, program: Program) -> list[Expected]:
+    """What the self-test compares: samples of the reference's outputs."""
+    from mnv2c.codegen.selftest import expected
+
     sure = {
-        name: np.flatnonzero(masks.margins(scores.per_class(values[scores.tensor])) > 2 * FLOAT32)
-        for name, scores in classes.items()
+        name: np.flatnonzero(masks.margins(scores.per_class(known.values[scores.tensor])) > 2 * FLOAT32)
+        for name, scores in known.classes.items()
     }
-    return [expected(values[name], sure.get(name)) for name in _names(program)]
+    return [expected(known.values[name], sure.get(name)) for name in _names(program)]
 
 
 def _names(program: Program) -> list[str]:
@@ -219,15 +232,21 @@ def publish(
     library: str,
     source: Source,
     variants: Sequence[Variant],
-    expected: Sequence[Expected],
+    known: Reference,
     linker: Linker,
+    check: Check,
+    tell: Callable[[str, float], None],
 ) -> dict[str, Any]:
-    """Link the library and write everything into ``folder`` at once; return the metadata."""
+    """Link the library, check it and write everything into ``folder`` at once; return the metadata.
+
+    VerificationError, before anything is written, where the library does not compute what the reference does.
+    """
     from mnv2c import package
     from mnv2c.codegen.entry import library_source
     from mnv2c.codegen.parallel import threads_source
     from mnv2c.compiler import pictures
     from mnv2c.frames import frames_code
+    from mnv2c.selfcheck import check_library
 
     names = [prefix(library, variant.target, [entry.target for entry in variants]) for variant in variants]
     target, program = together([variant.target for variant in variants]), variants[0].program
@@ -236,7 +255,8 @@ def publish(
     described = [_metadata(library, variant, source, linker) for variant in variants]
     metadata = package.with_variants(described, target.name) | pictures.frames_metadata(frames, code, source)
     header = package.header_source(program, library, metadata, code.declarations)
-    entry = library_source([(variant.target, variant.program) for variant in variants], library, expected)
+    programs = [(variant.target, variant.program) for variant in variants]
+    entry = library_source(programs, library, samples(known, program))
     threads = threads_source(program, library, target)
     text = package.to_json(metadata)
     linked = linker.link(
@@ -248,7 +268,7 @@ def publish(
         abi=package.ABI,
         threads=program.threads > 1,
     )
-    files = {
+    files: dict[str, package.Content] = {
         **package.shared_files(target.platform.system, library, linked.shared),
         f"lib{library}.a": linked.archive,
         f"{library}.h": header,
@@ -256,10 +276,12 @@ def publish(
         **code.sources,
         **threads,
         f"{library}.json": text,
-        f"{library}.onnx": source.serialized,
         "main.c": package.example_source(program, library, code.answer),
         **package.build_files(library, target, source.summary, program.threads),
     }
+    # Not in the library itself, whose bytes depend on no machine: `mnv2c.runtime.belonging` knows this entry, the last.
+    metadata["checked"] = check_library(files, known, frames, source.serialized, check, tell)
+    files |= {f"{library}.json": package.to_json(metadata), f"{library}.onnx": source.serialized}
     files[f"{library}.spdx.json"] = json.dumps(package.bill_of_materials(files, metadata), indent=1) + "\n"
     package.write(folder, files)
     return metadata

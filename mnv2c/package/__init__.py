@@ -6,10 +6,11 @@ from mnv2c.package.header import ABI, header_source
 from mnv2c.package.metadata import metadata, to_json, with_variants
 from mnv2c.package.names import check_name, exports, identifier
 from mnv2c.package.sbom import bill_of_materials
-from mnv2c.package.write import Symlink, check_writable, shared_files, write
+from mnv2c.package.write import Content, Symlink, check_writable, lay_out, shared_files, write
 
 __all__ = [
     "ABI",
+    "Content",
     "Symlink",
     "bill_of_materials",
     "build_files",
@@ -19,6 +20,7 @@ __all__ = [
     "exports",
     "header_source",
     "identifier",
+    "lay_out",
     "metadata",
     "shared_files",
     "to_json",

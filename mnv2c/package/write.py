@@ -49,6 +49,12 @@ def check_writable(directory: str | Path) -> None:
         raise OutputError(f"{directory}: cannot be written: {error.strerror}; give another --output") from error
 
 
+def lay_out(folder: Path, files: Mapping[str, Content]) -> None:
+    """Write ``files`` into an existing temporary ``folder``, as they are; OSError."""
+    for name, content in files.items():
+        _write(folder / name, content)
+
+
 def write(directory: str | Path, files: Mapping[str, Content]) -> None:
     """Write ``files`` (by name) into ``directory``, made if need be; everything is on the disk when this returns.
 
@@ -80,8 +86,7 @@ def write(directory: str | Path, files: Mapping[str, Content]) -> None:
 def _write_all(place: Path, files: Mapping[str, Content]) -> None:
     """Write everything, have it on the disk, and only then give it its place; OSError."""
     with _staging(place) as staging:
-        for name, content in files.items():
-            _write(staging / name, content)
+        lay_out(staging, files)
         for name, content in files.items():
             if not isinstance(content, Symlink):
                 disk.sync(staging / name)

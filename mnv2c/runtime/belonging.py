@@ -1,7 +1,8 @@
 """Whether a ``NAME.json`` is that of the library beside it: the library carries the same text in its read-only data.
 
 Buffers are made by what the text says, so that one which was changed, or is another library's, would let C write
-behind them.
+behind them. What follows in the file, the last entry "checked", tells of the machine that compiled: it is no part of
+the library, whose bytes depend on none.
 """
 
 from __future__ import annotations
@@ -20,10 +21,20 @@ def libraries(description: Path) -> list[Path]:
     return [path for path in found if not path.is_symlink() and path.is_file()]
 
 
+CHECKED = b',\n  "checked": ['
+"""How the last entry of a ``NAME.json`` begins; `mnv2c.package.to_json` writes it so."""
+
+
+def own_text(content: bytes) -> bytes:
+    """Return the text of a ``NAME.json`` as its library carries it."""
+    place = content.rfind(CHECKED)
+    return content if place < 0 else content[:place] + b"\n}\n"
+
+
 def check_belonging(description: Path, content: bytes) -> None:
     """Raise LibraryError unless every file of the library holds ``content``, the text of its ``NAME.json``."""
     for path in libraries(description):
-        if not _holds(path, content + b"\0"):
+        if not _holds(path, own_text(content) + b"\0"):
             raise LibraryError(
                 f"{description}: was changed, or is not that of {path.name}, which was made with another one; "
                 f"compile the model again"

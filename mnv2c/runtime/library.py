@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mnv2c.errors import CannotRunError, LibraryError
+from mnv2c.runtime.belonging import own_text
 from mnv2c.runtime.description import Description, Place, StepResult, read
 from mnv2c.runtime.frame import Answer, CClass, CDetection, Frame, to_c
 from mnv2c.runtime.frames import FrameFunctions, aligned, pointer
@@ -262,7 +263,7 @@ def _check_metadata(functions: ctypes.CDLL, description: Description) -> None:
         told = description.path.read_bytes()
     except OSError as error:
         raise LibraryError(f"{description.path}: cannot be read: {error.strerror}") from error
-    if own != told:
+    if own != own_text(told):
         raise LibraryError(
             f"{description.path}: is not what {description.shared.name} says of itself; compile the model again"
         )

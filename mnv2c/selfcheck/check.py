@@ -1,0 +1,178 @@
+"""Runs a linked library once and compares every output, and a frame's answer, with the reference's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mnv2c import package
+from mnv2c.errors import CannotRunError, LibraryError, LinkerError, UserError, VerificationError
+from mnv2c.execution import AsProgram, is_native
+from mnv2c.runtime.child import as_array
+from mnv2c.runtime.description import read
+from mnv2c.runtime.frame import Frame
+from mnv2c.scratch import scratch_folder
+from mnv2c.selfcheck import answers
+from mnv2c.selfcheck.child import Ran, run_apart
+from mnv2c.selfcheck.reference import Reference
+from mnv2c.tolerance import FLOAT32
+from mnv2c.verification import compare_on
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from mnv2c.frames import Frames
+    from mnv2c.runtime import Description
+
+    Array = np.ndarray[Any, Any]
+
+Progress = Callable[[str, float], None]
+
+
+class Check(StrEnum):
+    """Which kernels run before a library is published: all that can run here, those this machine runs itself, none."""
+
+    ALL = "all"
+    NATIVE = "native"
+    NONE = "none"
+
+    @classmethod
+    def of(cls, name: str) -> Check:
+        """Return the check of that name; UserError for another word."""
+        try:
+            return cls(name)
+        except ValueError:
+            raise UserError(f"--check {name!r}: choose from {', '.join(cls)}") from None
+
+
+@dataclass(frozen=True, eq=False)
+class _Subject:
+    """A library whose files lie in ``folder``, to be compared with ``reference``; ``onnx`` is the network's file."""
+
+    folder: Path
+    reference: Reference
+    frames: Frames
+    onnx: bytes
+
+    def frame(self) -> Array | None:
+        """The frame it is tried with; None where its input is no picture."""
+        return answers.test_frame(self.frames.picture) if self.frames.picture is not None else None
+
+
+def check_library(
+    files: Mapping[str, package.Content],
+    reference: Reference,
+    frames: Frames,
+    onnx: bytes,
+    which: Check,
+    tell: Progress,
+) -> list[dict[str, str]]:
+    """Check the library that ``files`` make up, before they are published.
+
+    Returns an entry for each CPU it has kernels for: where they ran, or why they did not ("skipped"). Raises
+    VerificationError, which names the first wrong step, where a result is not the reference's, or where it crashes.
+    """
+    with scratch_folder("check") as folder:
+        package.lay_out(folder, files)
+        description = read(folder)
+        subject = _Subject(folder, reference, frames, onnx)
+        each = [description.of(variant) for variant in description.variants] or [description]
+        found = [_check(subject, variant, which, tell) for variant in each]
+    if all("skipped" in entry for entry in found) and which is not Check.NONE:
+        tell(f"not checked: {found[0]['skipped']}", 0.97)
+    return found
+
+
+def _check(subject: _Subject, description: Description, which: Check, tell: Progress) -> dict[str, str]:
+    """Check the kernels of one CPU; the entry for ``NAME.json``."""
+    entry = {"target": str(description.metadata["target"]["name"])}
+    if which is Check.NONE:
+        return {**entry, "skipped": "--check none"}
+    try:
+        if is_native(description):
+            tell("checking the library", 0.95)
+            ran, where = run_apart(description, tuple(subject.reference.inputs.values()), subject.frame()), "this CPU"
+        else:
+            machine = AsProgram(description)
+            if machine.emulated and which is Check.NATIVE:
+                return {**entry, "skipped": "--check native"}
+            tell(f"checking the library under {machine.where}" if machine.emulated else "checking the library", 0.95)
+            ran, where = _run_program(subject, description, machine), machine.where
+    except (CannotRunError, LinkerError) as error:  # no emulator, or a function of libm that its programs lack
+        return {**entry, "skipped": str(error)}
+    except LibraryError as error:
+        raise VerificationError(f"{error}; {_REPORT}") from error
+    _compare(subject, description, ran, where)
+    return {**entry, "on": where}
+
+
+def _run_program(subject: _Subject, description: Description, machine: AsProgram) -> Ran:
+    outputs, _ = machine.run(tuple(subject.reference.inputs.values()))
+    pixels = subject.frame()
+    if pixels is None:
+        return Ran(outputs)
+    functions, frame = machine.frames(), Frame.of(pixels, fit="stretch")
+    loaded = functions.load(frame)
+    if not functions.kind:
+        return Ran(outputs, loaded)
+    values = _of_frame(subject.reference, loaded)
+    meant = functions.answer([values[port.name] for port in description.outputs], frame)
+    return Ran(outputs, loaded, as_array(meant))
+
+
+def _compare(subject: _Subject, description: Description, ran: Ran, where: str) -> None:
+    reference = subject.reference
+    for port, output in zip(description.outputs, ran.outputs, strict=True):
+        error = reference.error(port.name, output)
+        if not error <= FLOAT32:
+            raise VerificationError(f"{_first_wrong(subject, description, port.name, error)}, on {where}; {_REPORT}")
+    fault = _frame_fault(subject, description, ran)
+    if fault is not None:
+        raise VerificationError(f"{description.name}: what frames become or mean is wrong: {fault}; {_REPORT}")
+
+
+def _frame_fault(subject: _Subject, description: Description, ran: Ran) -> str | None:
+    picture, meaning, pixels = subject.frames.picture, subject.frames.answer, subject.frame()
+    if picture is None or ran.loaded is None or pixels is None:
+        return None
+    wanted = answers.network_input(picture, pixels)
+    off = float(abs(ran.loaded.reshape(wanted.shape) - wanted).max() / abs(wanted).max())
+    if not off <= FLOAT32:
+        return f"the input is off by {off:.1e}, {FLOAT32:.0e} is allowed"
+    if meaning is None or ran.answer is None:
+        return None
+    values = _of_frame(subject.reference, ran.loaded)
+    outputs = {port.name: values[port.name] for port in description.outputs}
+    return answers.answer_error(meaning, picture, ran.answer, outputs)
+
+
+def _of_frame(reference: Reference, loaded: Array) -> Mapping[str, Array]:
+    """The reference's values for a frame: a network that takes pictures has one input."""
+    ((name, value),) = reference.inputs.items()
+    return reference.run({name: loaded.reshape(value.shape)})
+
+
+def _first_wrong(subject: _Subject, description: Description, output: str, error: float) -> str:
+    """One line on the first wrong step: the library runs again, step by step, as a program of its own."""
+    (subject.folder / f"{description.name}.onnx").write_bytes(subject.onnx)
+    whole = f"{description.name}: output {output} is off by {error:.1e}, {FLOAT32:.0e} is allowed"
+    try:
+        report = compare_on(description, AsProgram(description), subject.reference.inputs)
+    except LibraryError as failed:
+        return f"{whole} (and no step can be named: {failed})"
+    wrong = next((item for item in report.comparisons if not item.error <= FLOAT32), None)
+    if wrong is None:
+        return f"{whole}, though every step alone is right, in one thread"
+    return (
+        f"{description.name}: step {wrong.step} computes {wrong.tensor} otherwise than the reference: relative error "
+        f"{wrong.error:.1e}, {FLOAT32:.0e} is allowed"
+    )
+
+
+_REPORT = (
+    "nothing was written. This is a fault of mnv2c: please report it with the model; --check none publishes the "
+    "library all the same"
+)

@@ -1,0 +1,40 @@
+"""What the reference, onnxruntime, computes of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mnv2c import masks, tolerance
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+    Arrays = Mapping[str, Array]
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """The network's values for the pattern of the self-test, and the session that computed them.
+
+    ``inputs`` are by name; ``values`` hold the outputs and the scores behind those that are ``classes``. ``run``
+    computes the same of other inputs.
+    """
+
+    inputs: Arrays
+    values: Arrays
+    classes: Mapping[str, masks.Scores]
+    run: Callable[[Arrays], Arrays]
+
+    def error(self, name: str, value: Array, values: Arrays | None = None) -> float:
+        """Return how far an output is off, as `mnv2c.tolerance` measures it; ``values`` are of another run."""
+        values = self.values if values is None else values
+        wanted = values[name]
+        if value.size != wanted.size:
+            return float("inf")
+        if name in self.classes:
+            scores = self.classes[name]
+            return tolerance.mask_error(value, wanted, scores.per_class(values[scores.tensor]))
+        return tolerance.relative_error(value.reshape(wanted.shape), wanted)
