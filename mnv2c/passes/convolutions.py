@@ -14,6 +14,10 @@ from tvm.relax.dpl import is_const, is_op, wildcard
 from mnv2c.passes.base import bindings, is_call, is_float32, shape_of
 
 
+MOST_TAPS = 225
+"""Of a depthwise window, 15x15: LLVM takes two seconds for its kernel, and a minute for one of 31x31."""
+
+
 @dataclass(frozen=True)
 class Convolution:
     """``conv2d(source, constant) + constant``, clamped or not; ``variables`` are bound in this order."""
@@ -42,8 +46,8 @@ class Convolution:
 
     @property
     def is_supported(self) -> bool:
-        """Whether the kernel generator has a stage for it."""
-        return self.is_depthwise or self.groups == 1
+        """Whether the kernel generator has a stage for it: those of depthwise windows write out every tap."""
+        return (self.is_depthwise and prod(self.kernel) <= MOST_TAPS) or self.groups == 1
 
 
 CLAMPS = (("relax.maximum", "relax.minimum"), ("relax.maximum",), ("relax.minimum",), ())

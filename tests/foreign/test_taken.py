@@ -286,3 +286,11 @@ def test_one_name_means_one_extent_in_all_inputs() -> None:
     )
     read_model, _ = parse_onnx(made.SerializeToString(), Path("."), parse_shapes(["a=1,4,7"]))
     assert [entry.dim_value for entry in read_model.graph.input[1].type.tensor_type.shape.dim] == [1, 4, 7]
+
+
+def test_a_depthwise_window_that_no_kernel_writes_out_falls_back_and_is_right(tmp_path: Path) -> None:
+    conv = helper.make_node("Conv", ["x", "w"], ["y"], group=4, pads=[8] * 4)
+    made = model([conv], {"x": (1, 4, 6, 8)}, {"y": (1, 4, 6, 8)}, {"w": random(4, 1, 17, 17)})
+    found = assert_right(saved(made, tmp_path / "wide.onnx"), tmp_path)
+    assert found.metadata["fallback_work"]["madds_share"] == 1.0
+    assert found.metadata["madds"] == 4 * 6 * 8 * 17 * 17
