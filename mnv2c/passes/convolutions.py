@@ -13,7 +13,6 @@ from tvm.relax.dpl import is_const, is_op, wildcard
 
 from mnv2c.passes.base import bindings, is_call, is_float32, shape_of
 
-
 MOST_TAPS = 225
 """Of a depthwise window, 15x15: LLVM takes two seconds for its kernel, and a minute for one of 31x31."""
 
