@@ -270,7 +270,7 @@ def test_an_output_that_is_an_input_is_told() -> None:
         ("NonZero", "the size of its result is only known when it has run"),
         ("LSTM", "recurrent networks are not supported"),
         ("QLinearConv", "the file is quantised, and only float32 files are compiled so far: compile the float32 file"),
-        ("Asinh", "this operator is not supported"),
+        ("Det", "this operator is not supported"),
     ],
 )
 def test_operators_that_are_not_read_say_what_to_do(operator: str, reason: str) -> None:
@@ -298,14 +298,11 @@ def test_training_is_refused() -> None:
     made = plain([node("Dropout", ["x", "r", "t"], ["y"])], (1, 8), r=np.float32(0.5))
     made.graph.input.append(helper.make_tensor_value_info("t", TensorProto.BOOL, []))
     assert "training mode" in refusal(made)
-    values = {name: random(8) for name in "sbmv"}
-    norm = node("BatchNormalization", ["x", *"sbmv"], ["y"], training_mode=1)
-    assert "is in training mode" in refusal(plain([norm], (1, 8, 2, 2), **values))
 
 
 @pytest.mark.parametrize("name", ["a\nb", "a\0b", "\u202eb", "*/ int x;", 'a"b', "a\\", "\x1b[2J"])
 def test_messages_show_names_in_one_visible_line(name: str) -> None:
-    refusal(plain([node("Asinh", ["x"], ["y"], name=name)], (1, 8)))
+    refusal(plain([node("Det", ["x"], ["y"], name=name)], (1, 8)))
     refusal(plain([node(name, ["x"], ["y"])], (1, 8)))
     refusal(plain([node("Relu", [name], ["y"])], (1, 8)))
     refusal(plain([node("Relu", ["x"], ["y"], **{name: 2**60})], (1, 8)))
