@@ -96,8 +96,12 @@ def _convolution(pattern: dict[str, Any], matched: Any, values: Any, uses: Count
 
 
 def _is_one_image(convolution: Convolution) -> bool:
-    """Whether the result is an image of batch 1 and dtype float32."""
-    return is_float32(convolution.result) and shape_of(convolution.result)[0] == 1
+    """Whether the result is an image of batch 1 and dtype float32, and what is convolved no constant."""
+    return (
+        isinstance(convolution.source, relax.Var)
+        and is_float32(convolution.result)
+        and shape_of(convolution.result)[0] == 1
+    )
 
 
 def _has_plain_constants(convolution: Convolution, values: Any) -> bool:

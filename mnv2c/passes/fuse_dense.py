@@ -21,7 +21,12 @@ def fuse_dense(module: Any) -> Any:
         if product is None or not is_call(product, "relax.matmul") or uses[binding.value.args[0]] != 1:
             continue
         left, right = product.args
-        one_row = len(shape_of(left)) == len(shape_of(right)) == 2 and shape_of(left)[0] == 1 and is_float32(left)
+        one_row = (
+            isinstance(left, relax.Var)
+            and len(shape_of(left)) == len(shape_of(right)) == 2
+            and shape_of(left)[0] == 1
+            and is_float32(left)
+        )
         bias = constant_value(binding.value.args[1])
         if one_row and constant_value(right) is not None and bias is not None and bias.size == shape_of(right)[-1]:
             groups.append(Group("dense", (binding.value.args[0], binding.var)))

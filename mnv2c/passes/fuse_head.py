@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tvm import relax
+
 from mnv2c.passes.base import bindings, is_call, is_float32, shape_of
 from mnv2c.passes.convolutions import convolutions
 from mnv2c.passes.outline import Group, outline
@@ -24,7 +26,7 @@ def fuse_head(module: Any) -> Any:
 
 def is_global_mean(value: Any) -> bool:
     """Whether ``value`` is the mean over rows and columns of an NHWC tensor."""
-    if not is_call(value, "relax.mean") or not is_float32(value.args[0]):
+    if not is_call(value, "relax.mean") or not isinstance(value.args[0], relax.Var) or not is_float32(value.args[0]):
         return False
     if len(shape_of(value.args[0])) != 4 or shape_of(value.args[0])[0] != 1:
         return False

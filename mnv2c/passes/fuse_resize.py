@@ -47,7 +47,9 @@ def _outline_resizes(module: Any) -> Any:
 
 def is_linear(value: Any) -> bool:
     """Whether ``value`` is a bilinear resize of one NHWC image that a stage computes."""
-    if not is_call(value, "relax.image.resize2d") or not is_float32(value.args[0]) or shape_of(value.args[0])[0] != 1:
+    if not is_call(value, "relax.image.resize2d") or not isinstance(value.args[0], relax.Var):
+        return False
+    if not is_float32(value.args[0]) or shape_of(value.args[0])[0] != 1:
         return False
     attributes = value.attrs
     if str(attributes.method) != "linear" or str(attributes.layout) != "NHWC":

@@ -75,6 +75,8 @@ class _SplitConcats(relax.PyExprMutator):  # type: ignore[misc]  # TVM is untype
         if not plain or joined is None or not is_call(joined, "relax.concat") or self.uses[product.args[0]] != 1:
             return None
         fields = self._fields(joined.args[0])
+        if not all(isinstance(field, relax.Var) for field in fields):  # a constant, which no chain reads
+            return None
         images = [field for field in fields if _is_image(self._pixel(field))]
         return fields if int(joined.attrs.axis) % 4 == 3 and images else None
 

@@ -132,7 +132,25 @@ def _batch_norm(builder: Any, inputs: list[Any], attributes: Mapping[str, Any]) 
         return None
     image, scale, bias = inputs[:3]
     rank = len(image.ty.shape)
-    axes, shape = [axis for axis in range(rank) if axis != 1], [1, -1, *[1] * (rank - 2)]
+    shape = [1, -1, *[1] * (rank - 2)]
+    normalised = _normalised(builder, image, [axis for axis in range(rank) if axis != 1], attributes)
+    scaled = builder.emit(relax.op.multiply(normalised, builder.normalize(relax.op.reshape(scale, shape))))
+    return relax.op.add(scaled, builder.normalize(relax.op.reshape(bias, shape)))
+
+
+def _layer_norm(builder: Any, inputs: list[Any], attributes: Mapping[str, Any]) -> Any:
+    """One over several axes by elementary operators: a change of layout would not turn its scale and bias."""
+    image, scale, bias = [*inputs, None][:3]
+    rank = len(image.ty.shape)
+    axes = list(range(int(attributes.get("axis", -1)) % rank, rank))
+    if len(axes) == 1:
+        return None
+    scaled = relax.op.multiply(_normalised(builder, image, axes, attributes), scale)
+    return scaled if bias is None else relax.op.add(builder.emit(scaled), bias)
+
+
+def _normalised(builder: Any, image: Any, axes: list[int], attributes: Mapping[str, Any]) -> Any:
+    """The image less its mean over ``axes``, divided by the standard deviation."""
 
     def mean(value: Any) -> Any:
         return builder.emit(relax.op.mean(value, axes, keepdims=True))
@@ -141,9 +159,7 @@ def _batch_norm(builder: Any, inputs: list[Any], attributes: Mapping[str, Any]) 
     variance = mean(builder.emit(relax.op.multiply(centred, centred)))
     epsilon = relax.const(float(attributes.get("epsilon", 1e-5)), image.ty.dtype)
     deviation = builder.emit(relax.op.sqrt(builder.emit(relax.op.add(variance, epsilon))))
-    normalised = builder.emit(relax.op.divide(centred, deviation))
-    scaled = builder.emit(relax.op.multiply(normalised, builder.normalize(relax.op.reshape(scale, shape))))
-    return relax.op.add(scaled, builder.normalize(relax.op.reshape(bias, shape)))
+    return builder.emit(relax.op.divide(centred, deviation))
 
 
 def _gemm(builder: Any, inputs: list[Any], attributes: Mapping[str, Any]) -> Any:
@@ -231,6 +247,7 @@ CONVERTERS: dict[str, Converter] = {
     "Equal": _equal,
     "Gather": lookups.gather,
     "IsInf": _is_infinite,
+    "LayerNormalization": _layer_norm,
     "Mean": _mean,
     "Pow": _power,
     **{name: _reduction(name) for name in REDUCTIONS},

@@ -16,7 +16,7 @@ from mnv2c.from_onnx.operators import ONLY_FOLDED, OPERATORS
 from mnv2c.from_onnx.read import parse_onnx
 from mnv2c.to_relax.importer import import_onnx
 from tests.operators import elementwise, pooling, products, resizing, shapes
-from tests.operators.case import Case, network, wrong
+from tests.operators.case import Case, case, constant, image, network, wrong
 
 pytestmark = pytest.mark.filterwarnings("ignore::mnv2c.errors.FallbackWarning")
 
@@ -61,12 +61,21 @@ def is_image(entry: Case) -> bool:
     return any(len(port.shape) == 4 and port.dtype == "float32" and not port.positive for port in ports)
 
 
+RECENT = [entry for entry in GOOD if entry.opset in (13, 17)]
+TURNED = [
+    case("LayerNormalization", image(4, 3, 5), constant(4, 3, 5), constant(4, 3, 5, seed=1), axis=1),
+    case("Concat", image(4, 6, 5), constant(1, 2, 6, 5), image(4, 6, 5), axis=1),
+    case("Concat", image(4, 6, 5), image(4, 6, 5), axis=0),
+]
+"""What was wrong between convolutions, and right alone."""
+
+
 @pytest.mark.parametrize("cases", networks(selected(GOOD, PER_OPERATOR)), ids=label)
 def test_results_equal_onnxruntimes(cases: tuple[Case, ...], tmp_path: Path) -> None:
     assert wrong(cases, tmp_path) == []
 
 
-@pytest.mark.parametrize("cases", networks(selected((c for c in GOOD if is_image(c) and c.opset == 13), 2)), ids=label)
+@pytest.mark.parametrize("cases", networks([*selected(filter(is_image, RECENT), 2), *TURNED]), ids=label)
 def test_between_convolutions_the_layout_is_another_and_the_results_the_same(
     cases: tuple[Case, ...], tmp_path: Path
 ) -> None:
