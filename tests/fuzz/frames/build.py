@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +41,9 @@ AS_CHECKED = {Scores.OWN: 0, Scores.PROBABILITIES: 0, Scores.LOGITS: 1, Scores.L
 
 def classes(name: str, picture: Picture, count: int, scores: Scores) -> Case:
     """A classifier."""
-    return Case(name, Frames(picture, Classes(count, scores)), 0, (f"CLASS_COUNT={count}", f"SCORES={AS_CHECKED[scores]}"))
+    return Case(
+        name, Frames(picture, Classes(count, scores)), 0, (f"CLASS_COUNT={count}", f"SCORES={AS_CHECKED[scores]}")
+    )
 
 
 def cases() -> list[Case]:
@@ -88,21 +91,24 @@ def _links(clang: str) -> bool:
     return subprocess.run(command, input=text, text=True, capture_output=True, check=False).returncode == 0
 
 
-def build(clang: str, folder: Path) -> Path:
-    """Compile everything into ``folder`` and return the program."""
-    objects, known = [], cases()
+def build(clang: str, folder: Path, names: Sequence[str] = (), fault: tuple[str, str] = ("", "")) -> Path:
+    """Compile all cases, or those of these names, into ``folder`` and return the program.
+
+    A ``fault`` is a part of the generated C, and what is put in its place.
+    """
+    objects, known = [], [case for case in cases() if not names or case.name in names]
     for case in known:
         sources = _sources(case)
         for file, text in sources.items():
-            (folder / file).write_text(text)
+            (folder / file).write_text(text.replace(*fault) if fault[0] else text)
         unit = folder / f"{case.name}_all.c"
         unit.write_text("".join(f'#include "{file}"\n' for file in sources if file.endswith("_frame.c")))
         flags = [f"-D{define}" for define in _defines(case)]
         objects += [_compiled(clang, unit, folder), _compiled(clang, HARNESS, folder, case.name, *flags)]
     main = folder / "main.c"
-    names = [f"{case.name}_try" for case in known]
-    declared = "\n".join(f"void {name}(const uint8_t *, size_t);" for name in names)
-    main.write_text(MAIN.format(declarations=declared, names=", ".join(names), count=len(names)))
+    tried = [f"{case.name}_try" for case in known]
+    declared = "\n".join(f"void {name}(const uint8_t *, size_t);" for name in tried)
+    main.write_text(MAIN.format(declarations=declared, names=", ".join(tried), count=len(tried)))
     made = folder / "frames-fuzzer"
     _run([clang, *SANITIZERS, str(main), *objects, "-o", str(made)], folder)
     return made
@@ -110,7 +116,24 @@ def build(clang: str, folder: Path) -> Path:
 
 def _compiled(clang: str, source: Path, folder: Path, name: str = "", *flags: str) -> str:
     made = folder / f"{source.stem}_{name}.o"
-    _run([clang, *SANITIZERS, "-gline-tables-only", "-O1", "-Wall", "-Wextra", "-Werror", "-I.", *flags, "-c", str(source), "-o", str(made)], folder)
+    _run(
+        [
+            clang,
+            *SANITIZERS,
+            "-gline-tables-only",
+            "-O1",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+            "-I.",
+            *flags,
+            "-c",
+            str(source),
+            "-o",
+            str(made),
+        ],
+        folder,
+    )
     return str(made)
 
 

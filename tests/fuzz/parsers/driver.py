@@ -1,6 +1,6 @@
 """Many mutated inputs over all parsers, in processes with limits: counts, findings with their inputs, one table.
 
-    python -m tests.fuzz.parsers --inputs 1000000 --workers 2
+python -m tests.fuzz.parsers --inputs 1000000 --workers 2
 """
 
 from __future__ import annotations
@@ -127,11 +127,15 @@ class Driver:
             return
         folder = self.folder / "findings"
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{name}{PARSERS[parser].suffix}"
+        path = folder / f"{name}{_suffix(parser)}"
         path.write_bytes(content)
         text = f"{outcome.kind}: {outcome.feature}\n{outcome.details}\n"
         (folder / f"{name}.txt").write_text(text, errors="replace")
         tally.findings[outcome.signature] = path
+
+
+def _suffix(parser: str) -> str:
+    return Path(PARSERS[parser].file).suffix if parser in PARSERS else ".txt"
 
 
 def _behind(left: list[Batch], name: str, first: int) -> list[Batch]:
@@ -190,7 +194,7 @@ def fuzz(
     seconds: float | None = None,
     first: int = 0,
 ) -> Mapping[str, Tally]:
-    """Try so many inputs; ``folder`` keeps corpus and findings. The library is compiled unless the environment has it."""
+    """Try so many inputs; ``folder`` keeps corpus and findings. A library is compiled unless the environment has one."""
     folder.mkdir(parents=True, exist_ok=True)
     until = None if seconds is None else time.monotonic() + seconds
     with tempfile.TemporaryDirectory(prefix="mnv2c-fuzz-") as place:

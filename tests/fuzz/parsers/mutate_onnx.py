@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -94,7 +95,9 @@ def _assign(put: Callable[[Any], None], field: Any, old: Any, random: Random) ->
     """Give a field another value of its type; what the type cannot hold is left out."""
     value: Any
     if field.type == FieldDescriptor.TYPE_BYTES:
-        value = random.choice((old[:-1], old[: len(old) // 2], old + b"\0" * 4, b"\xff" * len(old), damage_bytes(old, random)))
+        value = random.choice(
+            (old[:-1], old[: len(old) // 2], old + b"\0" * 4, b"\xff" * len(old), damage_bytes(old, random))
+        )
     elif field.type == FieldDescriptor.TYPE_STRING:
         value = random.choice((*TEXTS, old + "_", *OPERATOR_NAMES[:8])).encode(errors="replace").decode()
     elif isinstance(old, float):
@@ -170,7 +173,9 @@ def _attributes(operator: str, model: onnx.ModelProto, random: Random) -> list[o
         elif kind == defs.OpSchema.AttrType.FLOAT:
             value = random.choice((*FLOATS, 0.1))
         elif kind == defs.OpSchema.AttrType.STRING:
-            value = random.choice(("linear", "nearest", "constant", "edge", "reflect", "DCR", "CRD", "SAME_UPPER", "none", ""))
+            value = random.choice(
+                ("linear", "nearest", "constant", "edge", "reflect", "DCR", "CRD", "SAME_UPPER", "none", "")
+            )
         elif kind == defs.OpSchema.AttrType.TENSOR:
             value = _tensor("", random)
         if value is not None:
@@ -194,7 +199,9 @@ def _tensor(name: str, random: Random) -> onnx.TensorProto:
         values: list[Any] = [random.choice((0, 1, 2, 3, -1, 8, random.choice(NUMBERS))) for _ in range(count)]
         whole = [max(-(2**63), min(2**63 - 1, value)) for value in values]
         return helper.make_tensor(name, TensorProto.INT64, shape, whole)
-    return helper.make_tensor(name, TensorProto.FLOAT, shape, [random.choice((0.0, 1.0, 6.0, 0.5, -1.0)) for _ in range(count)])
+    return helper.make_tensor(
+        name, TensorProto.FLOAT, shape, [random.choice((0.0, 1.0, 6.0, 0.5, -1.0)) for _ in range(count)]
+    )
 
 
 def _constant(graph: onnx.GraphProto, random: Random) -> str:
@@ -213,7 +220,7 @@ def function_bomb(model: onnx.ModelProto, random: Random) -> None:
         inner = f"f{(level + 1) % levels}" if loops or level + 1 < levels else "Relu"
         where = domain if inner != "Relu" else ""
         names = ["x", *(f"t{index}" for index in range(calls - 1)), "y"]
-        nodes = [helper.make_node(inner, [a], [b], domain=where) for a, b in zip(names, names[1:], strict=False)]
+        nodes = [helper.make_node(inner, [a], [b], domain=where) for a, b in pairwise(names)]
         model.functions.append(helper.make_function(domain, f"f{level}", ["x"], ["y"], nodes, opsets))
     if model.graph.node:
         node = random.choice(model.graph.node)

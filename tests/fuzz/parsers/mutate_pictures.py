@@ -52,7 +52,9 @@ def _png(content: bytes, random: Random) -> bytes:
         width, height = random.choice(SIZES), random.choice(SIZES)
         body = random.choice((struct.pack(">II", width, height), body[:4] + struct.pack(">I", height))) + body[8:]
     elif kind == 2:
-        name = random.choice((b"IDAT", b"PLTE", b"tRNS", b"eXIf", b"iCCP", b"zTXt", b"iTXt", b"acTL", b"IEND", b"\0\0\0\0"))
+        name = random.choice(
+            (b"IDAT", b"PLTE", b"tRNS", b"eXIf", b"iCCP", b"zTXt", b"iTXt", b"acTL", b"IEND", b"\0\0\0\0")
+        )
     elif kind == 3:
         chunks.insert(random.randrange(len(chunks) + 1), random.choice(chunks))
     elif kind == 4 and name == b"IDAT":
@@ -68,5 +70,7 @@ def _png(content: bytes, random: Random) -> bytes:
 
 
 def _written(chunks: list[tuple[bytes, bytes]]) -> bytes:
-    parts = [struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks]
+    parts = [
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
+    ]
     return PNG + b"".join(parts)

@@ -12,8 +12,35 @@ NUMBERS = (
 FLOATS = (0.0, -0.0, 0.5, 1.0, 1e-7, 1e-320, 1.4, 8.0, 1e6, 1e18, 1e308, float("nan"), float("inf"), float("-inf"))
 TEXTS = (
     *("", " ", "0", "-1", "1e9", "nan", "inf", "true", "null", "None", "host", "none", "..", "../x", "/", "\0", "\n"),
-    *("*/", '"', "\\", "'", "%s%n", "${HOME}", "\x1b[31m", "\u202e", "\ud800", "\ufeff", "é", "𝔘", "a" * 300, "x" * 5000),
-    *('"; int evil(void); //', "<script>", "$(id)", "`id`", "a\r\nb", "a b", "-rf", "--help", "stdio", "int", "1" * 5000),
+    *(
+        "*/",
+        '"',
+        "\\",
+        "'",
+        "%s%n",
+        "${HOME}",
+        "\x1b[31m",
+        "\u202e",
+        "\ud800",
+        "\ufeff",
+        "é",
+        "\U0001d518",
+        "a" * 300,
+        "x" * 5000,
+    ),
+    *(
+        '"; int evil(void); //',
+        "<script>",
+        "$(id)",
+        "`id`",
+        "a\r\nb",
+        "a b",
+        "-rf",
+        "--help",
+        "stdio",
+        "int",
+        "1" * 5000,
+    ),
 )
 """What a string may be. A half of a surrogate pair cannot be written as UTF-8; writers replace it."""
 

@@ -20,12 +20,12 @@ LONGEST_MESSAGE = 2000
 class Parser:
     """``read`` takes a file and returns what kind of content was accepted; ``mutate`` damages a file of ``seeds``.
 
-    ``share`` says how many of a million inputs it gets, ``suffix`` how the file is called. ``before`` is a quick reader
-    that must take the file first, for a ``read`` that is slow.
+    ``share`` says how many of a million inputs it gets, ``file`` is the name of the file that it reads. ``before`` is a
+    quick reader that must take the file first, for a ``read`` that is slow.
     """
 
     name: str
-    suffix: str
+    file: str
     read: Callable[[Path], str]
     mutate: Callable[[bytes, Random], bytes]
     seeds: Callable[[], list[bytes]]

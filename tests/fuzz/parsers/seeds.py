@@ -1,4 +1,4 @@
-"""The files that mutations begin with: small, right, one or more of every kind a parser knows. All made by this script."""
+"""The files that mutations begin with: small, right, one or more of every kind that a parser knows, all made here."""
 
 from __future__ import annotations
 
@@ -180,7 +180,9 @@ def pictures() -> list[bytes]:
     rgba = Image.fromarray(ramp)
     found = []
     for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "I", "F"):
-        picture = Image.fromarray(ramp[..., 0].astype(np.uint16)) if mode == "I;16" else rgba.convert("RGB").convert(mode)
+        picture = (
+            Image.fromarray(ramp[..., 0].astype(np.uint16)) if mode == "I;16" else rgba.convert("RGB").convert(mode)
+        )
         for kind, options in _formats():
             file = BytesIO()
             try:
@@ -266,4 +268,3 @@ def options() -> list[bytes]:
         "targets cortex-a76",
     )
     return ["\n".join(line.split()).encode() for line in lines]
-
