@@ -194,7 +194,7 @@ def fuzz(
     seconds: float | None = None,
     first: int = 0,
 ) -> Mapping[str, Tally]:
-    """Try so many inputs; ``folder`` keeps corpus and findings. A library is compiled unless the environment has one."""
+    """Try so many inputs; ``folder`` keeps corpus and findings. A library is compiled unless there is one."""
     folder.mkdir(parents=True, exist_ok=True)
     until = None if seconds is None else time.monotonic() + seconds
     with tempfile.TemporaryDirectory(prefix="mnv2c-fuzz-") as place:

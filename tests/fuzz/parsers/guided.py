@@ -2,7 +2,7 @@
 
     python -m tests.fuzz.parsers.guided PARSER FOLDER [options of libFuzzer, such as -max_total_time=60]
 
-What must not happen is written to FOLDER/findings, and the run goes on. Crashes and hangs end it; theirs are there, too.
+What must not happen is written to FOLDER/findings, and the run goes on. Crashes and hangs end it.
 """
 
 from __future__ import annotations
