@@ -87,11 +87,19 @@ def skeleton(text: str) -> str:
 
 
 def _place(error: BaseException) -> str:
-    """Type of an exception and the innermost place in the project that it went through."""
+    """Type of an exception and the innermost places in the project that it went through; of its cause, if it has one.
+
+    What libraries raise is told apart by what it says, too: they raise one type for everything.
+    """
+    cause = error.__cause__ or error
     frames = [
         f"{Path(frame.filename).name}:{frame.name}"
-        for frame in traceback.extract_tb(error.__traceback__)
+        for frame in traceback.extract_tb(cause.__traceback__)
         if "mnv2c" in Path(frame.filename).parts
     ]
-    cause = error.__cause__
-    return f"{type(error).__name__} at {' '.join(frames[-2:])}" + (f" < {type(cause).__name__}" if cause else "")
+    said = "" if cause is error else f" < {type(cause).__name__}: {skeleton(_last_line(cause))}"
+    return f"{type(error).__name__} at {' '.join(frames[-2:])}{said}"
+
+
+def _last_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [""])[-1]
