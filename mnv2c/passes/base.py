@@ -7,10 +7,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import tvm
+import tvm_ffi
 from tvm import relax
 from tvm.ir import GenericConst
 
+from mnv2c.errors import CompilerError, OnnxError
+
 Array = npt.NDArray[Any]
+
+for _error in (CompilerError, OnnxError):  # else a mutator's error comes out of TVM as a RuntimeError
+    tvm_ffi.register_error(_error.__name__, _error)
 
 
 def run_on_main(module: Any, mutator: type) -> Any:

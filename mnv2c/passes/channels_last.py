@@ -8,18 +8,46 @@ from __future__ import annotations
 
 from typing import Any
 
+import tvm
 from tvm import relax
 
 from mnv2c.passes.base import is_call, run_on_main, shape_of
 from mnv2c.passes.fold_constants import fold_constants
 
 LAYOUTS = {"relax.nn.conv2d": ["NHWC", "OHWI"]}
+TO_LAST, TO_FIRST = [0, 2, 3, 1], [0, 3, 1, 2]
 
 
 def channels_last(module: Any) -> Any:
     """Run the pass on ``main``."""
-    converted = relax.transform.ConvertLayout(LAYOUTS)(module)
+    try:
+        converted = relax.transform.ConvertLayout(LAYOUTS)(module)
+    except tvm.error.InternalError:  # of operators that change the rank of an image or give several results
+        converted = run_on_main(module, _TurnConvolutions)
     return run_on_main(run_on_main(fold_constants(converted), _JoinTransposes), _JoinReshapes)
+
+
+@relax.expr_functor.mutator
+class _TurnConvolutions(relax.PyExprMutator):  # type: ignore[misc]  # TVM is untyped
+    """Turns every convolution by itself: what lies between two of them stays as it is, transposes around it."""
+
+    def visit_call_(self, call: Any) -> Any:
+        call = self.visit_expr_post_order(call)
+        if not is_call(call, "relax.nn.conv2d") or str(call.attrs.data_layout) != "NCHW":
+            return call
+        how = call.attrs
+        image, weight = (self.builder_.emit(relax.op.permute_dims(operand, TO_LAST)) for operand in call.args)
+        turned = relax.op.nn.conv2d(
+            image,
+            weight,
+            strides=list(how.strides),
+            padding=list(how.padding),
+            dilation=list(how.dilation),
+            groups=int(how.groups),
+            data_layout="NHWC",
+            kernel_layout="OHWI",
+        )
+        return relax.op.permute_dims(self.builder_.emit(turned), TO_FIRST)
 
 
 @relax.expr_functor.mutator
