@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
+from base64 import b64decode
 from dataclasses import dataclass
 from pathlib import Path
 
-CORPUS = Path(__file__).with_name("corpus")
+CORPUS = Path(__file__).with_name("corpus.txt")
+"""Inputs that together reach what a long run reached, one a line in Base64."""
 REGRESSIONS = Path(__file__).with_name("regressions")
 LONGEST = 2048
 """Bytes of an input: a header, 1024 of pixels, outputs; what is behind its end is a pattern."""
@@ -27,9 +30,11 @@ def run(program: Path, folder: Path, *options: str) -> Run:
     """Fuzz; new inputs go to ``folder``/corpus, what is found to ``folder``/findings."""
     for name in ("corpus", "findings"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    places = [str(folder / "corpus"), str(CORPUS)]
-    command = [str(program), *LIMITS, f"-artifact_prefix={folder}/findings/", "-print_final_stats=1", *options, *places]
-    return _outcome(command)
+    for line in CORPUS.read_text().split():
+        content = b64decode(line)
+        (folder / "corpus" / hashlib.sha1(content).hexdigest()).write_bytes(content)  # as libFuzzer calls them
+    prefix = f"-artifact_prefix={folder}/findings/"
+    return _outcome([str(program), *LIMITS, prefix, "-print_final_stats=1", *options, str(folder / "corpus")])
 
 
 def replay(program: Path, files: list[Path]) -> Run:

@@ -191,12 +191,13 @@ static int is_nan(float value) { return value != value; }
 static void check_score(const float *values, const LOWER(class) *found)
 {
     const float value = values[found->class_id], score = found->score;
-    int unknown = is_nan(value);
+    int unknown = is_nan(value), lowest = 1;
     unsigned i;
     for (i = 0; SCORES == SOFTMAX_SCORES && i < CLASS_COUNT; ++i) {
         unknown |= is_nan(values[i]) || values[i] > 3.4028235e38f;
+        lowest &= values[i] < -3.4028235e38f;
     }
-    if (unknown) {
+    if (unknown || (SCORES == SOFTMAX_SCORES && lowest)) {
         CHECK(is_nan(score));
     } else if (SCORES == SAME_SCORES) {
         CHECK(score == value);

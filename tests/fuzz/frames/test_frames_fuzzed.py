@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.fuzz.frames.build import build, compiler
-from tests.fuzz.frames.fuzzing import CORPUS, REGRESSIONS, replay, run
+from tests.fuzz.frames.fuzzing import REGRESSIONS, replay, run
 from tests.sharing import once
 
 RUNS = 3000
@@ -32,7 +32,7 @@ def test_nothing_is_found_from_the_corpus_on(fuzzer: Path, tmp_path: Path) -> No
     found = run(fuzzer, tmp_path, f"-runs={RUNS}", "-seed=1")
     assert found.finding == ""
     assert found.executed >= RUNS
-    assert any((tmp_path / "corpus").iterdir()) or any(CORPUS.iterdir())
+    assert len(list((tmp_path / "corpus").iterdir())) > 100
 
 
 def test_what_was_found_once_is_not_found_again(fuzzer: Path) -> None:

@@ -130,7 +130,7 @@ class Driver:
         path = folder / f"{name}{_suffix(parser)}"
         path.write_bytes(content)
         text = f"{outcome.kind}: {outcome.feature}\n{outcome.details}\n"
-        (folder / f"{name}.txt").write_text(text, errors="replace")
+        (folder / f"{name}.report").write_text(text, errors="replace")
         tally.findings[outcome.signature] = path
 
 

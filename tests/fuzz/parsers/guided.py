@@ -49,7 +49,7 @@ def main(words: list[str]) -> None:
         if outcome.finding:
             kept = findings / f"{parser.name}-{outcome.signature}{place.suffix}"
             kept.write_bytes(data)
-            kept.with_suffix(".txt").write_text(
+            kept.with_suffix(".report").write_text(
                 f"{outcome.kind}: {outcome.feature}\n{outcome.details}\n", errors="replace"
             )
 

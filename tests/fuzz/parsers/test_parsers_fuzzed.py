@@ -22,13 +22,15 @@ from tests.fuzz.parsers.worker import Batch
 from tests.sharing import once
 
 REGRESSIONS = Path(__file__).with_name("regressions")
-INPUTS = 4000
+INPUTS = 3000
 SECONDS = int(os.environ.get("MNV2C_FUZZ_SECONDS", "3600"))
 """Of the long run, over all parsers."""
 FOLDER = Path(os.environ.get("MNV2C_FUZZ_FOLDER", "build/fuzz")).absolute() / "parsers"
 """Where it keeps its corpus and findings."""
 ONLY_REFUSES, ONLY_TAKES = {"library"}, {"records", "records_plan"}
 """A library is refused if its description is another one; lines that are no records are skipped."""
+FEW = 20
+"""Inputs of a slow parser, among which none may be bad."""
 FOUND = sorted(path for path in REGRESSIONS.rglob("*") if path.is_file())
 
 
@@ -56,7 +58,7 @@ def test_nothing_is_found_in_a_short_run(tmp_path: Path) -> None:
     for name in PARSERS:
         outcomes = tallies[name].outcomes
         assert outcomes["accepted"] or name in ONLY_REFUSES, table(tallies)
-        assert outcomes["refused"] or name in ONLY_TAKES, table(tallies)
+        assert outcomes["refused"] or name in ONLY_TAKES or outcomes.total() < FEW, table(tallies)
     assert sum(tally.inputs for tally in tallies.values()) >= INPUTS
 
 
@@ -94,7 +96,7 @@ def test_the_driver_sees_faults_of_every_kind(tmp_path: Path, monkeypatch: pytes
         assert tally.outcomes[wanted[name]] == 2
         (path,) = tally.findings.values()
         assert path.read_bytes() == b"wordx"
-    assert "in hang" in next(iter(tallies["planted_hang"].findings.values())).with_suffix(".txt").read_text()
+    assert "in hang" in next(iter(tallies["planted_hang"].findings.values())).with_suffix(".report").read_text()
 
 
 GUIDED = importlib.util.find_spec("atheris") is not None

@@ -147,6 +147,7 @@ def work(parser: Parser, batch: Batch, seed: str, folder: Path, corpus: Path, sa
     current, path = Current(folder / "current"), folder / parser.file
     pool, outcomes, spent, slowest = Pool.of(parser, corpus / parser.name), Counter[str](), 0.0, 0.0
     for content in pool.seeds[:2]:  # imports and caches are nobody's fault
+        current.put(batch.first, content)
         path.write_bytes(content)
         judge(parser, path)
     worn, last = rss() + WORN, batch.first + batch.count - 1
