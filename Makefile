@@ -1,6 +1,6 @@
 # Two commands do all the set-up:  make demo   make test
 # Everything is installed into .venv; nothing else on the machine changes, except that `make test` installs
-# qemu-user, bochs, valgrind, strace, cmake and pkg-config through apt where it may (root or password-less sudo).
+# qemu-user, bochs, valgrind, clang, strace, cmake and pkg-config through apt where it may (root or password-less sudo).
 
 VENV        := .venv
 BIN         := $(VENV)/bin
@@ -33,12 +33,14 @@ test: $(VENV)/.test
 	@sh tools/valgrind.sh
 	@sh tools/strace.sh
 	@sh tools/build_systems.sh
+	@sh tools/clang.sh
 	$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
 	@sh tools/qemu.sh --report
 	@sh tools/bochs.sh --report
 	@sh tools/valgrind.sh --report
 	@sh tools/strace.sh --report
 	@sh tools/build_systems.sh --report
+	@sh tools/clang.sh --report
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check mnv2c tests examples tools bench

@@ -35,7 +35,7 @@ def main() -> int:
     print(f"{time.monotonic() - start:,.0f} s")
     found = [path for tally in tallies.values() for path in tally.findings.values()]
     for path in found:
-        print(f"{path}: {path.with_suffix('.txt').read_text(errors='replace').splitlines()[0][:200]}")
+        print(f"{path}: {path.with_suffix('.report').read_text(errors='replace').splitlines()[0][:200]}")
     return 1 if found else 0
 
 

@@ -42,7 +42,7 @@ def hang(path: Path) -> str:
 
 def memory(path: Path) -> str:
     """More than a gigabyte, even though what happened is then refused politely."""
-    held = bytearray(b"x") * (1200 << 20 if "x" in path.read_text() else 1)
+    held = bytearray(b"x") * (1060 << 20 if "x" in path.read_text() else 1)
     raise SpecError(f"{path}: {len(held)} bytes")
 
 
