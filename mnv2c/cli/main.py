@@ -7,6 +7,7 @@ the reader of our output went away.
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 import traceback
@@ -139,6 +140,8 @@ def _report(error: Exception) -> int:
         return _fail(str(error), error.exit_code)
     if isinstance(error, OSError) and error.errno in NO_ROOM and error.filename is None:
         return _fail(f"{error.strerror}; make room where temporary files go (TMPDIR) and where results do", 1)
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        return _fail(f"{error.filename}: too long for the name of a file or folder here; give a shorter one", 2)
     if isinstance(error, OSError) and error.filename is not None:
         return _fail(f"{error.filename}: {error.strerror}", 1)
     return _fail(f"internal error, please report it (--debug shows where): {type(error).__name__}: {error}", 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -215,9 +216,9 @@ def read(location: str | Path) -> Description:
 
 
 def _find(location: Path) -> Path:
-    if location.is_file():
+    if os.path.isfile(location):  # which takes a name that is too long for a no, unlike Path.is_file
         return location
-    if not location.is_dir():
+    if not os.path.isdir(location):
         raise LibraryError(f"{location}: no such folder")
     found = [path for path in sorted(location.glob("*.json")) if _is_description(path)]
     if not found:

@@ -63,6 +63,10 @@ def test_every_verb_and_flag_explains_itself(verb: str, run: Run) -> None:
         (("compile", "m", "-o", "d", "--weights", "f", "--seed", "1"), ("--seed", "not allowed")),
         (("compile", "m", "-o", "d", "--libc", "newlib"), ('libc "newlib"', "musl")),
         (("verify", "a", "b"), ("b",)),
+        (("verify", "x" * 300), ("no such folder",)),
+        (("compile", "mobilenet_v2", "-o", "x" * 300), ("a shorter one",)),
+        (("plan", "mobilenet_v2", "--html", f"{'x' * 300}/p.html"), ("x",)),
+        (("schedules", "prune", "x" * 300), ("x",)),
         (("--vresion",), ('unknown flag "--vresion"', '"--version"')),
     ],
 )

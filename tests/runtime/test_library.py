@@ -302,3 +302,9 @@ def test_running_needs_only_numpy(folder: Path) -> None:
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout.strip() == "['mnv2c', 'numpy']"
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b", "x" * 5000])
+def test_names_that_no_folder_can_have(name: str) -> None:
+    with pytest.raises(LibraryError, match="no such folder"):
+        runtime.load(name)
