@@ -61,7 +61,7 @@ ZOO = {
     ),
     "ghostnet_100": Network(excited.ghostnet, 96, 108, small={"size": 64, "classes": 10, "rows": excited.GHOSTNET[:2]}),
     "fastvit_t8": Network(searched.fastvit_t8, 41, 135),
-    "nasnet_a_mobile": Network(searched.nasnet_a, 152, 309),
+    "nasnet_a_mobile": Network(searched.nasnet_a, 148, 292),
     "resnet18": Network(residual.resnet18, 17, 11),
     "resnet50": Network(residual.resnet50, 14, 1, small={"size": 96, "width": 32, "depths": (1, 1), "classes": 10}),
     "repvgg_a0": Network(residual.repvgg_a0, 21, 0),
