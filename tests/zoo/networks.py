@@ -66,10 +66,10 @@ ZOO = {
     "resnet50": Network(residual.resnet50, 14, 1, small={"size": 96, "width": 32, "depths": (1, 1), "classes": 10}),
     "repvgg_a0": Network(residual.repvgg_a0, 21, 0),
     "squeezenet1_1": Network(shuffled.squeezenet1_1, 17, 5),
-    "ssd300_vgg": Network(tasks.ssd300_vgg, 16, 11),
+    "ssd300_vgg": Network(tasks.ssd300_vgg, 17, 14),
     "yolo_v2_416": Network(tasks.yolo_v2, 23, 52),
     "ssdlite_mobilenet_v1": Network(tasks.ssdlite_mobilenet_v1, 10, 0, small={"size": 96, "width": 0.25, "classes": 5}),
-    "ssdlite_mobilenet_v3_large": Network(tasks.ssdlite_mobilenet_v3_large, 74, 182),
+    "ssdlite_mobilenet_v3_large": Network(tasks.ssdlite_mobilenet_v3_large, 67, 160),
     "deeplabv3_mobilenet_v1": Network(
         tasks.deeplabv3_mobilenet_v1, 11, 1, small={"size": 97, "width": 0.25, "channels": 24, "classes": 5}
     ),

@@ -68,6 +68,13 @@ def ssdlite_mobilenet_v3_large(size: int = 320, classes: int = 91) -> onnx.Model
     return predict(g, maps, [6] * 6, classes, separable_head("relu6"))
 
 
+def normalised(g: Graph, x: Map) -> Map:
+    """Divide every pixel by its length, as torch exports that."""
+    length = g.node("Clip", g.node("ReduceL2", x.name, axes=[1], keepdims=1), g.constant(1e-12))
+    shape = g.constant([1, x.channels, x.rows, x.columns], "int64")
+    return g.like(x, g.node("Div", x.name, g.node("Expand", length, shape)))
+
+
 def ssd300_vgg(size: int = 300, width: int = 64, classes: int = 91) -> onnx.ModelProto:
     """Liu et al. 2016, as torchvision has it: VGG-16, dilated fc6, four extra maps, the first one normalised."""
     g = Graph(size)
@@ -82,7 +89,7 @@ def ssd300_vgg(size: int = 300, width: int = 64, classes: int = 91) -> onnx.Mode
         x = g.pool(x, "max", 2, 2, ceil=stage == 3) if stage else x
         for _ in range(depth):
             x = conv(x, min(width << stage, 8 * width))
-    first = g.scale(g.like(x, g.node("LpNormalization", x.name, axis=1, p=2)))
+    first = g.scale(normalised(g, x))
     x = g.pool(x, "max", 2, 2)
     for _ in range(3):
         x = conv(x, 8 * width)
