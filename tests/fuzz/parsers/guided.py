@@ -15,9 +15,10 @@ from random import Random
 
 import atheris
 
-from tests.fuzz.parsers.known import PARSERS
-from tests.fuzz.parsers.parser import judge
-from tests.fuzz.parsers.worker import MEMORY, MOST_INPUT, SECONDS
+with atheris.instrument_imports(include=["mnv2c"]):
+    from tests.fuzz.parsers.known import PARSERS
+    from tests.fuzz.parsers.parser import judge
+    from tests.fuzz.parsers.worker import MEMORY, MOST_INPUT, SECONDS
 
 OWN_SHARE = 0.8
 """Of the mutations that the parser's own mutator makes; libFuzzer's make the others."""
@@ -41,7 +42,7 @@ def main(words: list[str]) -> None:
         random = Random(seed)
         if random.random() > OWN_SHARE:
             return bytes(atheris.Mutate(bytes(data), most))
-        return parser.mutate(bytes(data), random)[:most]
+        return parser.damage(bytes(data), random)[:most]
 
     def one(data: bytes) -> None:
         place.write_bytes(data)

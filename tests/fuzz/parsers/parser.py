@@ -11,6 +11,7 @@ from pathlib import Path
 from random import Random
 
 from mnv2c.errors import UserError
+from tests.fuzz.parsers.nasty import damage_bytes
 
 LONGEST_MESSAGE = 2000
 """Characters; a path and a list of what is known fit, a name of five thousand letters does not."""
@@ -31,6 +32,16 @@ class Parser:
     seeds: Callable[[], list[bytes]]
     share: int
     before: Callable[[Path], str] | None = None
+
+
+    def damage(self, content: bytes, random: Random) -> bytes:
+        """Damage a file; one that the mutator cannot take apart any more (nested deeper than Python's stack, names
+        that are no text) as bytes.
+        """
+        try:
+            return self.mutate(content, random)
+        except (RecursionError, ValueError, TypeError):
+            return damage_bytes(content, random)
 
 
 @dataclass(frozen=True)

@@ -155,7 +155,7 @@ def work(parser: Parser, batch: Batch, seed: str, folder: Path, corpus: Path, sa
         random = Random(f"{seed} {parser.name} {number}")
         outcome, seconds = Outcome("refused", ""), 0.0
         for _ in range(TRIES if parser.before else 1):
-            content = parser.mutate(pool.draw(random), random)[:MOST_INPUT]
+            content = parser.damage(pool.draw(random), random)[:MOST_INPUT]
             current.put(number, content)
             outcome, spent_now = tried(parser, path, content)
             seconds += spent_now
