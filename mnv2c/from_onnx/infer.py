@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mnv2c.errors import OnnxError
 from mnv2c.from_onnx.auto_pad import explicit_pads
+from mnv2c.from_onnx.fitting import check_fit
 from mnv2c.from_onnx.fold import folded_value
 from mnv2c.from_onnx.limits import MAXIMUM_FOLDED_ELEMENTS, MAXIMUM_FOLDED_NODES
 from mnv2c.from_onnx.naming import node_name, one_line, quoted, type_name
@@ -86,6 +87,7 @@ class _Inference:
         if node.op_type in ONLY_FOLDED:
             raise OnnxError(f"{node_name(node)}: its operands are not constant, which is not supported")
         check_operands(node, self.small, self.shapes)
+        check_fit(node, self.shapes, self.values)
         self._write_out(node)
         for value in self._of_node(node):
             if not value.name:

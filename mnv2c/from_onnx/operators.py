@@ -21,7 +21,7 @@ ONLY_FOLDED = frozenset({"ConstantOfShape", "Range"})
 
 DOMAINS = frozenset({"", "ai.onnx"})
 
-SMALLEST: dict[str, int] = {"strides": 1, "dilations": 1, "kernel_shape": 1, "pads": 0, "group": 1}
+SMALLEST: dict[str, int] = {"strides": 1, "dilations": 1, "kernel_shape": 1, "pads": 0, "group": 1, "size": 1}
 """Least value of every element of these attributes."""
 
 UNLIMITED_PADS = frozenset({"Pad"})
