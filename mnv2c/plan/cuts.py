@@ -126,8 +126,8 @@ class Planner:
     def _around(self, first: int, last: int) -> int:
         """Bytes of all tensors that are alive while the nodes run, but for those between them."""
         network, alive = self.network, set(self._kept[first])
-        for index in range(first, last + 1):
-            for name in network.nodes[index].outputs:
+        for index, node in enumerate(network.nodes[first : last + 1], first):  # recorded cuts may lie beyond the end
+            for name in node.outputs:
                 end = max(index, network.last_use(name))
                 between = end <= last and index < last
                 if not network.is_callers(name) and not between:

@@ -64,7 +64,7 @@ def _run(description: Description, data: Path, threads: int) -> None:
     if (data / "frame.npy").is_file():
         frame = Frame.of(np.load(data / "frame.npy"), fit="stretch")
         np.save(data / "loaded.npy", library.frames.load(frame))
-        if library.frames.kind:
+        if "run_frame" in description.metadata.get("functions", ()):  # not where the answer is the caller's to make
             np.save(data / "answer.npy", as_array(library.run_frame(frame)))
 
 

@@ -116,7 +116,7 @@ def _run_program(subject: _Subject, description: Description, machine: AsProgram
         return Ran(outputs)
     functions, frame = machine.frames(), Frame.of(pixels, fit="stretch")
     loaded = functions.load(frame)
-    if not functions.kind:
+    if "run_frame" not in description.metadata.get("functions", ()):  # the answer is the caller's to make
         return Ran(outputs, loaded)
     values = _of_frame(subject.reference, loaded)
     meant = functions.answer([values[port.name] for port in description.outputs], frame)

@@ -103,7 +103,7 @@ def test_compile_passes_every_option_on(monkeypatch: pytest.MonkeyPatch, run: Ru
         "compile mobilenet_v2 --target cortex-a53 --libc musl --seed 3 --width 0.35 --resolution 96x160 --classes 10 "
         "--name n --cc gcc --ndk kit --depfile d.d --dtype float32 --batch 1 --threads 2 --dump dump -o d --json "
         "--schedules none --labels l.txt --mean 0,0,0 --std 1 --fit stretch --channels bgr "
-        "--input-shape a=1,2 --input-shape b=3"
+        "--input-shape a=1,2 --input-shape b=3 --check native"
     )
     code, out, err = run(*words.split())
     assert code == 0
@@ -114,7 +114,7 @@ def test_compile_passes_every_option_on(monkeypatch: pytest.MonkeyPatch, run: Ru
         "resolution": "96x160", "classes": 10, "name": "n", "cc": "gcc", "dtype": "float32", "batch": 1, "dump": "dump",
         "output": "d", "weights_source": None, "ndk": "kit", "depfile": "d.d", "threads": 2, "arena_limit": None,
         "join": True, "labels": "l.txt", "schedules": "none",
-        "input_shape": ["a=1,2", "b=3"],
+        "input_shape": ["a=1,2", "b=3"], "check": "native",
         "preprocessing": {"mean": "0,0,0", "deviation": "1", "fit": "stretch", "channels": "bgr"},
     }  # fmt: skip
     assert run(*"compile m -o d --weights w.pth --weights-source timm --quiet".split())[0] == 0

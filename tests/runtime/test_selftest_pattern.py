@@ -32,8 +32,15 @@ def test_it_is_spread_over_the_range() -> None:
 
 
 def test_other_types_are_refused() -> None:
-    with pytest.raises(CompilerError, match="int64"):
-        selftest_input((1,), "int64")
+    with pytest.raises(CompilerError, match="float16"):
+        selftest_input((1,), "float16")
+
+
+def test_integers_are_0_and_1_since_they_may_be_indices() -> None:
+    for dtype in ("int32", "int64"):
+        values = selftest_input((64,), dtype)
+        assert values.dtype == dtype
+        assert set(values.tolist()) == {0, 1}
 
 
 def test_samples_are_spread_and_hold_the_largest() -> None:

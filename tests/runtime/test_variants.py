@@ -155,10 +155,10 @@ def test_wrong_names_are_told(folder: Path) -> None:
 
 
 def test_only_variants_that_cannot_run_are_left_out(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def compare(directory: Path, seed: int, description: Description, machine: object) -> verification.Report:
+    def compare(seed: int, description: Description, machine: object) -> verification.Report:
         if description.variant == "x86-64-v4":
             raise fault("no")
-        return verification.Report(directory, "here", (verification.Comparison("all", "y", 0.0),))
+        return verification.Report(folder, "here", (verification.Comparison("all", "y", 0.0),))
 
     monkeypatch.setattr(verification, "_compare", compare)
     monkeypatch.setattr(execution, "executor", lambda where, threads, name: (read(where).of(name), None))

@@ -62,16 +62,20 @@ def tunable(scratch: int = 0) -> Tunable:
     return Tunable("net", "a net", network, planner, cuts, targets.load("x86-64-v3"))
 
 
+FAKED = 20
+"""Deeper than any default is unrolled: choice n is unrolled by so much and n more."""
+
+
 def numbered(task: Task, number: int) -> Choice:
     """One of a task's choices, told apart by how deep its loops are unrolled."""
-    tiles = tuple(replace(tile, unroll=1000 + number) for tile in task.default.schedule.tiles)
+    tiles = tuple(replace(tile, unroll=FAKED + number) for tile in task.default.schedule.tiles)
     return replace(task.default, schedule=replace(task.default.schedule, tiles=tiles))
 
 
 def number_of(choice: Choice) -> int | None:
     """The number of a choice; None for a default."""
     unroll = choice.schedule.tiles[0].unroll
-    return unroll - 1000 if unroll >= 1000 else None
+    return unroll - FAKED if unroll >= FAKED else None
 
 
 def true_ratio(task: Task, number: int | None) -> float:

@@ -13,6 +13,10 @@
  * Input 0, "input": float32 NHWC [1, 8, 8, 4]
  * Output 0, "output": float32 NHWC [1, 8, 8, 4]
  *
+ * NaN goes through: every output value that depends on a NaN of the inputs is NaN (or the class of a largest value, which
+ * then is any class). Infinities are numbers too large: what they lead to is finite where the network limits it, or else
+ * infinite or NaN. No value keeps a run from succeeding, and none is left behind for the next run.
+ *
  * The buffers are the caller's, aligned like their element type; inputs, outputs and arena must not overlap. Nothing
  * has to be kept between runs, except that context and arena belong together from crew_init on.
  */
