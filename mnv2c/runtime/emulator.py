@@ -35,7 +35,7 @@ FOREIGN_LIBC = "libsystem"
 SYSTEM = ("system.c", "system.h", "call.h", "memory.h", "start.h")
 """What a program without a libc is linked with."""
 
-SOURCES = ("harness.c", *SYSTEM)
+SOURCES = ("harness.c", "math.c", *SYSTEM)
 
 FLAGS = ("-static", "-nostdlib", "-ffreestanding", "-fno-builtin", "-std=c99", "-fno-sanitize=undefined", "-s")
 """Without a libc: zig would first have to build one for every architecture, which takes a minute."""
