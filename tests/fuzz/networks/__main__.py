@@ -36,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     work.add_argument("--shrink", type=float)
     repeat = commands.add_parser("repeat", help="try one file")
     repeat.add_argument("file", type=Path)
+    repeat.add_argument("--undo", help="as for run")
     repeat.add_argument("--options", default="{}", help="as JSON: target, threads, join, schedules, limit")
     given = parser.parse_args(arguments)
     from tests.fuzz.networks import commands as does

@@ -17,6 +17,7 @@ from tests.fuzz.networks.options import TARGETS, Options
 
 def repeat(given: Namespace) -> int:
     """Try one file; 1 where it fails."""
+    _undo(given)
     with tempfile.TemporaryDirectory(prefix="mnv2c-fuzz-") as folder:
         outcome = check_file(given.file, Options.from_json(given.options), Path(folder) / "out")
     print(f"{outcome.kind}: {outcome.detail}" if outcome.detail else outcome.kind)
@@ -27,10 +28,7 @@ def work(given: Namespace) -> int:
     """Try the networks that ``run`` hands to this process; a line of JSON before and after each."""
     seed, *numbers = map(int, given.numbers.split(","))
     targets = TARGETS if given.targets == "all" else given.targets.split(",")
-    if given.undo:
-        from tests.fuzz.networks.faults import FAULTS
-
-        FAULTS[given.undo].undo()
+    _undo(given)
     for index in range(*numbers):
         print(json.dumps({"begun": index}), flush=True)
         for tried in hunt(seed, [index], targets):
@@ -42,6 +40,13 @@ def work(given: Namespace) -> int:
                 said["shrunk"] = f"{len(smaller.net.ops)} operators, {smaller.outcome.detail}"
             print(json.dumps({**said, "features": tried.features}), flush=True)
     return 0
+
+
+def _undo(given: Namespace) -> None:
+    if given.undo:
+        from tests.fuzz.networks.faults import FAULTS
+
+        FAULTS[given.undo].undo()
 
 
 class _Run:

@@ -21,7 +21,7 @@ def draw(seed: int, index: int) -> Net:
     random = Random(f"network {VERSION}/{seed}/{index}")
     while True:
         to = Sketch(random)
-        style = random.choice(sorted(STYLES))
+        style = random.choice([*sorted(STYLES), "separable", "one"])
         try:
             _draw(to, style)
             return to.net(random.randrange(1 << 30))

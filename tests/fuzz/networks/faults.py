@@ -7,7 +7,7 @@ of the mended one. Where that has gone, `Fault.undo` says so.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any

@@ -24,8 +24,9 @@ from mnv2c.tune.task import Task
 
 RATIO = 0.01
 """So much faster than predicted ways that a plan with a limit takes a drawn one wherever it fits."""
-DRAWN, CUT = 0.85, 0.7
-"""The share of chains whose schedule, and of networks whose cuts, are drawn."""
+DRAWN, CUT, CARRIED = 0.9, 0.8, 0.4
+"""The share of chains whose schedule, and of networks whose cuts, are drawn; that of schedules which carry sums as the
+planner's do in large images, where small ones leave it no reason."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,15 @@ class Drawn(Best):
         assert self.target is not None
         name = chain_id(chain)
         random = Random(f"schedule {self.seed}/{name}")
-        default = _default(chain, self.target) if random.random() < DRAWN else None
-        if default is None:
+        known = _planned(chain, self.target) if random.random() < DRAWN else []
+        if not known:
             return None
-        task = Task("drawn", chain, self.target, default, self.threads, may_be_in_place=_adds_its_input(chain))
-        choice = Space(task).sample(random)
+        carrying = [choice for choice in known if any(row.carry for row in choice.schedule.depthwise)]
+        if carrying and random.random() < CARRIED:
+            choice = random.choice(carrying)
+        else:
+            task = Task("drawn", chain, self.target, known[0], self.threads, may_be_in_place=_adds_its_input(chain))
+            choice = Space(task).sample(random)
         record = ChainRecord(self.target.name, self.threads, "drawn", name, describe(chain), choice, ratio=RATIO)
         return Kept(record, OWN)
 
@@ -66,18 +71,18 @@ class Drawn(Best):
         return tuple(starts[:-1])
 
 
-def _default(chain: Chain, target: Target) -> Choice | None:
-    """The first of the planner's schedules that is legal."""
-    unit = provider_for(DTYPE, target)
+def _planned(chain: Chain, target: Target) -> list[Choice]:
+    """The planner's schedules that are legal."""
+    unit, found = provider_for(DTYPE, target), []
     read = with_loads(chain, unit.gathers)
     carries = [stage.name for stage in read.stages if may_carry(read, stage)]
-    for schedule in variants(chain, unit, target.l2_bytes, carries):
+    for schedule in dict.fromkeys(variants(chain, unit, target.l2_bytes, carries, carries)):
         try:
             kernel_layout(chain, schedule, unit)
         except ScheduleError:
             continue
-        return Choice(schedule)
-    return None
+        found.append(Choice(schedule))
+    return found
 
 
 def _adds_its_input(chain: Chain) -> bool:
