@@ -26,7 +26,7 @@ def residual(to: Sketch, value: str, share: float = 0.6) -> str:
         pair = [value, other]
         to.random.shuffle(pair)
         value = to.add("add", *pair)
-        value = to.act(value, 0.25)
+        value = to.act(value, 0.2)
         share = 0.2
     return value
 
@@ -204,7 +204,7 @@ def resize(to: Sketch, source: str) -> str:
     return to.act(to.conv(value, to.random.choice(FEW))) if to.chance(0.4) else value
 
 
-USUAL_RESIZES = True
+USUAL_RESIZES = False
 """Whether only those resizes are drawn that exporters write for networks of this kind."""
 
 

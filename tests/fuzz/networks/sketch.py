@@ -9,21 +9,23 @@ from typing import Any
 from tests.fuzz.networks.graph import Input, InvalidError, Net, Op, Shape, shape_of
 
 ACTIVATIONS: tuple[tuple[int, dict[str, Any]], ...] = (
-    (6, {"how": "clip", "low": 0.0, "high": 6.0}),
-    (5, {"how": "Relu"}),
+    (9, {"how": "clip", "low": 0.0, "high": 6.0}),
+    (8, {"how": "Relu"}),
     (2, {"how": "clip", "low": -0.5, "high": 0.75}),
     (1, {"how": "clip", "low": -1.0, "high": 1.0}),
-    (1, {"how": "clip", "low": 0.0, "high": None}),
-    (1, {"how": "clip", "low": None, "high": 1.5}),
-    (2, {"how": "max_min", "low": 0.0, "high": 6.0}),
+    (3, {"how": "max_min", "low": 0.0, "high": 6.0}),
     (2, {"how": "min_max", "low": 0.0, "high": 6.0}),
     (1, {"how": "min_max", "low": -0.25, "high": 0.5}),
+    (1, {"how": "clip", "low": 0.0, "high": None}),
+    (1, {"how": "clip", "low": None, "high": 1.5}),
     (1, {"how": "max_min", "low": 0.0, "high": None}),
     (1, {"how": "HardSwish"}),
     (1, {"how": "Sigmoid"}),
     (1, {"how": "LeakyRelu"}),
 )
 """How often each is drawn, and its arguments."""
+USUAL = 5
+"""The first of these are clamps that kernels take in wherever they stand behind a convolution."""
 
 KERNELS = ((3, 3),) * 10 + ((5, 5),) * 3 + ((1, 1), (2, 2), (4, 4), (6, 6), (7, 7), (1, 3), (3, 1), (2, 3), (5, 2))
 CHANNELS = (1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 20, 24, 28, 31, 32, 33, 40, 48, 57, 64, 72, 96, 100)
@@ -32,7 +34,7 @@ SIZES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 16, 17, 20, 23, 24, 28, 32)
 
 
 class Sketch:
-    """Operators so far; ``style`` holds what this network mostly does."""
+    """Operators so far; a ``usual`` network has only the first activations, so that its chains become long."""
 
     def __init__(self, random: Random) -> None:
         self.random = random
@@ -42,6 +44,7 @@ class Sketch:
         self.known: dict[str, Shape] = {}
         self.norm = random.choice((0.0, 0.5, 1.0))
         self.bias = random.choice((0.0, 0.7, 1.0))
+        self.usual = random.random() < 0.7
         self.opset = random.choice((13, 17, 17, 18, 20))
 
     def chance(self, share: float) -> bool:
@@ -81,7 +84,7 @@ class Sketch:
     def act(self, name: str, share: float = 0.85) -> str:
         if not self.chance(share):
             return name
-        weights, choices = zip(*ACTIVATIONS, strict=True)
+        weights, choices = zip(*(ACTIVATIONS[:USUAL] if self.usual else ACTIVATIONS), strict=True)
         chosen = self.random.choices(choices, weights)[0]
         if chosen["how"] == "HardSwish" and self.opset < 14:
             chosen = {"how": "Relu"}
