@@ -7,7 +7,7 @@ of the mended one. Where that has gone, `Fault.undo` says so.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -20,15 +20,16 @@ from mnv2c.plan.chain import Chain, Stage, StageKind
 
 @dataclass(frozen=True)
 class Fault:
-    """``replacements`` are what stands in the place of mended functions, by module and name."""
+    """``replacements`` make of a mended function what stands in its place, by module and name."""
 
     what: str
-    replacements: Mapping[tuple[str, str], Any]
+    replacements: Mapping[tuple[str, str], Callable[[Any], Any]]
 
     def undo(self) -> None:
         """Bring the fault back in this process, for good; AttributeError where what mended it has another name now."""
-        for (module, name), replacement in self.replacements.items():
+        for (module, name), make in self.replacements.items():
             mended = getattr(import_module(module), name)
+            replacement = make(mended)
             users = [known for key, known in sys.modules.items() if key.startswith("mnv2c")]
             for user in users:
                 if getattr(user, name, None) is mended:
@@ -66,38 +67,68 @@ def _where_the_convolution_is(chain: Chain) -> tuple[Unit, ...]:
     return tuple(found)
 
 
-def _never(*arguments: Any) -> bool:
-    return False
-
-
-def _nothing(*arguments: Any) -> None:
-    pass
-
-
 def _own_results(network: Any, node: Any) -> set[str]:
     return set(node.outputs)
+
+
+def _by_extents(taps: Callable[..., Any]) -> Callable[..., Any]:
+    def made(method: Any, inputs: int, outputs: int, scale: float, *region: Any) -> Any:
+        return taps(method, inputs, outputs, outputs / inputs, *region)
+
+    return made
+
+
+def _ties_upwards(nearest: Callable[..., Any]) -> Callable[..., Any]:
+    def rounded(name: str, at: Any, scale: float) -> Any:
+        return nearest("round_prefer_ceil" if name == "round_prefer_floor" else name, at, scale)
+
+    return rounded
+
+
+def _always(value: Any) -> Callable[[Any], Any]:
+    return lambda mended: value
 
 
 FAULTS: dict[str, Fault] = {
     "shared-results": Fault(
         "results of all carried depthwise stages share one memory",
-        {("mnv2c.kernels.regions", "_without_meeting"): _one_region},
+        {("mnv2c.kernels.regions", "_without_meeting"): _always(_one_region)},
     ),
     "sums-before-windows": Fault(
         "a window reads sums that are thrown away where it should read zeros",
-        {("mnv2c.kernels.carried", "may_carry"): _carries_before_windows},
+        {("mnv2c.kernels.carried", "may_carry"): _always(_carries_before_windows)},
     ),
     "early-add": Fault(
         "a folded add stands before the load of the planar input that it adds",
-        {("mnv2c.kernels.units", "units"): _where_the_convolution_is},
+        {("mnv2c.kernels.units", "units"): _always(_where_the_convolution_is)},
     ),
     "two-paces": Fault(
         "a convolution and the add folded into it are planned for different rows (ResNet-50, Figure 6b)",
-        {("mnv2c.plan.rows", "_is_added_alone"): _never, ("mnv2c.kernels.layout", "_check_pace"): _nothing},
+        {
+            ("mnv2c.plan.rows", "_is_added_alone"): _always(lambda *arguments: False),
+            ("mnv2c.kernels.layout", "_check_pace"): _always(lambda *arguments: None),
+        },
     ),
     "early-operator": Fault(
         "an operator behind concatenated heads runs before the last of them",
-        {("mnv2c.plan.order", "_made_by"): _own_results},
+        {("mnv2c.plan.order", "_made_by"): _always(_own_results)},
+    ),
+    "wrong-shapes": Fault(
+        "resizes are converted by TVM, and nobody compares shapes with ONNX's own",
+        {
+            ("mnv2c.to_relax.converters", "CONVERTERS"): lambda known: {
+                name: convert for name, convert in known.items() if name != "Resize"
+            },
+            ("mnv2c.to_relax.inferred", "check_shapes"): _always(lambda *arguments: None),
+        },
+    ),
+    "fractional-scales": Fault(
+        "a resize takes outputs / inputs for its scale",
+        {("mnv2c.to_relax.samples", "taps"): _by_extents},
+    ),
+    "ties": Fault(
+        "nearest rounds what lies half-way upwards",
+        {("mnv2c.to_relax.samples", "nearest"): _ties_upwards},
     ),
 }
 """By the name that `python -m tests.fuzz.networks run --undo` takes."""

@@ -15,6 +15,7 @@ import pytest
 
 from tests.fuzz.networks.blocks import USUAL_RESIZES
 from tests.fuzz.networks.draw import draw
+from tests.fuzz.networks.faults import FAULTS
 from tests.fuzz.networks.features import features
 from tests.fuzz.networks.graph import Net
 from tests.fuzz.networks.hunt import Summary, Tried, hunt, shrunk, write
@@ -150,3 +151,15 @@ def test_a_wrong_library_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     index = next(index for index in range(400) if len(draw(SEED, index).ops) < 5)
     tried: Tried = next(hunt(SEED, [index]))
     assert tried.outcome.kind == "wrong"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FAULTS)
+def test_an_old_fault_is_found_again(name: str) -> None:
+    """Within 300 networks, since anything rarer would not be found when it is new."""
+    command = [sys.executable, "-m", "tests.fuzz.networks", "run", "--undo", name, "--count", "300", "--stop"]
+    done = subprocess.run(
+        [*command, "--shrink", "0", "--targets", "host"], capture_output=True, text=True, cwd=Path(__file__).parents[3]
+    )
+    assert done.returncode == 1, f"{done.stdout}\n{done.stderr}"
+    assert re.search(r"^\d+: wrong: ", done.stdout, re.MULTILINE), done.stdout
