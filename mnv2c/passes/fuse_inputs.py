@@ -1,7 +1,7 @@
 """Draw the transpose of an NCHW tensor into the chains that read it: their load stage reads the planes as they are.
 
-Before: ``fused(permute_dims(x, [0, 2, 3, 1]))``. After: ``fused(x)``, whose function begins with that transpose. Runs
-when everything is fused.
+Before: ``fused(permute_dims(x, [0, 2, 3, 1]))``. After: ``fused(x)``, whose function begins with that transpose. What a
+resize reads stays. Runs when everything is fused.
 """
 
 from __future__ import annotations
@@ -32,7 +32,11 @@ class _FuseInputs(relax.PyExprMutator):  # type: ignore[misc]  # TVM is untyped
         call = self.visit_expr_post_order(call)
         if call.op not in self.module.functions or ATTRIBUTE not in (self.module[call.op].attrs or {}):
             return call
-        sources = [self._planar_source(argument) for argument in call.args]
+        resized = _resized(self.module[call.op])
+        sources = [
+            None if parameter in resized else self._planar_source(argument)
+            for parameter, argument in zip(self.module[call.op].params, call.args, strict=True)
+        ]
         if not any(source is not None for source in sources):
             return call
         function = _with_turned_inputs(self.module[call.op], sources)
@@ -45,6 +49,13 @@ class _FuseInputs(relax.PyExprMutator):  # type: ignore[misc]  # TVM is untyped
         if value is None or not is_call(value, "relax.permute_dims"):
             return None
         return value.args[0] if [int(axis) for axis in value.attrs.axes or ()] == TO_NHWC else None
+
+
+def _resized(function: Any) -> list[Any]:
+    """The parameters that a resize reads: as a whole, where a load stage would have a few rows of them only."""
+    return [
+        binding.value.args[0] for binding in bindings(function) if is_call(binding.value, "relax.image.resize2d")
+    ]
 
 
 def _with_turned_inputs(function: Any, sources: list[Any]) -> Any:
