@@ -53,9 +53,7 @@ class _FuseInputs(relax.PyExprMutator):  # type: ignore[misc]  # TVM is untyped
 
 def _resized(function: Any) -> list[Any]:
     """The parameters that a resize reads: as a whole, where a load stage would have a few rows of them only."""
-    return [
-        binding.value.args[0] for binding in bindings(function) if is_call(binding.value, "relax.image.resize2d")
-    ]
+    return [binding.value.args[0] for binding in bindings(function) if is_call(binding.value, "relax.image.resize2d")]
 
 
 def _with_turned_inputs(function: Any, sources: list[Any]) -> Any:

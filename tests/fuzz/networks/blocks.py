@@ -189,11 +189,11 @@ def elementwise(to: Sketch, source: str) -> str:
 def resize(to: Sketch, source: str) -> str:
     """Of any mode, by scales or to sizes, sometimes of a tensor whose channels come last."""
     random, extents = to.random, to.known[source][2:]
-    args = _usual_mode(to) if USUAL_RESIZES else _any_mode(to)
+    args = _any_mode(to)
     whole = ((2.0, 2.0), (2.0, 2.0), (2.0, 1.0), (3.0, 4.0))
     if to.chance(0.3):
         args["sizes"] = tuple(extent * random.choice((2, 3, 4)) for extent in extents)
-    elif USUAL_RESIZES or to.chance(0.3):
+    elif to.chance(0.3):
         args["scales"] = random.choice(whole)
     elif to.chance(0.5):
         args["sizes"] = tuple(random.randint(1, min(40, 3 * extent)) for extent in extents)
@@ -204,22 +204,12 @@ def resize(to: Sketch, source: str) -> str:
     return to.act(to.conv(value, to.random.choice(FEW))) if to.chance(0.4) else value
 
 
-USUAL_RESIZES = False
-"""Whether only those resizes are drawn that exporters write for networks of this kind."""
-
-
-def _usual_mode(to: Sketch) -> dict[str, Any]:
-    if to.chance(0.3):
-        return {"mode": "nearest", "coordinates": "asymmetric", "nearest": "floor"}
-    return {"mode": "linear", "coordinates": to.random.choice(("half_pixel", "align_corners"))}
-
-
 def _any_mode(to: Sketch) -> dict[str, Any]:
     ways = ["half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel"]
     if to.opset >= 19:
         ways.append("half_pixel_symmetric")
     return {
-        "mode": to.random.choice(("linear", "linear", "nearest", "nearest", "cubic")),
+        "mode": to.random.choice(("linear", "linear", "nearest", "nearest", "nearest", "cubic")),
         "coordinates": to.random.choice(ways),
         "nearest": to.random.choice(("round_prefer_floor", "round_prefer_ceil", "floor", "ceil")),
         "last": to.chance(0.2),
@@ -250,7 +240,7 @@ STYLES: dict[str, dict[str, int]] = {
     "one": {"reparametrised": 6, "separable": 2},
     "residual": {"bottleneck": 8, "dense": 1, "pool": 1},
     "expansions": {"between_expansions": 6, "inverted": 2},
-    "segmenter": {"inverted": 4, "resize": 4, "branches": 2, "summed": 1},
-    "mixed": dict.fromkeys(BLOCKS, 1),
+    "segmenter": {"inverted": 4, "resize": 8, "branches": 2, "summed": 1},
+    "mixed": dict.fromkeys(BLOCKS, 1) | {"resize": 4},
 }
 """What networks of a kind are made of, with weights."""

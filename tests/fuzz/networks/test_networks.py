@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz.networks.blocks import USUAL_RESIZES
 from tests.fuzz.networks.draw import draw
 from tests.fuzz.networks.faults import FAULTS
 from tests.fuzz.networks.features import features
@@ -72,11 +71,11 @@ def test_a_network_is_determined_by_seed_and_number() -> None:
 def test_everything_is_drawn_often_enough() -> None:
     counts = Counter(name for index in range(400) for name in features(draw(SEED, index)))
     counts.update(name for index in range(400) for name in draw_options(SEED, index, TARGETS).features())
-    wanted = (USUAL if USUAL_RESIZES else USUAL | OF_ANY_MODE) - {name for name, count in counts.items() if count >= 4}
+    wanted = DRAWN - {name for name, count in counts.items() if count >= 4}
     assert not wanted, {name: counts[name] for name in wanted}
 
 
-USUAL = {
+DRAWN = {
     *("depthwise", "1x1", "dense window", "depthwise behind depthwise", "dilation", "oblong kernel", "uneven padding"),
     *(f"kernel {size}x{size}" for size in (2, 3, 4, 5, 6, 7)),
     *(
@@ -96,17 +95,13 @@ USUAL = {
     *("residual", "residual of the planar input", "residual of the input, channels last", "residual behind a residual"),
     *("several outputs", "side output", "several inputs", "input planar", "input channels last", "transpose"),
     *("concatenated heads", "concatenated channels", "operator behind concatenated heads", "softmax", "slice", "rows"),
-    *("resize linear", "resize nearest"),
-    *("resize half_pixel", "resize asymmetric", "resize align_corners", "resize to sizes", "resize floor", "argmax"),
+    *("resize linear", "resize nearest", "resize cubic", "resize channels last", "resize by fractional scales"),
+    *("resize half_pixel", "resize asymmetric", "resize align_corners", "resize pytorch_half_pixel", "resize to sizes"),
+    *("resize round_prefer_floor", "resize round_prefer_ceil", "resize floor", "resize ceil", "argmax"),
     *("one pixel", "one row or column", "odd size", "not square", "one channel", "channels beside the vector"),
     *("over 64 channels", "joined", "not joined", "planned schedules", "drawn schedules", "smallest arena"),
     *("arena limited between", "1 thread", *(f"{count} threads" for count in (2, 3, 4, 5, 8))),
     *(f"target {name}" for name in TARGETS),
-}
-
-OF_ANY_MODE = {
-    *("resize cubic", "resize channels last", "resize by fractional scales", "resize pytorch_half_pixel"),
-    *("resize round_prefer_floor", "resize round_prefer_ceil", "resize ceil"),
 }
 
 
