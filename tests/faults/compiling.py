@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -37,13 +38,25 @@ def environment(temporary: Path | None = None, **more: str) -> dict[str, str]:
     return {**os.environ, **own, **more}
 
 
+def listening() -> None:
+    """In a new process: take the signals that a shell has what runs in the background ignore."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def start(
     model: Path, output: Path, *words: str, cwd: Path | None = None, env: dict[str, str] | None = None
 ) -> subprocess.Popen[str]:
     """Begin to compile."""
     command = [sys.executable, "-m", "mnv2c", "compile", str(model), "-o", str(output), "--name", NAME, "-q", *words]
     return subprocess.Popen(
-        command, cwd=cwd, env=env or environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=cwd,
+        env=env or environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=listening,
     )
 
 

@@ -58,7 +58,13 @@ def test_a_compile_cleans_up_and_ends_its_tools(tmp_path: Path, number: int, cod
 def begin(seconds: float, *before: str) -> subprocess.Popen[str]:
     command = [*before, sys.executable, "-c", WAITING.format(seconds=seconds)]
     process = subprocess.Popen(
-        command, cwd=compiling.ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=compiling.ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=compiling.listening,
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
