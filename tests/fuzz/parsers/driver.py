@@ -48,7 +48,7 @@ class Tally:
 
 
 class Driver:
-    """Runs batches and collects what they say; ``folder`` keeps corpus and findings."""
+    """Runs batches and collects what they say; ``folder`` keeps corpus and findings, and the table so far."""
 
     def __init__(self, folder: Path, seed: str, workers: int = 1, until: float | None = None) -> None:
         self.folder, self.seed, self.workers, self.until = folder, seed, workers, until
@@ -67,6 +67,8 @@ class Driver:
         while left and not self._late():
             with tempfile.TemporaryDirectory(prefix="mnv2c-fuzz-") as name:
                 left = self._process(left, Path(name))
+            with self._lock:
+                (self.folder / "table.txt").write_text(table(self.tallies) + "\n")
 
     def _late(self) -> bool:
         return self.until is not None and time.monotonic() > self.until
