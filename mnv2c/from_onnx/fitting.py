@@ -28,6 +28,7 @@ def check_fit(node: onnx.NodeProto, shapes: Mapping[str, Shape], values: Mapping
     _check_scalars(node, given)
     _check_slope(node, given)
     _check_reflection(node, given, values)
+    _check_divisor(node, values)
 
 
 def _wanted(node: onnx.NodeProto, given: list[Shape | None]) -> dict[int, Shape]:
@@ -77,3 +78,12 @@ def _check_reflection(
     rank = len(given[0])
     if len(pads) == 2 * rank and any(pad >= extent for pad, extent in zip(pads, given[0] * 2, strict=True)):
         raise OnnxError(f"{node_name(node)}: it reflects {max(pads)} places of an image of {list(given[0])}; pad less")
+
+
+def _check_divisor(node: onnx.NodeProto, values: Mapping[str, np.ndarray[Any, Any]]) -> None:
+    """Nothing is divided by a constant 0: of integers it ends the process, of floats it leaves no number."""
+    index = {"Div": 1, "Mod": 1, "Reciprocal": 0}.get(node.op_type)
+    divisor = values.get(node.input[index]) if index is not None and len(node.input) > index else None
+    if divisor is None or divisor.all() or not (divisor.dtype.kind in "iu" or divisor.size == 1):
+        return
+    raise OnnxError(f"{node_name(node)}: it divides by the constant 0; export the model again")

@@ -66,4 +66,4 @@ def _is_bias(product: tuple[int, ...], bias: tuple[int, ...]) -> bool:
     """Whether a constant adds one value per channel to an NCHW image, or per column to a row."""
     if len(product) == 4:
         return bias == (1, product[1], 1, 1) or bias == (product[1], 1, 1)
-    return bias in ((product[-1],), (1, product[-1]))
+    return bool(product) and bias in ((product[-1],), (1, product[-1]))

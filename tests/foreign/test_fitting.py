@@ -32,6 +32,8 @@ WRONG: dict[str, tuple[str, list[np.ndarray[Any, Any]], dict[str, Any], str]] = 
     "a slope of other columns": ("PRelu", [random(8)], {}, r"\[8\], which does not become \[1, 4, 6, 6\]"),
     "a slope of another batch": ("PRelu", [random(2, 4, 1, 1)], {}, "does not become"),
     "a window of nothing": ("LRN", [], {"size": 0}, "size"),
+    "a divisor of nothing": ("Div", [np.zeros((), np.float32)], {}, "divides by the constant 0"),
+    "a remainder of nothing": ("Mod", [np.zeros(1, np.float32)], {"fmod": 1}, "divides by the constant 0"),
     "a reflection beyond the image": ("Pad", [PADS], {"mode": "reflect"}, "reflects 6 places"),
 }
 RIGHT: dict[str, tuple[str, list[np.ndarray[Any, Any]], dict[str, Any]]] = {
@@ -39,6 +41,7 @@ RIGHT: dict[str, tuple[str, list[np.ndarray[Any, Any]], dict[str, Any]]] = {
     "a slope per row": ("PRelu", [random(6, 1)], {}),
     "a slope per channel and place": ("PRelu", [random(4, 6, 6)], {}),
     "all that can be reflected": ("Pad", [PADS - [0, 0, 1, 0, 0, 0, 0, -5]], {"mode": "reflect"}),
+    "a divisor": ("Div", [np.full((), 0.3, np.float32)], {}),
     "a bias of groups": ("ConvTranspose", [random(4, 3, 2, 2), random(6)], {"group": 2}),
 }
 

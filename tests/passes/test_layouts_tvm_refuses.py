@@ -10,6 +10,7 @@ import tvm
 from tvm import relax
 
 from mnv2c.errors import OnnxError
+from mnv2c.passes.add_biases import add_biases
 from mnv2c.passes.base import bindings, is_call
 from mnv2c.passes.channels_last import LAYOUTS, channels_last
 from mnv2c.passes.fold_batch_norm import fold_batch_norm
@@ -43,6 +44,18 @@ def test_convolutions_are_turned_one_by_one() -> None:
     expected = run(module, image)
     assert expected.shape == (1, 5, 3, 7)
     np.testing.assert_allclose(run(turned, image), expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max())
+
+
+def test_a_constant_added_to_a_single_number() -> None:
+    """It has no channels that a bias could be of."""
+
+    def shifted(emit: Any, image: Any) -> Any:
+        made = emit(relax.op.nn.conv2d(image, values(8, 4, 3, 3)))
+        return relax.op.add(emit(relax.op.mean(made)), values())
+
+    module = graph(IMAGE, shifted)
+    image = np.random.default_rng(1).normal(size=IMAGE).astype(np.float32)
+    np.testing.assert_allclose(run(add_biases(module), image), run(module, image), rtol=1e-6)
 
 
 def test_an_error_within_a_pass_stays_the_error_that_it_is() -> None:

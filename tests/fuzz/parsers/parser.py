@@ -33,7 +33,6 @@ class Parser:
     share: int
     before: Callable[[Path], str] | None = None
 
-
     def damage(self, content: bytes, random: Random) -> bytes:
         """Damage a file; one that the mutator cannot take apart any more (nested deeper than Python's stack, names
         that are no text) as bytes.

@@ -17,6 +17,8 @@ PIXELS = 16
 """Side of the picture that pictures are made into."""
 MOST_NODES = 1500
 """Of a graph that goes beyond the importer here: every node takes its milliseconds, which is no hang."""
+MOST_PARAMETERS = 10_000_000
+"""Of a description that goes beyond its costs here: weights of 40 MB take some nine times as much on the way."""
 MOST_BYTES = 1 << 26
 """Of an array that is made for an input that a description asks for."""
 
@@ -95,7 +97,11 @@ def spec_inspect(path: Path) -> str:
 def spec_front(path: Path) -> str:
     """What `compile` does with a description before it knows the target."""
     from mnv2c.compiler.front import front
+    from mnv2c.spec.catalogue import describe
+    from mnv2c.spec.cost import cost
 
+    if cost(describe(path).spec).parameters > MOST_PARAMETERS:
+        return "large"
     begun = front(path, width=None, resolution=None, classes=None)
     return f"{len(begun.network.chains)} {len(begun.network.fallbacks)}"
 
