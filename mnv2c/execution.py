@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mnv2c.runtime import Description, Library, StepResult, emulator
 from mnv2c.runtime.description import read
 from mnv2c.runtime.frames import FrameFunctions, compiled_apart
+from mnv2c.runtime.guarded import Guarded
 from mnv2c.scratch import scratch_folder
 
 if TYPE_CHECKING:
@@ -44,9 +45,12 @@ class InProcess(Executor):
 
     where, emulated = "this CPU", False
 
-    def __init__(self, description: Description, threads: int) -> None:
-        """LibraryError where the CPU lacks what the library requires, or it was not compiled for so many threads."""
-        self._library = Library(description, threads)
+    def __init__(self, description: Description, threads: int, guarded: bool = False) -> None:
+        """LibraryError where the CPU lacks what the library requires, or it was not compiled for so many threads.
+
+        ``guarded``: in memory in which faults show, which takes longer.
+        """
+        self._library = (Guarded if guarded else Library)(description, threads)
 
     def run(self, inputs: Sequence[NDArray[Any]]) -> tuple[Arrays, float]:
         """Run once; return the outputs and the milliseconds of the call."""
@@ -105,16 +109,16 @@ def described(directory: str | Path, variant: str | None, local: bool) -> Descri
 
 
 def executor(
-    directory: str | Path, threads: int | None = None, variant: str | None = None
+    directory: str | Path, threads: int | None = None, variant: str | None = None, guarded: bool = False
 ) -> tuple[Description, Executor]:
     """Return the description of a compiled folder and what can run it on this machine; LibraryError if nothing can.
 
     Without ``threads`` as many as it was compiled for; a program of its own always runs all parts in one. ``variant``
-    is one of the CPUs that it has kernels for; without, the library chooses.
+    is one of the CPUs that it has kernels for; without, the library chooses. ``guarded``: see `InProcess`.
     """
     description = read(directory) if variant is None else read(directory).of(variant)
     if is_native(description):
-        return description, InProcess(description, description.threads if threads is None else threads)
+        return description, InProcess(description, description.threads if threads is None else threads, guarded)
     return description, AsProgram(description)
 
 

@@ -107,11 +107,11 @@ def compare(
         return compare_on(description, machine, random_inputs(description, seed))
     variants = read(directory).variants if variant is None else ()
     if not variants:
-        return _compare(seed, *executor(directory, threads, variant))
+        return _compare(seed, *executor(directory, threads, variant, guarded=True))
     reports, skipped = list[Report](), dict[str, str]()
     for name in variants:
         try:
-            reports.append(_compare(seed, *executor(directory, threads, name)))
+            reports.append(_compare(seed, *executor(directory, threads, name, guarded=True)))
         except CannotRunError as error:
             skipped[name] = str(error)
     if not reports:

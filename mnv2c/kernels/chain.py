@@ -234,7 +234,7 @@ class _ChainEmitter:
             else:
                 with k.when(share.is_last):
                     self._zeros.margins(plane)
-            with k.when(share.is_last):
+            with k.when(share.has_vector(unit.stage.shape.channels // self.layout.provider.lanes)):
                 self._zeros.channels(unit)
         rows = unit.stage.shape.rows
         if unit.stage.kind is StageKind.LOAD:

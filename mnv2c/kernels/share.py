@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-from mnv2c.kernels.ir import Index, KernelBuilder, Value, divided, equal
+from mnv2c.kernels.ir import Index, KernelBuilder, Value, divided, equal, minimum
 
 
 @dataclass(frozen=True)
@@ -13,6 +13,7 @@ class Share:
     """Part ``part`` of ``parts``, both for tiles and for the vectors that lie under them.
 
     A stage has ``tiles`` whole tiles of ``vectors`` vectors each; what is left of its channels goes to the last part.
+    A stage that follows it may have fewer whole vectors, where a tile's last one only fills up its channels.
     """
 
     part: Index = 0
@@ -34,7 +35,7 @@ class Share:
         """Return how many of a stage's ``vectors`` the busiest of ``parts`` parts computes."""
         bounds = [-(-self.tiles * part // self.parts) for part in range(self.parts + 1)]
         counts = [(end - begin) * self.vectors for begin, end in pairwise(bounds)]
-        counts[-1] += vectors - self.tiles * self.vectors
+        counts[-1] += max(0, vectors - self.tiles * self.vectors)
         return max(counts)
 
     def of_tiles(self, k: KernelBuilder, tiles: int) -> tuple[Index, Index]:
@@ -46,12 +47,22 @@ class Share:
         return first, k.bind(divided((self.part + 1) * tiles + rest, self.parts) - first, "count")
 
     def of_vectors(self, k: KernelBuilder, vectors: int) -> tuple[Index, Index]:
-        """Return the first of this part's ``vectors`` and how many there are: those under its tiles."""
+        """Return the first of this part's ``vectors``, those under its tiles, and how many there are (none below 1)."""
         if self.parts == 1:
             return 0, vectors
         first, count = self.of_tiles(k, self.tiles)
-        rest = divided(self.part + 1, self.parts) * (vectors - self.tiles * self.vectors)
-        return k.bind(first * self.vectors, "first"), k.bind(count * self.vectors + rest, "count")
+        rest = vectors - self.tiles * self.vectors
+        begin = k.bind(first * self.vectors, "first")
+        if rest < 0:
+            return begin, k.bind(minimum((first + count) * self.vectors, vectors) - begin, "count")
+        return begin, k.bind(count * self.vectors + divided(self.part + 1, self.parts) * rest, "count")
+
+    def has_vector(self, number: int) -> Value:
+        """Whether vector ``number`` is this part's."""
+        tile = number // self.vectors
+        if self.parts == 1 or tile >= self.tiles:
+            return self.is_last
+        return equal(self.part, tile * self.parts // self.tiles)  # the last whose first tile, rounded up, is not above
 
 
 WHOLE = Share()

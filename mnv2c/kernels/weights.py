@@ -72,13 +72,13 @@ def _matrix_packing(
     padded = channels
     if (_is_blocked(rings.get(source)) and source not in exact) or (schedule.chunk and is_last):
         padded = -(-channels // provider.lanes) * provider.lanes
-    filled = _is_blocked(rings.get(unit.result)) and unit.result not in exact and not adds_exactly(chain, unit, rings)
+    filled = _is_blocked(rings.get(unit.result)) and unit.result not in exact and not keeps_padding(chain, unit, rings)
     if unit.result not in chain.outputs and (filled or (schedule.chunk and not is_last)):
         outputs = -(-outputs // provider.lanes) * provider.lanes  # a side output has no room for more than its channels
     columns = provider.lanes * tile.vectors
     for entry in carried.values():
         if entry.source == unit.result:
-            if adds_exactly(chain, unit, rings):
+            if keeps_padding(chain, unit, rings):
                 raise ScheduleError(f"{stage.name} adds pixels whose channels do not fill the vectors in flight")
             outputs = -(-outputs // provider.lanes) * provider.lanes
             check_carry(stage, outputs, entry.channels, columns)
@@ -154,16 +154,19 @@ def _may_begin_with_bias(unit: Unit) -> bool:
     return unit.stage.kind in BEGUN_WITH_BIAS and unit.residual is None
 
 
-def adds_exactly(chain: Chain, unit: Unit, rings: Mapping[str, Layout]) -> bool:
-    """Whether a unit adds pixels that lie one behind the other and would not fill its result's last vector.
+def keeps_padding(chain: Chain, unit: Unit, rings: Mapping[str, Layout]) -> bool:
+    """Whether a unit leaves the channels alone that only fill its result's last vector.
 
-    Filling that up would read the next pixel's channels, and behind the last pixel what is no longer the tensor's.
+    It must where it adds pixels, or a depthwise stage reads some, that lie one behind the other and have no such
+    channels: it would read the next pixel's, and behind the last pixel what is no longer the tensor's.
     """
-    if unit.residual is None:
+    source = unit.stage.sources[0] if unit.stage.kind is StageKind.DEPTHWISE else unit.residual
+    made = rings.get(unit.result)
+    if source is None or made is None:
         return False
-    stored, made = rings.get(unit.residual), rings.get(unit.result)
-    channels = chain.shape(unit.residual).channels if stored is None else stored.blocks * stored.block
-    return made is not None and channels < made.blocks * made.block
+    stored = rings.get(source)
+    channels = chain.shape(source).channels if stored is None else stored.blocks * stored.block
+    return channels < made.blocks * made.block
 
 
 def _is_blocked(ring: Layout | None) -> bool:

@@ -11,7 +11,7 @@ from mnv2c.kernels.layout import KernelLayout
 from mnv2c.kernels.microkernels.base import zero
 from mnv2c.kernels.planes import Plane
 from mnv2c.kernels.units import Unit
-from mnv2c.kernels.weights import adds_exactly
+from mnv2c.kernels.weights import keeps_padding
 from mnv2c.plan.chain import StageKind
 
 
@@ -63,8 +63,9 @@ class Zeros:
     def channels(self, unit: Unit) -> None:
         """Zero the padding channels of the last block, once, where the stage does not write them itself."""
         k, layout, channels = self.k, self.planes[unit.result][0].layout, unit.stage.shape.channels
-        exact = unit.stage.kind in (StageKind.LOAD, StageKind.RESIZE) or unit.result in self.layout.chain.outputs
-        exact = exact or adds_exactly(self.layout.chain, unit, self.layout.rings)
+        kinds = (StageKind.LOAD, StageKind.RESIZE, StageKind.POOL)
+        exact = unit.stage.kind in kinds or unit.result in self.layout.chain.outputs
+        exact = exact or keeps_padding(self.layout.chain, unit, self.layout.rings)
         if not exact or layout.blocks == 1 or channels == layout.channels:
             return
         used = channels % layout.block

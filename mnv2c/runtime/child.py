@@ -1,4 +1,4 @@
-"""Runs a compiled library once in a process of its own, so that a crash of it is no crash of the caller.
+"""Runs a compiled library in a process of its own, so that a crash of it is no crash of the caller.
 
 ``python -m mnv2c.runtime.child``: the arguments are those of `main`. Needs only numpy.
 """
@@ -16,7 +16,7 @@ import numpy as np
 from mnv2c.errors import CannotRunError, Mnv2cError
 from mnv2c.runtime.description import Description, read
 from mnv2c.runtime.frame import Answer, Frame
-from mnv2c.runtime.library import Library
+from mnv2c.runtime.guarded import Guarded
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,9 +28,10 @@ CANNOT_RUN, FAILED = 3, 4
 def main(arguments: Sequence[str]) -> int:
     """Run the library of a folder; arguments: the folder, a folder for data, threads, the variant or "".
 
-    Reads ``input_I.npy`` from the data folder and writes ``output_I.npy``. With ``frame.npy``, a uint8 array [height,
-    width, 3] in RGB, it also runs that frame stretched to the network's input, and writes ``loaded.npy``, that input,
-    and ``answer.npy`` (see `as_array`).
+    Reads ``input_R_I.npy`` from the data folder, input I of run R, and writes ``output_R_I.npy``: run after run, for as
+    many as there are, in one `Guarded` context. With several threads the last run is ``backwards``, in another one.
+    With ``frame.npy``, a uint8 array [height, width, 3] in RGB, it also runs that frame stretched to the network's
+    input, and writes ``loaded.npy``, that input, and ``answer.npy`` (see `as_array`).
     """
     folder, data, threads, variant = arguments
     try:
@@ -56,11 +57,15 @@ def _described(folder: str, variant: str) -> Description:
 
 
 def _run(description: Description, data: Path, threads: int) -> None:
-    library = Library(description, threads)
-    inputs = [np.load(data / f"input_{index}.npy") for index in range(len(description.inputs))]
-    outputs = library(*inputs)
-    for index, output in enumerate(outputs if isinstance(outputs, tuple) else (outputs,)):
-        np.save(data / f"output_{index}.npy", output)
+    library = Guarded(description, threads)
+    runs = [library] * len(list(data.glob("input_*_0.npy")))
+    if threads > 1:
+        runs[-1] = Guarded(description, threads, backwards=True)
+    for run, context in enumerate(runs):
+        inputs = [np.load(data / f"input_{run}_{index}.npy") for index in range(len(description.inputs))]
+        outputs = context(*inputs)
+        for index, output in enumerate(outputs if isinstance(outputs, tuple) else (outputs,)):
+            np.save(data / f"output_{run}_{index}.npy", output)
     if (data / "frame.npy").is_file():
         frame = Frame.of(np.load(data / "frame.npy"), fit="stretch")
         np.save(data / "loaded.npy", library.frames.load(frame))

@@ -75,14 +75,14 @@ class Library:
         self.metadata = dict(description.metadata)
         self._functions = functions or _open(description)
         self._context = CONTEXT()
-        self.arena = aligned(description.arena_bytes, description.arena_alignment)
+        self.arena = self._new_arena()
         self._lock = threading.Lock()
         self._check(
             self._function("init")(
                 self._context,
                 pointer(self.arena),
                 ctypes.c_size_t(self.arena.nbytes),
-                ctypes.byref(_Threads(None, threads, None)),
+                ctypes.byref(self._sharing()),
                 description.abi,
             )
         )
@@ -93,11 +93,15 @@ class Library:
 
     def __call__(self, *inputs: NDArray[Any]) -> NDArray[Any] | Arrays:
         """Run once. Inputs are arrays of the library's dtype and NHWC shape; one array or a tuple comes back."""
-        self.description.checked(inputs)
         outputs = self.outputs()
+        self.run_into(inputs, outputs)
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def run_into(self, inputs: Arrays, outputs: Arrays) -> None:
+        """Run once, into arrays that are there already, such as those of `outputs`."""
+        self.description.checked(inputs)
         with self._lock:
             self._check(self._function("run")(self._context, _pointers(inputs), _pointers(outputs)))
-        return outputs[0] if len(outputs) == 1 else outputs
 
     def run_frame(self, frame: Frame | NDArray[np.uint8], **how: Any) -> Answer:
         """One call from a frame to its answer: the classes, detections or mask that NAME_run_frame gives.
@@ -203,6 +207,13 @@ class Library:
         name = self._function("step_name", ctypes.c_char_p)
         return tuple(name(ctypes.c_uint(step)).decode() for step in range(len(self.description.steps)))
 
+    def _new_arena(self) -> NDArray[np.uint8]:
+        return aligned(self.description.arena_bytes, self.description.arena_alignment)
+
+    def _sharing(self) -> Threads:
+        """Who shares the work of a run: the library's own pool."""
+        return Threads(None, self.threads, None)
+
     def _take_variant(self) -> None:
         """Take the kernels that the description asks for, else describe those that the library chose."""
         if self.description.variant:
@@ -224,7 +235,7 @@ class Library:
         raise LibraryError(f"{self.description.name}: {reason}")
 
 
-class _Threads(ctypes.Structure):
+class Threads(ctypes.Structure):
     """``NAME_threads``."""
 
     _fields_ = (("pool", ctypes.c_void_p), ("count", ctypes.c_uint), ("parallel_for", ctypes.c_void_p))

@@ -1,4 +1,4 @@
-"""Runs a linked library once and compares every output, and a frame's answer, with the reference's."""
+"""Runs a linked library and compares every output, and a frame's answer, with the reference's."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mnv2c.runtime import Description
 
     Array = np.ndarray[Any, Any]
+    Arrays = Mapping[str, Array]
 
 Progress = Callable[[str, float], None]
 
@@ -94,9 +95,11 @@ def _check(subject: _Subject, description: Description, which: Check, tell: Prog
     try:
         if is_native(description):
             tell("checking the library", 0.95)
-            ran, where = run_apart(description, tuple(subject.reference.inputs.values()), subject.frame()), "this CPU"
+            runs = subject.reference.runs()
+            inputs = [tuple(given.values()) for given, _ in runs]
+            ran, where = run_apart(description, inputs, subject.frame()), "this CPU"
         else:
-            machine = AsProgram(description)
+            machine, runs = AsProgram(description), ((subject.reference.inputs, subject.reference.values),)
             if machine.emulated and which is Check.NATIVE:
                 return {**entry, "skipped": "--check native"}
             tell(f"checking the library under {machine.where}" if machine.emulated else "checking the library", 0.95)
@@ -105,7 +108,7 @@ def _check(subject: _Subject, description: Description, which: Check, tell: Prog
         return {**entry, "skipped": str(error)}
     except LibraryError as error:
         raise VerificationError(f"{error}; {_REPORT}") from error
-    _compare(subject, description, ran, where)
+    _compare(subject, description, ran, runs, where)
     return {**entry, "on": where}
 
 
@@ -113,22 +116,26 @@ def _run_program(subject: _Subject, description: Description, machine: AsProgram
     outputs, _ = machine.run(tuple(subject.reference.inputs.values()))
     pixels = subject.frame()
     if pixels is None:
-        return Ran(outputs)
+        return Ran((outputs,))
     functions, frame = machine.frames(), Frame.of(pixels, fit="stretch")
     loaded = functions.load(frame)
     if "run_frame" not in description.metadata.get("functions", ()):  # the answer is the caller's to make
-        return Ran(outputs, loaded)
+        return Ran((outputs,), loaded)
     values = _of_frame(subject.reference, loaded)
     meant = functions.answer([values[port.name] for port in description.outputs], frame)
-    return Ran(outputs, loaded, as_array(meant))
+    return Ran((outputs,), loaded, as_array(meant))
 
 
-def _compare(subject: _Subject, description: Description, ran: Ran, where: str) -> None:
-    reference = subject.reference
-    for port, output in zip(description.outputs, ran.outputs, strict=True):
-        error = reference.error(port.name, output)
-        if not error <= FLOAT32:
-            raise VerificationError(f"{_first_wrong(subject, description, port.name, error)}, on {where}; {_REPORT}")
+def _compare(
+    subject: _Subject, description: Description, ran: Ran, runs: tuple[tuple[Arrays, Arrays], ...], where: str
+) -> None:
+    for index, outputs in enumerate(ran.outputs):
+        inputs, values = runs[index % len(runs)]  # one more than runs: the first one's, by parts in opposite order
+        for port, output in zip(description.outputs, outputs, strict=True):
+            error = subject.reference.error(port.name, output, values)
+            if not error <= FLOAT32:
+                wrong = _first_wrong(subject, description, port.name, error, inputs)
+                raise VerificationError(f"{wrong}, on {where}; {_REPORT}")
     fault = _frame_fault(subject, description, ran)
     if fault is not None:
         raise VerificationError(f"{description.name}: what frames become or mean is wrong: {fault}; {_REPORT}")
@@ -155,12 +162,12 @@ def _of_frame(reference: Reference, loaded: Array) -> Mapping[str, Array]:
     return reference.run({name: loaded.reshape(value.shape)})
 
 
-def _first_wrong(subject: _Subject, description: Description, output: str, error: float) -> str:
+def _first_wrong(subject: _Subject, description: Description, output: str, error: float, inputs: Arrays) -> str:
     """One line on the first wrong step: the library runs again, step by step, as a program of its own."""
     (subject.folder / f"{description.name}.onnx").write_bytes(subject.onnx)
     whole = f"{description.name}: output {output} is off by {error:.1e}, {FLOAT32:.0e} is allowed"
     try:
-        report = compare_on(description, AsProgram(description), subject.reference.inputs)
+        report = compare_on(description, AsProgram(description), inputs)
     except LibraryError as failed:
         return f"{whole} (and no step can be named: {failed})"
     wrong = next((item for item in report.comparisons if not item.error <= FLOAT32), None)

@@ -1,4 +1,4 @@
-"""Starts the process in which a library runs once; see `mnv2c.runtime.child`."""
+"""Starts the process in which a library runs; see `mnv2c.runtime.child`."""
 
 from __future__ import annotations
 
@@ -30,25 +30,33 @@ TIMEOUT = 300
 
 @dataclass(frozen=True)
 class Ran:
-    """The outputs of a run, and what a frame became and meant, where one was given."""
+    """The outputs of every run, and what a frame became and meant, where one was given."""
 
-    outputs: tuple[Array, ...]
+    outputs: tuple[tuple[Array, ...], ...]
     loaded: Array | None = None
     answer: Array | None = None
 
 
-def run_apart(description: Description, inputs: Sequence[Array], frame: Array | None = None) -> Ran:
-    """Run a library of this machine's architecture once, with all its threads, in a process of its own.
+def run_apart(description: Description, runs: Sequence[Sequence[Array]], frame: Array | None = None) -> Ran:
+    """Run a library of this machine's architecture, with all its threads, in a process of its own.
+
+    ``runs`` hold the inputs of one run after the other in one context. With several threads the first ones are run once
+    more, by parts in opposite order, which is the last of the runs that come back.
 
     Raises CannotRunError where the CPU lacks what it needs, LibraryError where it fails, crashes or hangs.
     """
+    runs = [*runs, runs[0]] if description.threads > 1 else runs
     with scratch_folder("child") as data:
-        for index, value in enumerate(inputs):
-            np.save(data / f"input_{index}.npy", value)
+        for run, inputs in enumerate(runs):
+            for index, value in enumerate(inputs):
+                np.save(data / f"input_{run}_{index}.npy", value)
         if frame is not None:
             np.save(data / "frame.npy", frame)
         _start(description, data)
-        outputs = tuple(np.load(data / f"output_{index}.npy") for index in range(len(description.outputs)))
+        count = range(len(description.outputs))
+        outputs = tuple(
+            tuple(np.load(data / f"output_{run}_{index}.npy") for index in count) for run in range(len(runs))
+        )
         return Ran(outputs, _loaded(data / "loaded.npy"), _loaded(data / "answer.npy"))
 
 

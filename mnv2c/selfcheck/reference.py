@@ -28,6 +28,20 @@ class Reference:
     classes: Mapping[str, masks.Scores]
     run: Callable[[Arrays], Arrays]
 
+    def runs(self) -> tuple[tuple[Arrays, Arrays], ...]:
+        """The inputs and the values of two runs: the pattern's, and those of the same numbers in opposite order.
+
+        Only the first where the network answers the second with NaN or infinity.
+        """
+        import numpy as np
+
+        turned = {
+            name: np.ascontiguousarray(value.ravel()[::-1].reshape(value.shape)) for name, value in self.inputs.items()
+        }
+        values = self.run(turned)
+        first = self.inputs, self.values
+        return (first, (turned, values)) if all(np.isfinite(value).all() for value in values.values()) else (first,)
+
     def error(self, name: str, value: Array, values: Arrays | None = None) -> float:
         """Return how far an output is off, as `mnv2c.tolerance` measures it; ``values`` are of another run."""
         values = self.values if values is None else values

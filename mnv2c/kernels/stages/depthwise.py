@@ -54,7 +54,8 @@ class DepthwiseStage:
     def _vectors(self, chunk: Index | None) -> Iterator[tuple[Index, int, Index]]:
         """Walk the channels a vector at a time: yields (channel, lanes, index of its weights) inside a loop."""
         k, packing = self.at.k, self.packing
-        channels = min(result.layout.channels for result in self.at.results)  # only rings have padding channels
+        planes = (*self.at.results, self.at.sources[0])
+        channels = min(plane.layout.channels for plane in planes)  # only rings have padding channels
         channels = self.at.stage.shape.channels if self.exact else channels
         full = channels // packing.lanes
         start: Index = 0
@@ -66,7 +67,7 @@ class DepthwiseStage:
                 vector = index + first
                 yield vector * packing.lanes, packing.lanes, k.bind(start + vector * packing.block_elements, "weights")
         channel, within = full * packing.lanes, 0
-        with k.when(self.at.share.is_last):
+        with k.when(self.at.share.has_vector(full)):
             for lanes in self.at.provider.widths(channels - channel):
                 yield channel + within, lanes, start + full * packing.block_elements + within
                 within += lanes

@@ -15,6 +15,7 @@ import numpy as np
 
 from mnv2c.execution import Executor
 from mnv2c.runtime import Description, Library, StepResult, emulator
+from mnv2c.runtime.guarded import Guarded
 
 Array = np.ndarray[Any, Any]
 
@@ -30,17 +31,17 @@ class CrashError(Exception):
 class Child(Executor):
     """One context of a library in a forked process, for any number of runs.
 
-    Before the first of them its arena holds NaN, and outputs do before every run: what is read or handed over without
-    having been written shows.
+    It is `Guarded`: what is read or handed over without having been written shows, and with ``backwards`` what parts
+    need of each other.
     """
 
     where, emulated = "a child process", False
 
-    def __init__(self, description: Description) -> None:
+    def __init__(self, description: Description, backwards: bool = False) -> None:
         self._to_child, self._from_child = os.pipe(), os.pipe()
         self._pid = os.fork()
         if self._pid == 0:
-            _serve(description, os.fdopen(self._to_child[0], "rb"), os.fdopen(self._from_child[1], "wb"))
+            _serve(description, backwards, os.fdopen(self._to_child[0], "rb"), os.fdopen(self._from_child[1], "wb"))
         os.close(self._to_child[0])
         os.close(self._from_child[1])
         self._write, self._read = os.fdopen(self._to_child[1], "wb"), os.fdopen(self._from_child[0], "rb")
@@ -93,7 +94,7 @@ def _receive(source: IO[bytes]) -> Any:
     return pickle.loads(content)
 
 
-def _serve(description: Description, source: IO[bytes], to: IO[bytes]) -> None:
+def _serve(description: Description, backwards: bool, source: IO[bytes], to: IO[bytes]) -> None:
     """Answer calls until there are no more; never returns."""
     library: Library | None = None
     try:
@@ -101,7 +102,7 @@ def _serve(description: Description, source: IO[bytes], to: IO[bytes]) -> None:
             signal.alarm(PATIENCE)
             try:
                 if library is None:
-                    library = _Spoilt(description, description.threads)
+                    library = Guarded(description, description.threads, backwards=backwards)
                 _send(to, _answer(library, *call))
             except Exception as error:  # whatever it is, the parent shall see it
                 _send(to, error)
@@ -115,21 +116,6 @@ def _answer(library: Library, what: str, inputs: Sequence[Array]) -> Any:
         outputs = library(*inputs)
         return outputs if isinstance(outputs, tuple) else (outputs,)
     return [(entry.step, entry.name, entry.onnx, entry.onnx_layout, entry.value) for entry in library.trace(*inputs)]
-
-
-class _Spoilt(Library):
-    """Begins with NaN in its arena, but for the part in which threads meet, and in all outputs."""
-
-    def __init__(self, description: Description, threads: int) -> None:
-        super().__init__(description, threads)
-        pool = 512 + 64 * threads if threads > 1 else 0
-        self.arena.view(np.uint8)[: self.arena.nbytes - pool] = 0xFF
-
-    def outputs(self) -> tuple[Array, ...]:
-        made = super().outputs()
-        for value in made:
-            value.view(np.uint8)[...] = 0xFF
-        return made
 
 
 class Emulated(Executor):
