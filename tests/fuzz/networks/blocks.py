@@ -116,6 +116,46 @@ def bottleneck(to: Sketch, source: str) -> str:
     return to.act(to.add("add", *pair))
 
 
+def stage(to: Sketch, source: str) -> str:
+    """As whole networks repeat it: one or two blocks with shortcuts, and a strided one that reads the last sum."""
+    inside = to.random.choice((_inverted, _lean, _bottleneck))
+    value = source
+    for _ in range(to.random.choice((1, 1, 2))):
+        inner = inside(to, value, to.channels(value), (1, 1))
+        value = to.add("add", *to.random.sample([inner, value], 2))
+        value = to.act(value, 0.8 if inside is _bottleneck else 0.1)
+    out = to.random.choice(FEW)
+    strided = to.random.choice((inside, inside, _lean, _dense))(to, value, out, (2, 2))
+    if inside is _bottleneck and to.chance(0.7):
+        shortcut = to.conv(value, out, {"kernel": (1, 1), "stride": (2, 2), "pads": (0, 0, 0, 0)})
+        strided = to.act(to.add("add", *to.random.sample([strided, shortcut], 2)))
+    return strided
+
+
+def _inverted(to: Sketch, source: str, out: int, stride: tuple[int, int]) -> str:
+    value = to.act(to.conv(source, expanded(to, source)))
+    return to.conv(to.act(to.conv(value, 0, _half(to, stride), depthwise=True)), out)
+
+
+def _lean(to: Sketch, source: str, out: int, stride: tuple[int, int]) -> str:
+    return to.conv(to.act(to.conv(source, 0, _half(to, stride), depthwise=True)), out)
+
+
+def _bottleneck(to: Sketch, source: str, out: int, stride: tuple[int, int]) -> str:
+    inner = max(1, out // to.random.choice((1, 2, 4)))
+    value = to.act(to.conv(source, inner))
+    return to.conv(to.act(to.conv(value, inner, _half(to, stride))), out)
+
+
+def _dense(to: Sketch, source: str, out: int, stride: tuple[int, int]) -> str:
+    return to.conv(source, out, _half(to, stride))
+
+
+def _half(to: Sketch, stride: tuple[int, int]) -> dict[str, Any]:
+    size = to.random.choice((3, 3, 3, 5))
+    return {"kernel": (size, size), "stride": stride, "pads": (size // 2,) * 4}
+
+
 def between_expansions(to: Sketch, source: str) -> str:
     """Shortcuts between expanded tensors (the paper's Figure 6b), over two to four bottlenecks."""
     wide, narrow = expanded(to, source), to.channels(source)
@@ -225,6 +265,7 @@ BLOCKS: dict[str, Block] = {
     "dense": dense,
     "pointwise": pointwise,
     "bottleneck": bottleneck,
+    "stage": stage,
     "between_expansions": between_expansions,
     "gate": gate,
     "branches": branches,
@@ -239,8 +280,9 @@ STYLES: dict[str, dict[str, int]] = {
     "separable": {"separable": 8, "pointwise": 1, "dense": 1},
     "universal": {"universal": 6, "inverted": 2, "pointwise": 1},
     "one": {"reparametrised": 6, "separable": 2},
-    "residual": {"bottleneck": 8, "dense": 1, "pool": 1},
-    "expansions": {"between_expansions": 6, "inverted": 2},
+    "residual": {"bottleneck": 5, "stage": 3, "dense": 1, "pool": 1},
+    "stages": {"stage": 8, "inverted": 1, "separable": 1},
+    "expansions": {"between_expansions": 6, "inverted": 2, "stage": 2},
     "segmenter": {"inverted": 4, "resize": 8, "branches": 2, "summed": 1},
     "mixed": dict.fromkeys(BLOCKS, 1) | {"resize": 4},
 }

@@ -15,13 +15,17 @@ VERSION = 1
 BUDGET = 20
 """Operators of a network, about."""
 
+LINES = ("separable", "one", "stages", "residual", "expansions")
+LARGE = (16, 24, 28, 32, 40, 48)
+"""Styles whose blocks are joined into long chains, and rows with which those run row by row rather than whole."""
+
 
 def draw(seed: int, index: int) -> Net:
     """Network ``index`` of ``seed``; it can always be written."""
     random = Random(f"network {VERSION}/{seed}/{index}")
     while True:
         to = Sketch(random)
-        style = random.choice([*sorted(STYLES), "separable", "one"])
+        style = random.choice([*sorted(STYLES), "separable", "one", "stages"])
         try:
             _draw(to, style)
             return to.net(random.randrange(1 << 30))
@@ -31,7 +35,7 @@ def draw(seed: int, index: int) -> Net:
 
 def _draw(to: Sketch, style: str) -> None:
     random = to.random
-    value = _input(to)
+    value = _input(to, large=style in LINES and to.chance(0.7))
     if to.chance(0.6):
         value = to.act(to.conv(value, random.choice(FEW), to.window(value, to.chance(0.3), ((3, 3),))))
     blocks = list(STYLES[style])
@@ -49,11 +53,11 @@ def _draw(to: Sketch, style: str) -> None:
         raise InvalidError("nothing is computed")
 
 
-def _input(to: Sketch) -> str:
+def _input(to: Sketch, large: bool) -> str:
     random = to.random
-    height = random.choice(SIZES)
+    height = random.choice(LARGE if large else SIZES)
     width = height if to.chance(0.5) else random.choice(SIZES)
-    channels = 3 if to.chance(0.5) else random.choice(CHANNELS)
+    channels = 3 if to.chance(0.5) else random.choice(FEW if large else CHANNELS)
     name = to.input((1, channels, height, width), last=to.chance(0.5))
     if to.chance(0.08):
         other = to.input((1, channels, height, width), last=to.chance(0.5))

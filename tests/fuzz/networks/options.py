@@ -61,6 +61,6 @@ def draw_options(seed: int, index: int, targets: Sequence[str] = HOST) -> Option
         target=random.choice(targets),
         threads=threads,
         join=random.random() < 0.8,
-        schedules=drawn if random.random() < 0.45 else None,
+        schedules=drawn if random.random() < 0.6 else None,
         limit=limit,
     )

@@ -24,9 +24,9 @@ from mnv2c.tune.task import Task
 
 RATIO = 0.01
 """So much faster than predicted ways that a plan with a limit takes a drawn one wherever it fits."""
-DRAWN, CUT, CARRIED = 0.9, 0.8, 0.4
-"""The share of chains whose schedule, and of networks whose cuts, are drawn; that of schedules which carry sums as the
-planner's do in large images, where small ones leave it no reason."""
+DRAWN, CUT, CARRIED, BY_ROWS = 0.9, 0.85, 0.35, 0.3
+"""The share of chains whose schedule, and of networks whose cuts, are drawn; those of the planner's own schedules which
+carry sums, or run row by row, as large images do: small ones leave it no reason."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,12 @@ class Drawn(Best):
         if not known:
             return None
         carrying = [choice for choice in known if any(row.carry for row in choice.schedule.depthwise)]
-        if carrying and random.random() < CARRIED:
+        by_rows = [choice for choice in known if choice.schedule.rows]
+        share = random.random()
+        if carrying and share < CARRIED:
             choice = random.choice(carrying)
+        elif by_rows and share < CARRIED + BY_ROWS:
+            choice = random.choice(by_rows)
         else:
             task = Task("drawn", chain, self.target, known[0], self.threads, may_be_in_place=_adds_its_input(chain))
             choice = Space(task).sample(random)
@@ -67,7 +71,7 @@ class Drawn(Best):
             first = starts[-1]
             lasts = range(first, min(first + LONGEST, len(network.nodes)))
             possible = [last for last in lasts if may_join(network, first, last)]
-            starts.append(random.choice(possible[-2:] if random.random() < 0.6 else possible) + 1)
+            starts.append(random.choice(possible[-2:] if random.random() < 0.7 else possible) + 1)
         return tuple(starts[:-1])
 
 
