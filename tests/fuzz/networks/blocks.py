@@ -53,13 +53,14 @@ def inverted(to: Sketch, source: str) -> str:
 
 
 def separable(to: Sketch, source: str) -> str:
-    """Depthwise and 1x1, one to three times: MobileNetV1, and blocks without expansion."""
-    value = source
-    for _ in range(to.random.choice((1, 2, 2, 3))):
-        same = to.chance(0.6)
-        value = to.act(to.conv(value, 0, to.window(value, same), depthwise=True))
+    """Depthwise and 1x1, one to four times: MobileNetV1, and blocks without expansion."""
+    value, plain = source, to.chance(0.6)
+    for _ in range(to.random.choice((1, 2, 3, 4))):
+        stride = to.random.choice(((1, 1), (1, 1), (2, 2)))
+        window = _half(to, stride) if plain else to.window(value, to.chance(0.6))
+        value = to.act(to.conv(value, 0, window, depthwise=True))
         value = to.act(to.conv(value, to.channels(value) if to.chance(0.4) else to.random.choice(FEW)))
-        value = residual(to, value, 0.15)
+        value = residual(to, value, 0.1)
     return value
 
 
@@ -153,7 +154,7 @@ def _dense(to: Sketch, source: str, out: int, stride: tuple[int, int]) -> str:
 
 def _half(to: Sketch, stride: tuple[int, int]) -> dict[str, Any]:
     size = to.random.choice((3, 3, 3, 5))
-    return {"kernel": (size, size), "stride": stride, "pads": (size // 2,) * 4}
+    return {"kernel": (size, size), "stride": stride, "dilation": (1, 1), "pads": (size // 2,) * 4}
 
 
 def between_expansions(to: Sketch, source: str) -> str:
@@ -279,7 +280,7 @@ STYLES: dict[str, dict[str, int]] = {
     "mobile": {"inverted": 8, "separable": 1, "dense": 1, "between_expansions": 1},
     "separable": {"separable": 8, "pointwise": 1, "dense": 1},
     "universal": {"universal": 6, "inverted": 2, "pointwise": 1},
-    "one": {"reparametrised": 6, "separable": 2},
+    "one": {"reparametrised": 3, "separable": 4, "universal": 2},
     "residual": {"bottleneck": 5, "stage": 3, "dense": 1, "pool": 1},
     "stages": {"stage": 8, "inverted": 1, "separable": 1},
     "expansions": {"between_expansions": 6, "inverted": 2, "stage": 2},

@@ -54,6 +54,7 @@ class _Run:
 
     def __init__(self, given: Namespace) -> None:
         self.given, self.summary, self.lock, self.stopped = given, Summary(), threading.Lock(), False
+        self.broken = ""
 
     def all(self) -> Summary:
         first, end = self.given.start, self.given.start + self.given.count
@@ -62,6 +63,8 @@ class _Run:
             thread.start()
         for thread in threads:
             thread.join()
+        if self.broken:
+            raise RuntimeError(self.broken)
         return self.summary
 
     def _some(self, first: int, end: int) -> None:
@@ -93,6 +96,9 @@ class _Run:
                 if self.stopped:
                     process.kill()
                     return begun, True
+        if process.returncode > 0:
+            self.broken, self.stopped = f"the worker of network {begun} failed by itself", True
+            return begun, True
         return begun, process.returncode == 0
 
     def _add(self, said: dict[str, object]) -> None:
