@@ -65,6 +65,7 @@ def _pattern(clamp: tuple[str, ...]) -> dict[str, Any]:
 def convolutions(main: Any) -> dict[Any, Convolution]:
     """Return every supported convolution of ``main`` by its result, in program order."""
     values = relax.analysis.get_var2val(main)
+    owners = {value: variable for variable, value in values.items()}
     uses = use_counts(main)
     patterns = [_pattern(clamp) for clamp in CLAMPS]
     found: dict[Any, Convolution] = {}
@@ -74,7 +75,7 @@ def convolutions(main: Any) -> dict[Any, Convolution]:
             matched = end.extract_matched_expr(binding.var, values) if is_tensor(binding.var) else None
             if not matched:
                 continue
-            convolution = _convolution(pattern, matched, values, uses)
+            convolution = _convolution(pattern, matched, (values, owners), uses)
             if not _is_one_image(convolution) or not _has_plain_constants(convolution, values):
                 continue
             if convolution.is_supported and all(uses[inner] == 1 for inner in convolution.variables[:-1]):
@@ -85,8 +86,9 @@ def convolutions(main: Any) -> dict[Any, Convolution]:
     return found
 
 
-def _convolution(pattern: dict[str, Any], matched: Any, values: Any, uses: Counter[Any]) -> Convolution:
-    owners = {value: variable for variable, value in values.items()}
+def _convolution(pattern: dict[str, Any], matched: Any, known: tuple[Any, Any], uses: Counter[Any]) -> Convolution:
+    """``known`` are the values by their variables, and the variables by their values."""
+    values, owners = known
     variables = tuple(_as_variable(matched[part], owners) for name, part in pattern.items() if name != "source")
     call = values[variables[0]]
     outputs, *kernel, _ = shape_of(call.args[1])

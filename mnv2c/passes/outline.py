@@ -6,7 +6,8 @@ several results: a value inside it that others read is a side output.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,14 +40,18 @@ def outline(module: Any, groups: Sequence[Group]) -> Any:
     owner = {variable: group for group in groups for variable in group.variables}
     rewritten = module.clone()
     items: list[list[Any]] = []
-    done: set[int] = set()
-    for binding in bindings(main):
+    bound = bindings(main)
+    inside: dict[int, list[Any]] = defaultdict(list)
+    for binding in bound:
+        inside[id(owner.get(binding.var))].append(binding)
+    read = _read_outside(main, bound, owner)
+    for binding in bound:
         group = owner.get(binding.var)
         if group is None:
             items.append([binding])
-        elif id(group) not in done:
-            done.add(id(group))
-            items.append(_call(rewritten, main, group))
+        elif id(group) in inside:
+            outputs = [variable for variable in group.variables if variable in read or variable == group.variables[-1]]
+            items.append(_call(rewritten, inside.pop(id(group)), outputs, group))
     ordered = _in_dependency_order(items, main.params)
     block = relax.DataflowBlock([binding for item in ordered for binding in item])
     body = relax.SeqExpr([block], main.body.body)
@@ -55,10 +60,8 @@ def outline(module: Any, groups: Sequence[Group]) -> Any:
     return relax.transform.CanonicalizeBindings()(rewritten)
 
 
-def _call(module: Any, main: Any, group: Group) -> list[Any]:
-    """Add the group's function to the module; return the bindings that call it and bind its results."""
-    inside = [binding for binding in bindings(main) if binding.var in group.variables]
-    outputs = _outputs(main, group)
+def _call(module: Any, inside: Sequence[Any], outputs: Sequence[Any], group: Group) -> list[Any]:
+    """Add the group's function to the module; return the bindings that call it and bind its results, ``outputs``."""
     inputs = [*group.first, *(value for value in _inputs(inside) if value not in group.first)]
     function = _function(inside, inputs, outputs, group.kind)
     name = f"fused_{group.kind}_{sum(1 for entry in module.get_global_vars() if entry.name_hint != 'main')}"
@@ -79,11 +82,15 @@ def _inputs(inside: Sequence[Any]) -> list[Any]:
     return [variable for variable in dict.fromkeys(used) if variable not in defined]
 
 
-def _outputs(main: Any, group: Group) -> list[Any]:
-    """The group's variables that others read, in order; its last variable is one of them."""
-    outside = [binding.value for binding in bindings(main) if binding.var not in group.variables]
-    read = {variable for value in outside for variable in free_vars(value)} | set(free_vars(main.body.body))
-    return [variable for variable in group.variables if variable in read or variable == group.variables[-1]]
+def _read_outside(main: Any, bound: Sequence[Any], owner: Mapping[Any, Group]) -> set[Any]:
+    """The variables of groups that others than their own group read, or the caller of ``main``."""
+    read = set(free_vars(main.body.body))
+    for binding in bound:
+        group = owner.get(binding.var)
+        read.update(
+            variable for variable in free_vars(binding.value) if group is None or owner.get(variable) is not group
+        )
+    return read
 
 
 def _function(inside: Sequence[Any], inputs: Sequence[Any], outputs: Sequence[Any], kind: str) -> Any:

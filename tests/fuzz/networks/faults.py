@@ -67,6 +67,10 @@ def _where_the_convolution_is(chain: Chain) -> tuple[Unit, ...]:
     return tuple(found)
 
 
+def _unless_windowed(keeps: Callable[..., bool]) -> Callable[..., bool]:
+    return lambda chain, unit, rings: unit.stage.kind is not StageKind.DEPTHWISE and keeps(chain, unit, rings)
+
+
 def _own_results(network: Any, node: Any) -> set[str]:
     return set(node.outputs)
 
@@ -108,6 +112,10 @@ FAULTS: dict[str, Fault] = {
             ("mnv2c.plan.rows", "_is_added_alone"): _always(lambda *arguments: False),
             ("mnv2c.kernels.layout", "_check_pace"): _always(lambda *arguments: None),
         },
+    ),
+    "unset-channels": Fault(
+        "channels that only fill a vector are not set behind a window that reads the caller's tensor",
+        {("mnv2c.kernels.weights", "keeps_padding"): _unless_windowed},
     ),
     "early-operator": Fault(
         "an operator behind concatenated heads runs before the last of them",
