@@ -1,4 +1,4 @@
-"""Evaluate transposes and reshapes of constants in NumPy.
+"""Evaluate ranges, and transposes and reshapes of constants, in NumPy.
 
 TVM's own FoldConstant compiles a kernel for every one of them, which takes seconds for a network's weights.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from tvm import relax
 
 from mnv2c.passes.base import constant, constant_value, is_call, run_on_main, shape_of
@@ -21,6 +22,8 @@ def fold_constants(module: Any) -> Any:
 class _FoldConstants(relax.PyExprMutator):  # type: ignore[misc]  # TVM is untyped
     def visit_call_(self, call: Any) -> Any:
         call = self.visit_expr_post_order(call)
+        if is_call(call, "relax.arange"):
+            return self._range(call)
         argument = self._resolve(call.args[0]) if call.args else None
         value = constant_value(argument) if argument is not None else None
         if value is None:
@@ -31,6 +34,10 @@ class _FoldConstants(relax.PyExprMutator):  # type: ignore[misc]  # TVM is untyp
         if is_call(call, "relax.reshape"):
             return constant(value.reshape(shape_of(self.builder_.normalize(call))))
         return call
+
+    def _range(self, call: Any) -> Any:
+        ends = [getattr(end, "value", None) for end in call.args]
+        return call if None in ends else constant(np.arange(*ends, dtype=str(call.attrs.dtype)))
 
     def _resolve(self, expression: Any) -> Any:
         bound = self.lookup_binding(expression) if isinstance(expression, relax.Var) else None

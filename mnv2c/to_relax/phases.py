@@ -52,9 +52,9 @@ def phases() -> tuple[Phase, ...]:
         # What the network is.
         Phase("canonicalise", relax.transform.CanonicalizeBindings(), dump="20-relax.py"),
         # Normalised: one form for what exporters write in many, batch normalisation folded, channels last.
+        Phase("plain_reshapes", plain_reshapes),
         Phase("fold_constants", fold_constants),
         Phase("constants_last", constants_last),
-        Phase("plain_reshapes", plain_reshapes),
         Phase("global_means", global_means),
         Phase("spread_pixels", spread_pixels),
         Phase("fold_padding", fold_padding),

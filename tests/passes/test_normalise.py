@@ -30,6 +30,7 @@ TRANSPOSED = relax.const(np.ascontiguousarray(MATRIX.value.numpy().T))
 FLAT = relax.const(MATRIX.value.numpy().reshape(1, 6))
 NCHW_BIAS, NHWC_BIAS = values(1, 8, 1, 1), relax.const(values(1, 8, 1, 1).value.numpy().reshape(1, 1, 1, 8))
 OHWI = relax.const(np.ascontiguousarray(WEIGHT.value.numpy().transpose(0, 2, 3, 1)))
+ODD = relax.const(np.array([[1], [3], [5], [7]]), "int64")
 ZERO, SIX = relax.const(np.float32(0)), relax.const(np.float32(6))
 
 
@@ -98,6 +99,32 @@ def test_transposes_and_reshapes_of_constants_are_evaluated() -> None:
                 e = R.permute_dims(x, axes=[1, 0])
                 R.output(b, e)
             return (b, FLAT, e)
+
+    tvm.ir.assert_structural_equal(fold_constants(Before), Expected)
+
+
+def test_ranges_are_constants_before_their_reshapes_are_folded() -> None:
+    """A reshape may have no constant to read once fallbacks are lowered."""
+
+    @I.ir_module
+    class Before:
+        @R.function
+        def main(x: R.Tensor((1, 8), "int64")) -> R.Tensor((4, 8), "int64"):
+            with R.dataflow():
+                a = R.arange(1, 9, 2, dtype="int64")
+                b = R.reshape(a, (4, 1))
+                y = R.add(x, b)
+                R.output(y)
+            return y
+
+    @I.ir_module
+    class Expected:
+        @R.function
+        def main(x: R.Tensor((1, 8), "int64")) -> R.Tensor((4, 8), "int64"):
+            with R.dataflow():
+                y = R.add(x, ODD)
+                R.output(y)
+            return y
 
     tvm.ir.assert_structural_equal(fold_constants(Before), Expected)
 
