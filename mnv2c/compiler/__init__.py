@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mnv2c.errors import FallbackWarning, UserError
+from mnv2c.errors import CompilerError, FallbackWarning, OnnxError, UserError
 
 if TYPE_CHECKING:
     from mnv2c.compiler.dump import Dump
@@ -185,7 +185,8 @@ def _generate(
         with one_line_errors(source.title, "compiled"):
             variants.append(Variant(target, kernels, program, build(kernels, target, own)))
     tell("self-test values", 0.8)
-    with one_line_errors(source.title, "run by the reference, onnxruntime"):
+    at_fault = CompilerError if source.spec is not None else OnnxError
+    with one_line_errors(source.title, "run by the reference, onnxruntime", at_fault):
         known = reference(source, programs[0])
     tell("linking", 0.9)
     return publish(output, library, source, variants, known, linker, wanted.check, tell)

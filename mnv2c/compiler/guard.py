@@ -12,8 +12,8 @@ LONGEST = 300
 
 
 @contextmanager
-def one_line_errors(model: str, what: str) -> Iterator[None]:
-    """Turn any exception that is not typed into a CompilerError: ``model`` cannot be ``what``, and why."""
+def one_line_errors(model: str, what: str, kind: type[Mnv2cError] = CompilerError) -> Iterator[None]:
+    """Turn any exception that is not typed into one of ``kind``: ``model`` cannot be ``what``, and why."""
     try:
         yield
     except Mnv2cError:
@@ -21,4 +21,4 @@ def one_line_errors(model: str, what: str) -> Iterator[None]:
     except Exception as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         reason = f"{type(error).__name__}: {lines[-1][:LONGEST]}" if lines else type(error).__name__
-        raise CompilerError(f"{model} cannot be {what}: {reason}") from error
+        raise kind(f"{model} cannot be {what}: {reason}") from error

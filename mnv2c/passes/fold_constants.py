@@ -36,7 +36,7 @@ class _FoldConstants(relax.PyExprMutator):  # type: ignore[misc]  # TVM is untyp
         return call
 
     def _range(self, call: Any) -> Any:
-        ends = [getattr(end, "value", None) for end in call.args]
+        ends: list[Any] = [getattr(end, "value", None) for end in call.args]
         return call if None in ends else constant(np.arange(*ends, dtype=str(call.attrs.dtype)))
 
     def _resolve(self, expression: Any) -> Any:
