@@ -117,6 +117,22 @@ def bottleneck(to: Sketch, source: str) -> str:
     return to.act(to.add("add", *pair))
 
 
+def windows(to: Sketch, source: str) -> str:
+    """A window behind a window: nothing between the two looks at single pixels, or the first has no margin."""
+    first = _half(to, to.random.choice(((1, 1), (1, 1), (2, 2))))
+    second = _half(to, to.random.choice(((1, 1), (1, 1), (2, 2))))
+    if to.chance(0.35):
+        inside = first | {"kernel": to.random.choice(((1, 1), (2, 2), (3, 3))), "pads": (0, 0, 0, 0)}
+        value = to.conv(to.act(to.conv(source, 0, inside, depthwise=True)), to.random.choice(FEW))
+        return to.act(to.conv(value, 0, second, depthwise=True))
+    value = to.act(to.conv(source, expanded(to, source)))
+    value = to.act(to.conv(value, 0, first, depthwise=True))
+    if to.chance(0.5):
+        return to.act(to.conv(value, to.random.choice(FEW), second))
+    value = to.act(to.conv(value, 0, second, depthwise=True))
+    return to.conv(value, to.random.choice(FEW)) if to.chance(0.7) else value
+
+
 def stage(to: Sketch, source: str) -> str:
     """As whole networks repeat it: one or two blocks with shortcuts, and a strided one that reads the last sum."""
     inside = to.random.choice((_inverted, _lean, _bottleneck))
@@ -267,6 +283,7 @@ BLOCKS: dict[str, Block] = {
     "pointwise": pointwise,
     "bottleneck": bottleneck,
     "stage": stage,
+    "windows": windows,
     "between_expansions": between_expansions,
     "gate": gate,
     "branches": branches,
@@ -283,6 +300,7 @@ STYLES: dict[str, dict[str, int]] = {
     "one": {"reparametrised": 3, "separable": 4, "universal": 2},
     "residual": {"bottleneck": 5, "stage": 3, "dense": 1, "pool": 1},
     "stages": {"stage": 8, "inverted": 1, "separable": 1},
+    "windows": {"windows": 6, "inverted": 2, "separable": 1},
     "expansions": {"between_expansions": 6, "inverted": 2, "stage": 2},
     "segmenter": {"inverted": 4, "resize": 8, "branches": 2, "summed": 1},
     "mixed": dict.fromkeys(BLOCKS, 1) | {"resize": 4},

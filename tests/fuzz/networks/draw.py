@@ -9,13 +9,13 @@ from tests.fuzz.networks.graph import InvalidError, Net
 from tests.fuzz.networks.heads import HEADS
 from tests.fuzz.networks.sketch import CHANNELS, FEW, SIZES, Sketch
 
-VERSION = 1
+VERSION = 2
 """Goes up whenever the same seed draws another network."""
 
 BUDGET = 20
 """Operators of a network, about."""
 
-LINES = ("separable", "one", "stages", "residual", "expansions")
+LINES = ("separable", "one", "stages", "windows", "residual", "expansions")
 LARGE = (16, 24, 28, 32, 40, 48)
 """Styles whose blocks are joined into long chains, and rows with which those run row by row rather than whole."""
 
