@@ -71,9 +71,9 @@ class InProcess(Executor):
 class AsProgram(Executor):
     """Links the static library into a program and starts that, under qemu where the CPU is another one."""
 
-    def __init__(self, description: Description) -> None:
-        """LibraryError where qemu is needed and missing."""
-        self._library = description
+    def __init__(self, description: Description, backwards: bool = False) -> None:
+        """LibraryError where qemu is needed and missing. ``backwards``: see `emulator.run`; steps run in order."""
+        self._library, self._backwards = description, backwards
         command = emulator.launcher(description)
         self.emulated = bool(command)
         self.where = " ".join((Path(command[0]).name, *command[1:])) if command else "this CPU, as a static program"
@@ -81,7 +81,7 @@ class AsProgram(Executor):
     def run(self, inputs: Sequence[NDArray[Any]]) -> tuple[Arrays, float]:
         """Run once; return the outputs and the milliseconds, which include linking and starting the program."""
         start = time.perf_counter()
-        outputs = emulator.run(self._library, inputs).outputs
+        outputs = emulator.run(self._library, inputs, backwards=self._backwards).outputs
         return outputs, (time.perf_counter() - start) * 1e3
 
     def frames(self) -> FrameFunctions:

@@ -60,10 +60,13 @@ def run(
     inputs: Sequence[NDArray[Any]],
     *,
     steps: bool = False,
+    backwards: bool = False,
     cpu: str | None = None,
     flags: Sequence[str] = (),
 ) -> Emulated:
     """Run a library, or the one in a folder, once; ``steps`` also returns each step's results.
+
+    One thread runs the parts of every phase in order, or ``backwards``, so that a part which needs another's shows.
 
     ``flags`` are for the compiler of the harness: with "-DAT_START" the buffers begin behind a page that must not be
     touched, without they end before one.
@@ -76,7 +79,8 @@ def run(
     with scratch_folder("run") as folder:
         for index, value in enumerate(values):
             value.tofile(folder / f"input_{index}.bin")
-        execute(description, "steps" if steps else "run", folder, launcher(description, cpu), flags)
+        mode = "steps" if steps else "backwards" if backwards else "run"
+        execute(description, mode, folder, launcher(description, cpu), flags)
         outputs = tuple(_load(folder / f"output_{i}.bin", port) for i, port in enumerate(description.outputs))
         dumps = enumerate(_dumps(description) if steps else [])
         return Emulated(outputs, tuple(_step_result(description, folder, *entry) for entry in dumps))

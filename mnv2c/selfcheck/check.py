@@ -99,7 +99,8 @@ def _check(subject: _Subject, description: Description, which: Check, tell: Prog
             inputs = [tuple(given.values()) for given, _ in runs]
             ran, where = run_apart(description, inputs, subject.frame()), "this CPU"
         else:
-            machine, runs = AsProgram(description), ((subject.reference.inputs, subject.reference.values),)
+            machine = AsProgram(description, backwards=description.threads > 1)
+            runs = ((subject.reference.inputs, subject.reference.values),)
             if machine.emulated and which is Check.NATIVE:
                 return {**entry, "skipped": "--check native"}
             tell(f"checking the library under {machine.where}" if machine.emulated else "checking the library", 0.95)

@@ -61,6 +61,15 @@ def test_a_part_that_needs_another_ones_results_fails_every_time(
             mnv2c.compile(path, "x86-64-v3", output=tmp_path / "wrong", threads=4)
 
 
+@pytest.mark.emulated
+def test_such_a_part_fails_under_an_emulator_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = convolutions(tmp_path / "net.onnx", (1, 3, 2, 40), (34, 1, 1), (34, 5, 34), dilation=3)
+    mnv2c.compile(path, "cortex-a76", output=tmp_path / "right", threads=4, check="all")
+    monkeypatch.setattr(Share, "has_vector", lambda self, _: self.is_last)
+    with pytest.raises(VerificationError, match=r"every step alone is right.*on qemu-aarch64"):
+        mnv2c.compile(path, "cortex-a76", output=tmp_path / "wrong", threads=4, check="all")
+
+
 def change_run(monkeypatch: pytest.MonkeyPatch, name: str, line: str) -> None:
     """Put a line of C in front of NAME_run's own."""
     right: Callable[..., str] = entry.library_source

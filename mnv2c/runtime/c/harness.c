@@ -1,11 +1,12 @@
 /*
  * Runs a library once, as a static program without any libc: under an emulator, or natively.
  *
- *   harness run|steps|selftest|count|count-steps FOLDER
+ *   harness run|backwards|steps|selftest|count|count-steps FOLDER
  *
  * reads FOLDER/input_N.bin, writes FOLDER/output_N.bin and, for `steps`, FOLDER/dump_N.bin for every entry of DUMPS in
  * the generated table.h. `count` runs twice, with a marker before each run and one at the end, `count-steps` with one
- * before each step instead; both need COUNTED to be defined.
+ * before each step instead; both need COUNTED to be defined. `backwards` runs the parts of every phase one after the
+ * other, the last one first, where the library shares its work among threads; all other modes run the first one first.
  *
  * Arena, inputs and outputs get exactly the bytes the header asks for, end at a page that must not be touched, and lie
  * behind bytes that are checked afterwards. With AT_START they begin behind such a page instead, and lie before such bytes.
@@ -148,11 +149,21 @@ static int count(const char *mode, LIBRARY(ctx) *context, void **inputs, void **
 
 #endif
 
+static void backwards(void *pool, void (*task)(void *arg, unsigned index), void *arg, unsigned tasks)
+{
+    (void)pool;
+    while (tasks > 0) {
+        task(arg, --tasks);
+    }
+}
+
 static int run(const char *mode, const char *folder, unsigned char *arena, void **inputs, void **outputs)
 {
+    const LIBRARY(threads) sharing = {NULL, THREADS, backwards};
+    const int shared = strcmp(mode, "backwards") == 0;
     LIBRARY(ctx) context;
     unsigned step;
-    if (failed(LIBRARY(init)(&context, arena, ARENA_BYTES, NULL, ABI))) {
+    if (failed(LIBRARY(init)(&context, arena, ARENA_BYTES, shared ? &sharing : NULL, ABI))) {
         return 2;
     }
 #ifdef VARIANT
@@ -215,7 +226,7 @@ int program(int argc, char **argv)
     unsigned i;
     int result;
     if (argc != 3) {
-        print("usage: harness run|steps|selftest|count|count-steps FOLDER\n");
+        print("usage: harness run|backwards|steps|selftest|count|count-steps FOLDER\n");
         return 1;
     }
     for (i = 0; i < INPUTS; ++i) {

@@ -134,8 +134,10 @@ class Emulated(Executor):
         return found.steps
 
     def run(self, inputs: Sequence[Array]) -> tuple[tuple[Array, ...], float]:
-        """The outputs of the run by steps before: all steps in order make up one run."""
-        return self._last, 0.0
+        """The outputs of the steps before, which in order make up a run; with threads those of a run backwards."""
+        if self._description.threads == 1:
+            return self._last, 0.0
+        return emulator.run(self._description, inputs, backwards=True).outputs, 0.0
 
     def frames(self) -> Any:
         raise NotImplementedError
