@@ -150,6 +150,16 @@ def test_paths_in_the_documents_exist() -> None:
             assert (document.parent / link).exists(), f"{document.name} links to {link}"
 
 
+def test_the_index_of_decisions_names_every_one_once() -> None:
+    text = (ROOT / "docs" / "decisions.md").read_text(encoding="utf-8")
+    titles = re.findall(r"^## (\d+\. .*)$", text, re.MULTILINE)
+    index = " ".join(text[text.index("## Index") : text.index("## 1.")].split())
+    listed = re.findall(r"(?<= )(\d+) ([^?]*\?)", index)
+    assert sorted(f"{number}. {title}" for number, title in listed) == sorted(titles)
+    for number in re.findall(r"(?<=superseded by )[\d ,and]+", text):
+        assert set(re.findall(r"\d+", number)) <= {title.split(".")[0] for title in titles}
+
+
 def test_no_path_of_a_machine_is_in_the_tree() -> None:
     machine = re.compile(r"/(?:home|Users|root|work|opt)/\w|/tmp/\w")
     found = [
