@@ -8,12 +8,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "mnv2c"
-EVERYWHERE = {"mnv2c.errors", "mnv2c.escape", "mnv2c.files", "mnv2c.reading", "mnv2c.scratch"}
+EVERYWHERE = {"mnv2c.dtypes", "mnv2c.errors", "mnv2c.escape", "mnv2c.files", "mnv2c.reading", "mnv2c.scratch"}
 HEAVY = {"tvm", "tvm_ffi", "onnx", "onnxruntime", "torch"}
 
 # Per package or module of mnv2c: what it may import besides the standard library, itself and EVERYWHERE.
 MAY_IMPORT = {
     "errors": set(),
+    "dtypes": set(),
     "files": set(),
     "scratch": set(),
     "escape": set(),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mnv2c.data import fill
+from mnv2c.dtypes import number_type
 from mnv2c.errors import CompilerError
 from mnv2c.escape import c_comment
 from mnv2c.tolerance import FLOAT32
@@ -28,7 +29,6 @@ MULTIPLIER, INCREMENT = 1664525, 1013904223
 SPREAD = 8
 """Evenly spread samples per output, besides the one of the largest magnitude."""
 
-C_TYPES = {"float32": "float", "int64": "int64_t", "int32": "int32_t", "uint8": "uint8_t"}
 
 FROM_STATE = {
     # Both 24-bit integer to float and the product with a power of two are exact.
@@ -96,7 +96,8 @@ def selftest_source(program: Program, name: str, outputs: Sequence[Expected]) ->
         samples="\n\n".join(_samples(index, port, output) for index, (port, output) in ports),
         fill_functions="\n\n".join(_fill_function(dtype) for dtype in dict.fromkeys(p.dtype for p in program.inputs)),
         fill_calls="\n".join(
-            f"    fill_{port.dtype}(({C_TYPES[port.dtype]} *)inputs[{index}], {port.elements}u, {index + 1}u);"
+            f"    fill_{port.dtype}"
+            f"(({number_type(port.dtype).c_type} *)inputs[{index}], {port.elements}u, {index + 1}u);"
             for index, port in enumerate(program.inputs)
         ),
         checks="\n".join(_check(program, name, index) for index in range(len(outputs))),
@@ -107,7 +108,7 @@ def _fill_function(dtype: str) -> str:
     if dtype not in FROM_STATE:
         raise CompilerError(f"self-test: no pattern for an input of {dtype}")
     return f"""\
-static void fill_{dtype}({C_TYPES[dtype]} *values, size_t count, uint32_t state)
+static void fill_{dtype}({number_type(dtype).c_type} *values, size_t count, uint32_t state)
 {{
     size_t i;
     for (i = 0; i < count; ++i) {{
@@ -118,7 +119,7 @@ static void fill_{dtype}({C_TYPES[dtype]} *values, size_t count, uint32_t state)
 
 
 def _check(program: Program, name: str, index: int) -> str:
-    c_type = C_TYPES[program.outputs[index].dtype]
+    c_type = number_type(program.outputs[index].dtype).c_type
     return f"""\
     for (i = 0; i < sizeof samples_{index} / sizeof samples_{index}[0]; ++i) {{
         const sample want = samples_{index}[i];

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mnv2c.dtypes import COMPUTED
 from mnv2c.errors import CompilerError, FallbackWarning, OnnxError, UserError
 
 if TYPE_CHECKING:
@@ -193,8 +194,8 @@ def _generate(
 
 
 def _refuse_unsupported(dtype: str, batch: int, threads: int) -> None:
-    if dtype != "float32":
-        raise UserError(f'dtype "{dtype}": only float32 is supported so far')
+    if dtype != COMPUTED.name:
+        raise UserError(f'dtype "{dtype}": only {COMPUTED.name} is supported so far')
     if batch != 1:
         raise UserError(f"batch {batch}: only 1 is supported; call the library once per image")
     check_threads(threads)

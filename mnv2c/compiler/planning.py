@@ -10,6 +10,7 @@ from typing import Any
 
 from mnv2c.codegen.fallback import LoweredFallback, lower_fallback
 from mnv2c.codegen.object import tvm_target
+from mnv2c.dtypes import COMPUTED
 from mnv2c.errors import PlanError, ScheduleError
 from mnv2c.kernels.carried import may_carry
 from mnv2c.kernels.cost import Caches, predicted_cycles
@@ -29,8 +30,6 @@ from mnv2c.schedule.analytic import WHOLE_PIXELS
 from mnv2c.schedule.choice import Choice
 from mnv2c.schedule.variants import even_schedules, variants
 from mnv2c.targets import Target
-
-DTYPE = "float32"
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,7 +190,7 @@ def prepare(
                 lowered[node.function] = lower_fallback(node.function, name, tvm_target(target))
             fallbacks[index] = lowered[node.function]
     scratch = {index: fallback.scratch for index, fallback in fallbacks.items()}
-    plans = planner(network, provider_for(DTYPE, target), target, scratch, threads, best)
+    plans = planner(network, provider_for(COMPUTED.name, target), target, scratch, threads, best)
     if not join:
         return Prepared(replace(plans, longest=1), fallbacks, best)
     return Prepared(plans, fallbacks, best, best.cuts(network))

@@ -16,6 +16,7 @@ from mnv2c.codegen.object import build_object, llvm_version
 from mnv2c.compiler import planning, recorded
 from mnv2c.compiler.artefacts import Kernels, Variant
 from mnv2c.compiler.variants import prefix, together
+from mnv2c.dtypes import COMPUTED
 from mnv2c.errors import OnnxError
 from mnv2c.kernels.ahead import fetched_bytes
 from mnv2c.kernels.chain import emit_chain, pack_weights
@@ -120,9 +121,7 @@ def _emit(
     nodes: list[NodeKernel] = []
     each = zip(cut.nodes, options, strict=True)
     chains = [option.choice if isinstance(node, ChainNode) else None for node, option in each]
-    emitter = _Emitter(
-        library, _following(chains, fetched_bytes(provider_for(planning.DTYPE, target), target.l2_bytes))
-    )
+    emitter = _Emitter(library, _following(chains, fetched_bytes(provider_for(COMPUTED.name, target), target.l2_bytes)))
     for node, piece, option in zip(cut.nodes, cuts.pieces, options, strict=True):
         if isinstance(node, ChainNode):
             nodes.append(emitter.chain(node, *option.choice))
@@ -313,7 +312,7 @@ def _metadata(library: str, variant: Variant, source: Source, linker: Linker) ->
         library,
         variant.target,
         summary=source.summary,
-        dtype=planning.DTYPE,
+        dtype=COMPUTED.name,
         params=source.params if source.params is not None else folded,
         madds=total_madds(network),
         model=source.description,

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mnv2c.kernels.ir import INDEX, Buffer, KernelBuilder, constant, limited
-from mnv2c.kernels.layout import FLOAT_BYTES, KernelLayout
-from mnv2c.kernels.microkernels.base import Provider, Stream
+from mnv2c.kernels.layout import KernelLayout
+from mnv2c.kernels.microkernels.base import LINE_BYTES, Provider, Stream
 from mnv2c.kernels.packing import MatrixPacking
 from mnv2c.plan.chain import MATRIX_KINDS, Stage, StageKind, clips, stage_madds
 
@@ -44,7 +44,7 @@ class Ahead:
         name, packing = list(layout.packings.items())[-1]
         self._k, self._buffer, self._line = k, weights[name], layout.provider.line
         self._begin = -(-packing.elements // self._line) * self._line
-        lines = -(-following // (self._line * FLOAT_BYTES))
+        lines = -(-following // LINE_BYTES)
         self._per = max(1, min(MOST, -(-lines // max(1, _places(layout)))))
         self._wanted, self._found = -(-lines // self._per), 0
         self._counter, self._skip = k.stack(INDEX, 1), k.promised("skip")

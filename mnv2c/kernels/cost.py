@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mnv2c.kernels.layout import FLOAT_BYTES, KernelLayout
+from mnv2c.kernels.layout import KernelLayout
 from mnv2c.kernels.microkernels.base import Provider
 from mnv2c.kernels.packing import MatrixPacking
 from mnv2c.kernels.strassen import StrassenPacking
@@ -118,17 +118,17 @@ def summed_cycles(packing: SummedPacking, pixels: int, provider: Provider) -> fl
 
 def memory_cycles(layout: KernelLayout, caches: Caches) -> float:
     """Return the predicted cycles for rows and weights that lie beyond the first-level cache when they are wanted."""
-    chain = layout.chain
+    chain, element = layout.chain, layout.provider.bytes
     weights = layout.weight_bytes
     scratch = layout.scratch_bytes
-    passing = (_passing(layout) + _partial_sums(layout)) * FLOAT_BYTES
+    passing = (_passing(layout) + _partial_sums(layout)) * element
     steps = layout.flow.last_step - layout.flow.first_step
-    outside = (chain.inputs[0].elements + sum(chain.shape(name).elements for name in chain.outputs)) * FLOAT_BYTES
-    vector = layout.provider.lanes * FLOAT_BYTES
+    outside = (chain.inputs[0].elements + sum(chain.shape(name).elements for name in chain.outputs)) * element
+    vector = layout.provider.lanes * element
     cycles = _moved(outside, outside + scratch, caches)
     if steps > 1:  # each step reads all weights again; rows pass between steps
         cycles += _moved(weights * steps, weights + scratch, caches) * HIDDEN
-    cycles += _awaited(layout) * FLOAT_BYTES / L3_VECTORS_PER_CYCLE * HIDDEN
+    cycles += _awaited(layout) * element / L3_VECTORS_PER_CYCLE * HIDDEN
     return (cycles + _moved(passing, weights // max(1, layout.chunks) + scratch, caches)) / vector
 
 

@@ -23,8 +23,6 @@ from mnv2c.plan.chain import MATRIX_KINDS, Chain, Stage, StageKind, with_loads
 from mnv2c.plan.rows import Flow, flow
 from mnv2c.schedule.record import ChainSchedule, DepthwiseTile, Tile
 
-FLOAT_BYTES = 4
-
 
 @dataclass(frozen=True)
 class KernelLayout:
@@ -65,7 +63,7 @@ class KernelLayout:
     @property
     def region_bytes(self) -> tuple[int, ...]:
         """Bytes of every region."""
-        return tuple(elements * FLOAT_BYTES for elements in self.scratch)
+        return tuple(elements * self.provider.bytes for elements in self.scratch)
 
     @property
     def scratch_bytes(self) -> int:
@@ -75,7 +73,7 @@ class KernelLayout:
     @property
     def weight_bytes(self) -> int:
         """Bytes of all packed weights."""
-        return sum(packing.elements for packing in self.packings.values()) * FLOAT_BYTES
+        return sum(packing.elements for packing in self.packings.values()) * self.provider.bytes
 
     @cached_property
     def tiles(self) -> dict[str, Tile]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from mnv2c.data import fill
+from mnv2c.dtypes import number_type
 from mnv2c.plan.program import Port, Program
 
 RAW = Path(__file__).parent / "raw.c.in"
 PICTURE = Path(__file__).parent / "picture.c.in"
 
-C_TYPES = {"float32": "float", "int64": "int64_t", "int32": "int32_t", "uint8": "uint8_t"}
 
 LARGEST_VALUES = """\
     for (size_t rank = 0; rank < 5 && rank < outputs; ++rank) {
@@ -87,7 +87,7 @@ def _of_numbers(program: Program, name: str) -> str:
     first = program.outputs[0].dtype
 
     def array(other: str, port: Port) -> str:
-        kind = C_TYPES[port.dtype]
+        kind = number_type(port.dtype).c_type
         return f"static {kind} {other}[{upper}_{other.upper()}_BYTES / sizeof({kind})];\n"
 
     return fill(
@@ -97,7 +97,7 @@ def _of_numbers(program: Program, name: str) -> str:
         more="".join(array(other, port) for other, port in others),
         inputs=", ".join(["input", *(other for other in names if other.startswith("input"))]),
         outputs=", ".join(["output", *(other for other in names if other.startswith("output"))]),
-        output_start=", " if first == "float32" else f";\nstatic {C_TYPES[first]} ",
-        output_type=C_TYPES[first],
+        output_start=", " if first == "float32" else f";\nstatic {number_type(first).c_type} ",
+        output_type=number_type(first).c_type,
         report=LARGEST_VALUES if first == "float32" else FREQUENT_CLASSES,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from mnv2c.dtypes import COMPUTED
 from mnv2c.plan.resampling import Axis, Coordinates
 
 
@@ -122,7 +123,7 @@ class Stage:
     window: Window = Window()
     activation: Activation | None = None
     coordinates: Coordinates | None = None
-    dtype: str = "float32"
+    dtype: str = COMPUTED.name
 
 
 @dataclass(frozen=True)

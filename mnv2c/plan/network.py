@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from mnv2c.dtypes import number_type
 from mnv2c.plan.chain import Chain
 
 Array = npt.NDArray[Any]
@@ -38,7 +40,7 @@ class Tensor:
     @property
     def bytes(self) -> int:
         """Size in bytes."""
-        return int(np.prod(self.shape, dtype=np.int64)) * np.dtype(self.dtype).itemsize
+        return prod(self.shape) * number_type(self.dtype).bytes
 
 
 @dataclass(frozen=True, eq=False)

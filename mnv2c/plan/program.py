@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from mnv2c.dtypes import number_type
 from mnv2c.plan.parts import Parts
 
 
@@ -55,7 +56,7 @@ class Port:
     @property
     def bytes(self) -> int:
         """Size of the caller's buffer in bytes."""
-        return self.elements * {"float32": 4, "int64": 8, "int32": 4, "uint8": 1}[self.dtype]
+        return self.elements * number_type(self.dtype).bytes
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
+from mnv2c.dtypes import FLOAT32
 from mnv2c.report.paper import footnotes
 from mnv2c.spec import Layer, ModelSpec, layers
 from mnv2c.spec.cost import cost
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-FLOAT32_BYTES = 4
 RENDER_WIDTH = 110  # columns
 WINDOWLESS = WEIGHTLESS | {"dense"}  # kinds with no window worth printing
 
@@ -89,7 +89,7 @@ def memory(spec: ModelSpec) -> dict[str, Any]:
     The image and the result belong to the caller and are not counted; Table 3 has the paper's 16-bit elements.
     """
     return {
-        "bytes_per_element": FLOAT32_BYTES,
+        "bytes_per_element": FLOAT32.bytes,
         "unfused": _bounds(layer_graph(spec)),
         "bottlenecks": _bounds(bottleneck_graph(spec)),
         "table3_bytes_per_element": BYTES_PER_ELEMENT,
@@ -102,7 +102,7 @@ def _bounds(graph: Graph) -> dict[str, Any]:
 
 
 def _peak(peak: Peak) -> dict[str, Any]:
-    return {"bytes": peak.elements * FLOAT32_BYTES, "at": peak.operation}
+    return {"bytes": peak.elements * FLOAT32.bytes, "at": peak.operation}
 
 
 def _table3_line(line: Line) -> dict[str, Any]:

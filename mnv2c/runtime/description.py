@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mnv2c.dtypes import number_type
 from mnv2c.errors import LibraryError, nearest
 from mnv2c.escape import shown
 from mnv2c.reading import TooLargeError, read_limited
@@ -54,7 +55,7 @@ class Tensor:
     @property
     def bytes(self) -> int:
         """Size of the buffer."""
-        return prod(self.shape) * np.dtype(self.dtype).itemsize
+        return prod(self.shape) * number_type(self.dtype).bytes
 
 
 @dataclass(frozen=True)

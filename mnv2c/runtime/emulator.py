@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mnv2c.data import fill
+from mnv2c.dtypes import number_type
 from mnv2c.errors import CannotRunError, LibraryError
 from mnv2c.runtime.description import Description, Place, StepResult, Tensor, read
 from mnv2c.scratch import scratch_folder
@@ -208,7 +209,7 @@ def _table(description: Description) -> str:
 
 
 def _port(tensor: Tensor) -> str:
-    return f"{{{tensor.bytes}, {np.dtype(tensor.dtype).itemsize}}}"
+    return f"{{{tensor.bytes}, {number_type(tensor.dtype).bytes}}}"
 
 
 def _load(path: Path, tensor: Tensor) -> NDArray[Any]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
+from mnv2c.dtypes import DTYPES
 from mnv2c.escape import shown
 
 MOST_BYTES = 1 << 40
@@ -15,12 +16,6 @@ MOST_BYTES = 1 << 40
 MOST_DIMENSIONS = 32
 MOST_ENTRIES = 1 << 20
 """Of a list."""
-
-ITEM_BYTES = {
-    "bool": 1, "int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "float16": 2, "int32": 4, "uint32": 4, "float32": 4,
-    "int64": 8, "uint64": 8, "float64": 8,
-}  # fmt: skip
-"""The types that tensors may have, and the size of an element."""
 
 IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,127}")
 WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,1023}")
@@ -85,8 +80,8 @@ def shape_and_type(raw: Mapping[str, Any]) -> tuple[tuple[int, ...], str]:
     """Return the shape and the numpy dtype of a tensor that some memory may hold."""
     shape = tuple(whole({"shape": extent}, "shape", 1) for extent in many(raw, "shape"))
     dtype = text(raw, "dtype")
-    if dtype not in ITEM_BYTES:
-        raise FieldError(f"dtype is {shown(dtype)}; there are {', '.join(ITEM_BYTES)}")
-    if len(shape) > MOST_DIMENSIONS or prod(shape) * ITEM_BYTES[dtype] > MOST_BYTES:
+    if dtype not in DTYPES:
+        raise FieldError(f"dtype is {shown(dtype)}; there are {', '.join(DTYPES)}")
+    if len(shape) > MOST_DIMENSIONS or prod(shape) * DTYPES[dtype].bytes > MOST_BYTES:
         raise FieldError(f"shape is {shown(list(shape))}, more than fits a memory")
     return shape, dtype

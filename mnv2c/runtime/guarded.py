@@ -41,7 +41,7 @@ class Guarded(Library):
         """Run once, as `Library` does; LibraryError if bytes beside an output are written."""
         self.description.checked(inputs)
         ports = self.description.outputs
-        blocks = [_block(int(np.prod(port.shape)) * np.dtype(port.dtype).itemsize) for port in ports]
+        blocks = [_block(port.bytes) for port in ports]
         outputs = tuple(
             _inside(block).view(port.dtype).reshape(port.shape) for block, port in zip(blocks, ports, strict=True)
         )

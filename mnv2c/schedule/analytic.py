@@ -36,6 +36,8 @@ class VectorUnit(Protocol):
     @property
     def lanes(self) -> int: ...  # noqa: D102
     @property
+    def bytes(self) -> int: ...  # noqa: D102
+    @property
     def unroll(self) -> int: ...  # noqa: D102
     @property
     def ring_unroll(self) -> int: ...  # noqa: D102
@@ -56,15 +58,13 @@ class VectorUnit(Protocol):
     def loads(self, pixels: int, vectors: int) -> float: ...  # noqa: D102
 
 
-def analytic_schedule(
-    chain: Chain, unit: VectorUnit, l2_bytes: int, element_bytes: int = 4, rows: int | None = None
-) -> ChainSchedule:
+def analytic_schedule(chain: Chain, unit: VectorUnit, l2_bytes: int, rows: int | None = None) -> ChainSchedule:
     """Choose a schedule for ``chain`` on a CPU with ``unit`` and a second-level cache of ``l2_bytes``.
 
     ``rows`` per step, where given, are not chosen.
     """
-    if rows is None and may_chunk(chain) and _weights(chain) * element_bytes > l2_bytes // 2:
-        largest = next(chunked(chain, unit, l2_bytes // 4, element_bytes), None)
+    if rows is None and may_chunk(chain) and _weights(chain) * unit.bytes > l2_bytes // 2:
+        largest = next(chunked(chain, unit, l2_bytes // 4), None)
         if largest is not None:
             return largest
     per_step = _rows(chain) if rows is None else rows
@@ -77,14 +77,14 @@ def analytic_schedule(
     )
 
 
-def chunked(chain: Chain, unit: VectorUnit, budget: int, element_bytes: int = 4) -> Iterator[ChainSchedule]:
+def chunked(chain: Chain, unit: VectorUnit, budget: int) -> Iterator[ChainSchedule]:
     """Yield schedules whose channels in flight fit ``budget`` bytes, if whole tiles cut the expanded channels.
 
     The largest chunk comes first, then smaller ones whose tiles are faster.
     """
     rows = _rows(chain)
     others = [_best_tile(chain, stage, rows, unit) for stage in matrix_stages(chain)[1:]]
-    for chunk, tile in _chunks(chain, unit, budget // element_bytes):
+    for chunk, tile in _chunks(chain, unit, budget // unit.bytes):
         yield ChainSchedule(0, chunk, (tile, *others), _depthwise_tiles(chain, unit), unit.prefetches)
 
 

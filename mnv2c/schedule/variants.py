@@ -24,7 +24,6 @@ CHUNK_SHARES = (4, 8, 16)
 """Shares of the second-level cache that the channels in flight of a small image may take."""
 MOST_WHOLE = 256
 """Images up to this size may be computed at once where threads share its channels, or weights outweigh it."""
-FLOAT_BYTES = 4
 MOST_PIXELS = 128
 """Most pixels of one step of a strip: rings of more rows would not stay in the cache."""
 WIDE, NARROW = 8, 1
@@ -82,7 +81,7 @@ def _streamed(chain: Chain, unit: VectorUnit, l2_bytes: int) -> Iterator[ChainSc
     if pixels > WHOLE_PIXELS:  # the products of larger images take so long that there is little to hide
         return
     _, tile = fastest_tile(unit, pixels, pooled.shape.channels, products(chain, pooled), vectors)
-    most = max(1, l2_bytes // 4 // (tile.vectors * unit.lanes * classifier.shape.channels * FLOAT_BYTES))
+    most = max(1, l2_bytes // 4 // (tile.vectors * unit.lanes * classifier.shape.channels * unit.bytes))
     cuts = vectors // tile.vectors
     chunk = next(count for count in range(min(most, cuts), 0, -1) if cuts % count == 0) * tile.vectors * unit.lanes
     whole = analytic_schedule(chain, unit, l2_bytes, rows=0)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mnv2c.dtypes import FLOAT32
 from mnv2c.spec.memory import Peak, bottleneck_graph, layer_graph, local_peak
 from mnv2c.spec.model import ModelSpec
 from mnv2c.spec.search import minimum_peak
-
-FLOAT32_BYTES = 4
 
 
 @dataclass(frozen=True)
@@ -25,8 +24,8 @@ def bounds(spec: ModelSpec) -> tuple[Bound, ...]:
     """Return equations (1) and (2) with a bottleneck, and with a layer, as one operation, in float32."""
     blocks, every_layer = bottleneck_graph(spec), layer_graph(spec)
     return (
-        *both("every bottleneck one operation", minimum_peak(blocks), local_peak(blocks), FLOAT32_BYTES),
-        *both("every layer one operation", minimum_peak(every_layer), local_peak(every_layer), FLOAT32_BYTES),
+        *both("every bottleneck one operation", minimum_peak(blocks), local_peak(blocks), FLOAT32.bytes),
+        *both("every layer one operation", minimum_peak(every_layer), local_peak(every_layer), FLOAT32.bytes),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from mnv2c.dtypes import COMPUTED
 from mnv2c.plan.parts import Parts
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def build_candidate(task: Task, choice: Choice, symbol: str, target: Target) -> 
     from mnv2c.tune.sample import weights_of
 
     chain = replace(task.chain, in_place=choice.in_place)
-    layout = kernel_layout(chain, choice.schedule, provider_for("float32", target))
+    layout = kernel_layout(chain, choice.schedule, provider_for(COMPUTED.name, target))
     built = build_object({symbol: emit_chain(layout, symbol, choice.parts)}, target)
     return Candidate(
         symbol=symbol,

@@ -8,10 +8,10 @@ from functools import cached_property
 from statistics import median
 from typing import TYPE_CHECKING, Protocol
 
+from mnv2c.dtypes import COMPUTED
 from mnv2c.kernels.microkernels import provider_for
 from mnv2c.tune.certainty import highest_ratio, least_gain, surely_faster
 from mnv2c.tune.memory import Memory
-from mnv2c.tune.space import DTYPE
 from mnv2c.tune.standing import ChainStanding
 from mnv2c.tune.task import Measured, Status
 
@@ -143,7 +143,7 @@ class ChainState:
 
     @cached_property
     def _memory(self) -> Memory:
-        return Memory(self.task.chain, self.task.default, provider_for(DTYPE, self.task.target))
+        return Memory(self.task.chain, self.task.default, provider_for(COMPUTED.name, self.task.target))
 
     def _is_paid(self, choice: Choice, measured: Measured) -> bool:
         return measured.ratio is not None and self._memory.is_paid(choice, measured.ratio)

@@ -11,7 +11,7 @@ from math import log2
 
 from mnv2c.kernels.cost import memory_cycles, unit_cycles
 from mnv2c.kernels.division import shared_cycles
-from mnv2c.kernels.layout import FLOAT_BYTES, KernelLayout
+from mnv2c.kernels.layout import KernelLayout
 from mnv2c.kernels.packing import MatrixPacking
 from mnv2c.kernels.stages.base import spans
 from mnv2c.kernels.summed import GROUP, SummedPacking, groups_at_once
@@ -88,7 +88,8 @@ def _memory(space: Space, choice: Choice, layout: KernelLayout) -> dict[str, flo
     weights = layout.weight_bytes
     scratch = layout.scratch_bytes
     steps = layout.flow.last_step - layout.flow.first_step
-    chunk = max((packing.elements for packing in layout.packings.values()), default=1) * FLOAT_BYTES / layout.chunks
+    largest = max((packing.elements for packing in layout.packings.values()), default=1)
+    chunk = largest * layout.provider.bytes / layout.chunks
     return {
         "scratch / L1": _log(scratch, space.caches.l1),
         "scratch / L2": _log(scratch, space.caches.l2),

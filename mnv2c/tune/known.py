@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from mnv2c.dtypes import COMPUTED
 from mnv2c.errors import ScheduleError
 from mnv2c.kernels.microkernels import provider_for
 from mnv2c.records.record import ChainRecord
@@ -12,7 +13,6 @@ from mnv2c.schedule.analytic import analytic_schedule
 from mnv2c.schedule.choice import Choice
 from mnv2c.schedule.identity import chain_id, restore
 from mnv2c.targets import Target
-from mnv2c.tune.space import DTYPE
 from mnv2c.tune.task import Task
 
 
@@ -41,7 +41,7 @@ def _group(records: list[ChainRecord], target: Target) -> Known | None:
     first = records[0]
     try:
         chain = restore(first.chain)
-        analytic = analytic_schedule(chain, provider_for(DTYPE, target), target.l2_bytes)
+        analytic = analytic_schedule(chain, provider_for(COMPUTED.name, target), target.l2_bytes)
     except ScheduleError:
         return None
     default = next((record.choice for record in reversed(records) if record.default), Choice(analytic))

@@ -13,6 +13,7 @@ from itertools import pairwise
 from math import log
 from random import Random
 
+from mnv2c.dtypes import COMPUTED
 from mnv2c.errors import ScheduleError
 from mnv2c.kernels.carried import may_carry
 from mnv2c.kernels.cost import Caches, unit_cycles
@@ -29,7 +30,6 @@ from mnv2c.tune.codesize import instructions
 from mnv2c.tune.knobs import Knobs
 from mnv2c.tune.task import Task
 
-DTYPE = "float32"
 MOST_INSTRUCTIONS = 4_000
 """Of a kernel: about 140 kB of objects and a second of LLVM. A long chain may have more, see `MORE_CODE`."""
 MORE_CODE = 2.2
@@ -58,7 +58,7 @@ class Space:
     @cached_property
     def unit(self) -> Provider:
         """What the kernels are written for."""
-        return provider_for(DTYPE, self.task.target)
+        return provider_for(COMPUTED.name, self.task.target)
 
     @cached_property
     def caches(self) -> Caches:

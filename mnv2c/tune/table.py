@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from mnv2c.codegen.parallel import part_body, part_parameters
+from mnv2c.dtypes import COMPUTED, number_type
 from mnv2c.kernels.ahead import fetched_bytes
 from mnv2c.kernels.microkernels import provider_for
 from mnv2c.link.formats import ELF
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from mnv2c.targets import Target
     from mnv2c.tune.candidate import Candidate
 
-DTYPE = "float32"
 DATA = "data.S"
 TABLE = "table.c"
 
@@ -61,7 +59,7 @@ def subject_files(
     names = [blobs.name(content) for content in expected]
     outputs = [_output(chain.stage(name), blob) for name, blob in zip(chain.outputs, names, strict=True)]
     lines += ["static const tensor outputs[] = {", *outputs, "};"]
-    fetched = fetched_bytes(provider_for(DTYPE, target), target.l2_bytes, threads)
+    fetched = fetched_bytes(provider_for(COMPUTED.name, target), target.l2_bytes, threads)
     counts = f"{len(rows)}u, {len(inputs)}u, {len(outputs)}u, {threads}u"
     subject = f"{{candidates, inputs, outputs, {counts}, {target.l2_bytes}u, {fetched}u, {FLOAT32!r}}}"
     lines += [f"const subject SUBJECT = {subject};", ""]
@@ -71,7 +69,7 @@ def subject_files(
 
 
 def _output(stage: Stage, blob: str) -> str:
-    width, classes = np.dtype(stage.dtype).itemsize, int(stage.kind is StageKind.ARGMAX)
+    width, classes = number_type(stage.dtype).bytes, int(stage.kind is StageKind.ARGMAX)
     return f"    {{{stage.shape.elements}u, {width}u, {classes}u, {blob}}},"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from mnv2c.dtypes import number_type
 from mnv2c.kernels.ir import Buffer, Index, KernelBuilder, Register, Value, constant, divided
 from mnv2c.plan.chain import Activation
 
@@ -50,11 +51,15 @@ class Stream:
     lines: int
 
 
+LINE_BYTES = 64
+"""Of a cache line, on every CPU that there are targets for."""
+
+
 @dataclass(frozen=True)
 class Provider:
     """One dtype on one instruction set.
 
-    ``lanes`` elements fill a vector register, of which there are ``registers``; ``line`` is a cache line in elements.
+    ``lanes`` elements fill a vector register, of which there are ``registers``.
     One that ``gathers`` reads the pixels of every expansion from a ring of one-vector blocks, where neighbours are
     adjacent; one that ``prefetches`` asks for the next weights of small images; one that ``loads_bias`` begins short
     sums with a bias stored per accumulator, which pairs of loads make cheaper than a zero and an addition; sums of at
@@ -80,10 +85,19 @@ class Provider:
     depthwise_group: int
     strided_group: int
     together: int = 64
-    line: int = 16
     copies_bias: int = 0
     adds_apart: bool = False
     summed_tiles: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of an element."""
+        return number_type(self.dtype).bytes
+
+    @property
+    def line(self) -> int:
+        """Elements of a cache line."""
+        return LINE_BYTES // self.bytes
 
     def widths(self, channels: int) -> tuple[int, ...]:
         """Cut ``channels`` into vectors: full ones, then ever smaller powers of two."""

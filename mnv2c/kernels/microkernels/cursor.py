@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mnv2c.dtypes import FLOAT32
 from mnv2c.kernels.ir import Buffer, Index, KernelBuilder, Register, Value, constant
 
 LANES = 4
 """float32 values in a register."""
 MOST = 4
 """Registers that one load fills at most."""
-FLOAT_BYTES = 4
 
 
 class Cursor:
@@ -42,8 +42,8 @@ class Cursor:
 
 def hidden(k: KernelBuilder, elements: int) -> Value:
     """Return a distance in bytes that the compiler does not know, so that it stays in a register."""
-    return k.bind(k.call("int64", "mnv2c_hide", constant(elements * FLOAT_BYTES, "int64")), "step")
+    return k.bind(k.call("int64", "mnv2c_hide", constant(elements * FLOAT32.bytes, "int64")), "step")
 
 
 def _step(count: int, step: Value | None) -> Value:
-    return constant(count * LANES * FLOAT_BYTES, "int64") if step is None else step
+    return constant(count * LANES * FLOAT32.bytes, "int64") if step is None else step

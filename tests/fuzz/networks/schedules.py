@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
+from mnv2c.dtypes import COMPUTED
 from mnv2c.errors import ScheduleError
 from mnv2c.kernels.carried import may_carry
 from mnv2c.kernels.layout import kernel_layout
@@ -19,7 +20,7 @@ from mnv2c.schedule.choice import Choice
 from mnv2c.schedule.identity import chain_id, describe
 from mnv2c.schedule.variants import variants
 from mnv2c.targets import Target
-from mnv2c.tune.space import DTYPE, Space
+from mnv2c.tune.space import Space
 from mnv2c.tune.task import Task
 
 RATIO = 0.01
@@ -77,7 +78,7 @@ class Drawn(Best):
 
 def _planned(chain: Chain, target: Target) -> list[Choice]:
     """The planner's schedules that are legal."""
-    unit, found = provider_for(DTYPE, target), []
+    unit, found = provider_for(COMPUTED.name, target), []
     read = with_loads(chain, unit.gathers)
     carries = [stage.name for stage in read.stages if may_carry(read, stage)]
     for schedule in dict.fromkeys(variants(chain, unit, target.l2_bytes, carries, carries)):
