@@ -22,7 +22,7 @@ from demo_shapes import show_shapes
 import mnv2c
 from mnv2c import api, doctor, targets
 from mnv2c.errors import Mnv2cError
-from mnv2c.image import load_image
+from mnv2c.pictures.image import load_image
 from mnv2c.progress import progress
 
 PICTURE = Path(__file__).with_name("picture.png")

@@ -7,7 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 import mnv2c
-from mnv2c.prediction import Prediction
+from mnv2c.pictures.prediction import Prediction
 from mnv2c.progress import progress
 from mnv2c.scenes import LABELS, Scene, Scenes
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mnv2c.compiler.planned import Plan
     from mnv2c.evaluation.measure import Accuracy
     from mnv2c.from_onnx.input_shapes import Given
-    from mnv2c.prediction import Prediction
+    from mnv2c.pictures.prediction import Prediction
     from mnv2c.runtime import Library
     from mnv2c.tune.entry import tune_model as tune_model
     from mnv2c.verification import Report
@@ -77,7 +77,7 @@ def run(
     are averaged with those in the folders ``also``, and with ``flip`` over the mirrored picture. UserError for
     unreadable files, LibraryError for a folder that cannot run here.
     """
-    from mnv2c import prediction
+    from mnv2c.pictures import prediction
 
     return prediction.classify(
         Path(directory),

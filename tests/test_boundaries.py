@@ -35,8 +35,7 @@ MAY_IMPORT = {
     "runtime": {"numpy", "mnv2c.data", "mnv2c.link"},
     "report": {"mnv2c.spec", "rich"},
     "progress": {"rich"},
-    "image": {"numpy", "PIL", "mnv2c.picture_files"},
-    "picture_files": {"numpy", "PIL"},
+    "pictures": {"numpy", "PIL", "mnv2c.execution", "mnv2c.labels", "mnv2c.runtime"},
     "records": {"mnv2c", "mnv2c.data", "mnv2c.plan.chain", "mnv2c.plan.network", "mnv2c.schedule", "mnv2c.targets"},
     "scenes": {"numpy", "PIL"},
     "training": {f"mnv2c.{name}" for name in ("evaluation", "reference", "scenes", "spec", "weights")}

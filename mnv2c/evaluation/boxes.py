@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnv2c.evaluation.detection import Detections, overlaps
-from mnv2c.evaluation.logits import softmax
+from mnv2c.pictures.logits import softmax
 from mnv2c.spec.priors import BoxConvention, prior_maps
 
 LOWEST = 1e-3  # boxes of lower scores change average precision by less than it is stated to

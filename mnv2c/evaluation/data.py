@@ -72,6 +72,6 @@ def slots(data: Data, labels: tuple[str, ...], classes: int, offset: int = 0) ->
 
 def as_pixels(path: Any) -> NDArray[np.uint8]:
     """Read a picture file as uint8 [H, W, 3]; UserError where it cannot be read."""
-    from mnv2c.picture_files import open_picture
+    from mnv2c.pictures.files import open_picture
 
     return np.asarray(open_picture(path), np.uint8)

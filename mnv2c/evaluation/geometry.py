@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnv2c.errors import UserError
-from mnv2c.image import Preprocessing
+from mnv2c.pictures.image import Preprocessing
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Geometry:
 
     @classmethod
     def of(cls, picture: tuple[int, int], network: tuple[int, int], how: Preprocessing) -> Geometry:
-        """For sizes (height, width), as ``mnv2c.image.fit_picture`` fits."""
+        """For sizes (height, width), as ``mnv2c.pictures.image.fit_picture`` fits."""
         across, down = network[1] / picture[1], network[0] / picture[0]
         if how.fit == "stretch":
             return cls(across, down, 0.0, 0.0)

@@ -14,8 +14,8 @@ from mnv2c.errors import LibraryError, UserError
 from mnv2c.evaluation.boxes import detections, prior_boxes
 from mnv2c.evaluation.detection import Detections
 from mnv2c.evaluation.geometry import Geometry
-from mnv2c.evaluation.logits import resized
-from mnv2c.image import Preprocessing, fit_picture, to_tensor
+from mnv2c.pictures.image import Preprocessing, fit_picture, to_tensor
+from mnv2c.pictures.logits import resized
 from mnv2c.runtime.frame import UNSEEN
 
 if TYPE_CHECKING:

@@ -78,7 +78,7 @@ class Voc(Data):
 
 def _mask(path: Path, classes: int) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
     """A PNG with a palette, whose numbers are the classes; UserError for another one, or for more ``classes``."""
-    from mnv2c.picture_files import open_classes
+    from mnv2c.pictures.files import open_classes
 
     opened = open_classes(path)
     if opened.mode not in ("P", "L"):

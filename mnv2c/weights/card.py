@@ -36,8 +36,8 @@ class Card:
     """The description that travels with weights.
 
     ``spec`` is the network as TOML. ``labels`` name its classes in order, a background among them. ``preprocessing`` is
-    what ``mnv2c.image.Preprocessing`` reads, and ``channels``, their order, "rgb" or "bgr". ``recipe`` tells how they
-    were trained, ``accuracy`` what was measured on which data; both are plain data for JSON.
+    what ``mnv2c.pictures.image.Preprocessing`` reads, and ``channels``, their order, "rgb" or "bgr". ``recipe`` tells
+    how they were trained, ``accuracy`` what was measured on which data; both are plain data for JSON.
     """
 
     task: str

@@ -70,8 +70,8 @@ class Source:
     """Where weights come from: what tensors are called there, and what the network must be for them to mean anything.
 
     ``conventions`` are values of the spec. ``classes`` is the number that the published weights have, of which the
-    first ``class_offset`` are not ImageNet's. ``preprocessing`` is what ``mnv2c.image.Preprocessing`` reads, and
-    ``fit``: "crop", "stretch" or "letterbox". ``absent`` are layers that the source's network never has, though the
+    first ``class_offset`` are not ImageNet's. ``preprocessing`` is what ``mnv2c.pictures.image.Preprocessing`` reads,
+    and ``fit``: "crop", "stretch" or "letterbox". ``absent`` are layers that the source's network never has, though the
     spec may ask for them. Tensors whose names end in ``ignored`` or begin with ``unused`` are not read.
     """
 

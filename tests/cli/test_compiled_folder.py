@@ -80,7 +80,7 @@ def test_a_library_for_another_libc_runs_as_a_program(tmp_path: Path) -> None:
 
 
 def test_run_agrees_with_onnxruntime(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from mnv2c.image import load_image
+    from mnv2c.pictures.image import load_image
 
     image = load_image(PICTURE, toy.HEIGHT, toy.WIDTH)
     session = onnxruntime.InferenceSession(toy.reference().SerializeToString(), providers=["CPUExecutionProvider"])

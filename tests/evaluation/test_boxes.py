@@ -11,7 +11,7 @@ from PIL import Image
 from mnv2c.errors import UserError
 from mnv2c.evaluation.boxes import decode, detections, prior_boxes
 from mnv2c.evaluation.geometry import Geometry
-from mnv2c.image import Preprocessing, fit_picture
+from mnv2c.pictures.image import Preprocessing, fit_picture
 from mnv2c.spec.priors import CONVENTIONS
 
 MAPS = ((4, 5), (2, 3), (1, 2), (1, 1), (1, 1), (1, 1))

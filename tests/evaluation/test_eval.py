@@ -18,7 +18,7 @@ from mnv2c.evaluation.detection import Detections, Objects
 from mnv2c.evaluation.measure import measure
 from mnv2c.evaluation.network import Network
 from mnv2c.evaluation.open import open_data
-from mnv2c.image import Preprocessing
+from mnv2c.pictures.image import Preprocessing
 from mnv2c.scenes import LABELS
 from tests.cli import toy
 

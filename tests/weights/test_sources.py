@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mnv2c.errors import WeightsError
-from mnv2c.image import Preprocessing
+from mnv2c.pictures.image import Preprocessing
 from mnv2c.spec import ModelSpec, describe, load
 from mnv2c.spec.table2 import Row
 from mnv2c.weights import SOURCES, expected, given_or_random, random_weights, write

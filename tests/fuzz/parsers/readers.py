@@ -191,7 +191,7 @@ def picture(path: Path) -> str:
     """A picture as the input of a network, by each way to fit it."""
     import numpy as np
 
-    from mnv2c.image import Preprocessing, load_image
+    from mnv2c.pictures.image import Preprocessing, load_image
 
     fit = ("crop", "stretch", "letterbox")[path.stat().st_size % 3]
     tensor = load_image(path, PIXELS, PIXELS, Preprocessing(fit=fit))
@@ -212,7 +212,7 @@ def labels(path: Path) -> str:
 
 def name_json(path: Path) -> str:
     """What `NAME.json` says of a library, for all that uses it without loading it."""
-    from mnv2c.image import Preprocessing
+    from mnv2c.pictures.image import Preprocessing
     from mnv2c.runtime.description import read
     from mnv2c.runtime.summary import summary
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mnv2c.errors import UserError
-from mnv2c.evaluation.logits import resized, softmax
+from mnv2c.pictures.logits import resized, softmax
 
 if TYPE_CHECKING:
     from mnv2c.execution import Executor

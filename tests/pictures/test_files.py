@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mnv2c.errors import UserError
-from mnv2c.image import Preprocessing, crop_picture, fit_picture, open_picture
-from mnv2c.picture_files import FORMATS, MAX_PIXELS, open_classes
+from mnv2c.pictures.files import FORMATS, MAX_PIXELS, open_classes
+from mnv2c.pictures.image import Preprocessing, crop_picture, fit_picture, open_picture
 
 WIDTH, HEIGHT = 7, 5
 COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
@@ -153,7 +153,7 @@ def headers(width: int, height: int) -> dict[str, bytes]:
 BOUNDED = """
 import resource, sys, warnings
 from mnv2c.errors import UserError
-from mnv2c.image import Preprocessing, fit_picture, open_picture
+from mnv2c.pictures.image import Preprocessing, fit_picture, open_picture
 import numpy, PIL.Image
 PIL.Image.init()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

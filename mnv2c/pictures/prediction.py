@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mnv2c import drawing, image
 from mnv2c.errors import LibraryError, UserError
 from mnv2c.labels import by_class, read_labels
-from mnv2c.picture_files import open_picture
+from mnv2c.pictures import drawing, image
+from mnv2c.pictures.files import open_picture
 
 if TYPE_CHECKING:
     import numpy as np
@@ -86,7 +86,7 @@ def classify(
     description, machine = executor(directory, threads, variant)
     runner = _Runner(description, machine, _named(description, labels), top, score)
     if runner.kind == "logits" or also or flip:
-        from mnv2c.multiscale import Averaged
+        from mnv2c.pictures.multiscale import Averaged
 
         others = [executor(Path(other), threads, variant) for other in also]
         runner.averaged = Averaged([(description, machine), *others], flip)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnv2c.errors import UserError
-from mnv2c.picture_files import open_picture
+from mnv2c.pictures.files import open_picture
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mnv2c.errors import UserError
-from mnv2c.image import Preprocessing, crop_picture, load_image, to_tensor
+from mnv2c.pictures.image import Preprocessing, crop_picture, load_image, to_tensor
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 side = st.integers(1, 90)
 
 
