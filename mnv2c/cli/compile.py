@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--check",
         metavar="WHICH",
-        help="what runs once and is compared with ONNX Runtime before anything is written: all (default; kernels of "
+        help="what runs and is compared with ONNX Runtime before anything is written: all (default; kernels of "
         "other CPUs under qemu), native, or none, which lets a wrong library pass",
     )
     parser.add_argument("--dump", metavar="DIR", help="also write what each phase made: ONNX, Relax, plan, kernels")

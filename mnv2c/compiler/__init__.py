@@ -83,7 +83,7 @@ def compile_model(
     records are used. ``labels`` is a text file with the name of a class per line; one that lacks only the background
     gets it. ``preprocessing`` says how pictures become inputs where the weights' source does not tell, or otherwise:
     ``mean`` and ``deviation`` (three numbers each, for pixel values of 0 to 1), ``fit`` ("stretch", "letterbox",
-    "crop"), ``crop`` (the share that a crop keeps), ``channels`` ("rgb", "bgr"). ``check`` says which kernels run once
+    "crop"), ``crop`` (the share that a crop keeps), ``channels`` ("rgb", "bgr"). ``check`` says which kernels run
     and are compared with onnxruntime before anything is written: "all" (the default, or what ``$MNV2C_CHECK`` says),
     which emulates those of other CPUs where qemu is installed, "native", or "none". ``dump`` is a folder for the
     artefact of every phase; ``depfile`` is a file for the names of all that was read, as make and ninja take them.
