@@ -161,7 +161,7 @@ def test_only_variants_that_cannot_run_are_left_out(folder: Path, monkeypatch: p
         return verification.Report(folder, "here", (verification.Comparison("all", "y", 0.0),))
 
     monkeypatch.setattr(verification, "_compare", compare)
-    monkeypatch.setattr(execution, "executor", lambda where, threads, name: (read(where).of(name), None))
+    monkeypatch.setattr(execution, "executor", lambda where, threads, name, guarded: (read(where).of(name), None))
     fault: type[LibraryError] = CannotRunError
     report = verification.compare(folder)
     assert report.passed and report.skipped == {"x86-64-v4": "no"}
