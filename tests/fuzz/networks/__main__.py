@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run.add_argument("--targets", default="host,x86-64-v3", help="what to compile for, with commas, or `all`")
     run.add_argument("--output", type=Path, default=Path("fuzz-networks"), help="the folder for what fails")
     run.add_argument("--shrink", type=float, default=120.0, help="seconds to shrink one failure; 0 leaves it as it is")
-    run.add_argument("--stop", action="store_true", help="end at the first failure")
+    run.add_argument("--stop", action="store_true", help="end at the first network that computes wrong numbers")
     run.add_argument("--undo", help="the name of a mended fault (see faults.py) that is brought back before")
     work = commands.add_parser("work")
     work.add_argument("numbers", help="seed,start,end,step")

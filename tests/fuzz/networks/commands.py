@@ -10,7 +10,7 @@ import threading
 from argparse import Namespace
 from pathlib import Path
 
-from tests.fuzz.networks.check import CRASHED, Outcome, check_file
+from tests.fuzz.networks.check import CRASHED, WRONG, Outcome, check_file
 from tests.fuzz.networks.hunt import Summary, hunt, shrunk, write
 from tests.fuzz.networks.options import TARGETS, Options
 
@@ -110,7 +110,7 @@ class _Run:
         if outcome.failed:
             more = f"\n  shrunk: {said['shrunk']}\n  {said['command']}" if "command" in said else ""
             print(f"{index}: {outcome.kind}: {outcome.detail}{more}", flush=True)
-            self.stopped = self.stopped or self.given.stop
+            self.stopped = self.stopped or (self.given.stop and outcome.kind == WRONG)
         elif count % 20 == 0:
             print(f"{count} networks, {len(self.summary.failures)} failed", flush=True)
 
