@@ -8,6 +8,7 @@ from mnv2c import api
 from mnv2c.cli.options import add_json, add_threads
 from mnv2c.cli.output import print_json, print_table, say
 from mnv2c.errors import VerificationError
+from mnv2c.verification import Comparison
 
 HELP = "compare a compiled library with onnxruntime, step by step"
 
@@ -29,7 +30,7 @@ def execute(options: argparse.Namespace) -> int:
     if options.json:
         print_json(report.as_dict())
     else:
-        rows = [(item.step, item.tensor, f"{item.error:.2e}") for item in report.comparisons]
+        rows = [(item.step, item.tensor, _error(item, report.tolerance)) for item in report.comparisons]
         print_table(("step", "tensor", "max rel. error"), rows, right=frozenset({2}))
         say(f"largest {report.max_rel_error:.2e}, tolerance {report.tolerance:.0e}, on {report.where}")
         for name, reason in report.skipped.items():
@@ -37,3 +38,7 @@ def execute(options: argparse.Namespace) -> int:
     if not report.passed:
         raise VerificationError(report.failure())
     return 0
+
+
+def _error(item: Comparison, usual: float) -> str:
+    return f"{item.error:.2e}" + (f" ({item.allowed:.0e} is allowed)" if item.allowed > usual else "")

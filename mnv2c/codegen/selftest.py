@@ -67,10 +67,13 @@ def _states(count: int, seed: int) -> NDArray[np.uint32]:
     return powers * np.uint32(seed) + sums * np.uint32(INCREMENT)
 
 
-def expected(reference: NDArray[np.generic], sure: NDArray[np.int64] | None = None) -> Expected:
+def expected(
+    reference: NDArray[np.generic], sure: NDArray[np.int64] | None = None, allowed: float = FLOAT32
+) -> Expected:
     """Samples of an output of the reference: evenly spread ones and the one of the largest magnitude.
 
-    ``sure`` are the elements to choose from, if not all: classes of which rounding makes no other.
+    ``sure`` are the elements to choose from, if not all: classes of which rounding makes no other. A floating-point
+    result may be off by ``allowed``, relative to the largest magnitude.
     """
     flat = reference.reshape(-1).astype(np.float64)
     choice = np.arange(flat.size) if sure is None else sure
@@ -80,7 +83,7 @@ def expected(reference: NDArray[np.generic], sure: NDArray[np.int64] | None = No
     largest = int(choice[np.abs(flat[choice]).argmax()])
     indices = sorted({*map(int, spread), largest})
     exact = np.issubdtype(reference.dtype, np.integer)
-    tolerance = 0.0 if exact else FLOAT32 * float(np.abs(flat[largest]))
+    tolerance = 0.0 if exact else allowed * float(np.abs(flat[largest]))
     return Expected(tuple((index, float(flat[index])) for index in indices), tolerance)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnv2c import package
+from mnv2c.double_precision import Verdict, settled, verdicts
 from mnv2c.errors import CannotRunError, LibraryError, LinkerError, UserError, VerificationError
 from mnv2c.execution import AsProgram, is_native
 from mnv2c.runtime.child import as_array
@@ -132,10 +133,13 @@ def _compare(
 ) -> None:
     for index, outputs in enumerate(ran.outputs):
         inputs, values = runs[index % len(runs)]  # one more than runs: the first one's, by parts in opposite order
-        for port, output in zip(description.outputs, outputs, strict=True):
-            error = subject.reference.error(port.name, output, values)
-            if not error <= FLOAT32:
-                wrong = _first_wrong(subject, description, port.name, error, inputs)
+        found = [
+            subject.reference.result(port.name, output)
+            for port, output in zip(description.outputs, outputs, strict=True)
+        ]
+        for result, verdict in zip(found, verdicts(found, values, subject.onnx, inputs), strict=True):
+            if not verdict.right:
+                wrong = _first_wrong(subject, description, result.names[0], verdict, inputs)
                 raise VerificationError(f"{wrong}, on {where}; {_REPORT}")
     fault = _frame_fault(subject, description, ran)
     if fault is not None:
@@ -152,31 +156,39 @@ def _frame_fault(subject: _Subject, description: Description, ran: Ran) -> str |
         return f"the input is off by {off:.1e}, {FLOAT32:.0e} is allowed"
     if meaning is None or ran.answer is None:
         return None
-    values = _of_frame(subject.reference, ran.loaded)
-    outputs = {port.name: values[port.name] for port in description.outputs}
-    return answers.answer_error(meaning, picture, ran.answer, outputs)
+    values, names = _of_frame(subject.reference, ran.loaded), [port.name for port in description.outputs]
+    fault = answers.answer_error(meaning, picture, ran.answer, {name: values[name] for name in names})
+    if fault is None:
+        return None
+    sharp = settled(names, values, subject.onnx, _inputs_of(subject.reference, ran.loaded))
+    return answers.answer_error(meaning, picture, ran.answer, {name: sharp[name].values for name in names})
 
 
 def _of_frame(reference: Reference, loaded: Array) -> Mapping[str, Array]:
-    """The reference's values for a frame: a network that takes pictures has one input."""
+    """The reference's values for a frame."""
+    return reference.run(_inputs_of(reference, loaded))
+
+
+def _inputs_of(reference: Reference, loaded: Array) -> dict[str, Array]:
+    """A frame as inputs: a network that takes pictures has one."""
     ((name, value),) = reference.inputs.items()
-    return reference.run({name: loaded.reshape(value.shape)})
+    return {name: loaded.reshape(value.shape)}
 
 
-def _first_wrong(subject: _Subject, description: Description, output: str, error: float, inputs: Arrays) -> str:
+def _first_wrong(subject: _Subject, description: Description, output: str, verdict: Verdict, inputs: Arrays) -> str:
     """One line on the first wrong step: the library runs again, step by step, as a program of its own."""
     (subject.folder / f"{description.name}.onnx").write_bytes(subject.onnx)
-    whole = f"{description.name}: output {output} is off by {error:.1e}, {FLOAT32:.0e} is allowed"
+    whole = f"{description.name}: output {output} is off by {verdict.error:.1e}, {verdict.allowed:.0e} is allowed"
     try:
         report = compare_on(description, AsProgram(description), inputs)
     except LibraryError as failed:
         return f"{whole} (and no step can be named: {failed})"
-    wrong = next((item for item in report.comparisons if not item.error <= FLOAT32), None)
+    wrong = next((item for item in report.comparisons if not item.passed), None)
     if wrong is None:
         return f"{whole}, though every step alone is right, in one thread"
     return (
         f"{description.name}: step {wrong.step} computes {wrong.tensor} otherwise than the reference: relative error "
-        f"{wrong.error:.1e}, {FLOAT32:.0e} is allowed"
+        f"{wrong.error:.1e}, {wrong.allowed:.0e} is allowed"
     )
 
 

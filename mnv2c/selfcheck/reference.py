@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mnv2c import masks, tolerance
+from mnv2c.double_precision import Result
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,13 +43,17 @@ class Reference:
         first = self.inputs, self.values
         return (first, (turned, values)) if all(np.isfinite(value).all() for value in values.values()) else (first,)
 
-    def error(self, name: str, value: Array, values: Arrays | None = None) -> float:
-        """Return how far an output is off, as `mnv2c.tolerance` measures it; ``values`` are of another run."""
-        values = self.values if values is None else values
-        wanted = values[name]
-        if value.size != wanted.size:
-            return float("inf")
-        if name in self.classes:
-            scores = self.classes[name]
-            return tolerance.mask_error(value, wanted, scores.per_class(values[scores.tensor]))
-        return tolerance.relative_error(value.reshape(wanted.shape), wanted)
+    def result(self, name: str, value: Array) -> Result:
+        """An output that ran, to be judged by values of the network."""
+        if value.size != self.values[name].size:
+            return Result((name,), lambda _: float("inf"))
+        if name not in self.classes:
+            return Result(
+                (name,), lambda values: tolerance.relative_error(value.reshape(values[name].shape), values[name])
+            )
+        scores = self.classes[name]
+
+        def error(values: Arrays) -> float:
+            return tolerance.mask_error(value, values[name], scores.per_class(values[scores.tensor]))
+
+        return Result((name, scores.tensor), error)
