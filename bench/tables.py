@@ -21,7 +21,7 @@ from typing import Any
 import mnv2c
 from mnv2c import api, spec
 from mnv2c.benchmark.peers import PEERS, chosen
-from mnv2c.progress import progress
+from mnv2c.common.progress import progress
 
 TASKS = {"ssdlite_mobilenet_v2": "SSDLite", "deeplabv3_mobilenet_v2": "DeepLabv3"}
 

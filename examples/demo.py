@@ -20,10 +20,11 @@ from typing import Any
 from demo_shapes import show_shapes
 
 import mnv2c
-from mnv2c import api, doctor, targets
+from mnv2c import api, targets
+from mnv2c.common.progress import progress
 from mnv2c.errors import Mnv2cError
 from mnv2c.pictures.image import load_image
-from mnv2c.progress import progress
+from mnv2c.report import doctor
 
 PICTURE = Path(__file__).with_name("picture.png")
 MODEL, RESOLUTION, SEED, NAME = "mobilenet_v2", 224, 0, "mobilenet"

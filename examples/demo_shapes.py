@@ -7,9 +7,9 @@ from pathlib import Path
 from PIL import Image
 
 import mnv2c
+from mnv2c.common.progress import progress
+from mnv2c.learning.scenes import LABELS, Scene, Scenes
 from mnv2c.pictures.prediction import Prediction
-from mnv2c.progress import progress
-from mnv2c.scenes import LABELS, Scene, Scenes
 
 WEIGHTS = Path(__file__).with_name("weights")
 SCENES = {"classifier": 4, "detector": 2, "segmenter": 6}

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from mnv2c import spec
+from mnv2c.common.progress import progress
 from mnv2c.errors import Mnv2cError, UserError
-from mnv2c.progress import progress
-from mnv2c.scenes import HELD_OUT_SEED
+from mnv2c.learning.scenes import HELD_OUT_SEED
 
 WEIGHTS = Path(__file__).with_name("weights")
 BATCH, WORKERS, EVERY = 32, 1, 200
@@ -53,9 +53,9 @@ def main() -> int:
         import torch
     except ImportError:
         raise UserError("PyTorch is needed to train: pip install 'mnv2c[torch]'") from None
-    from mnv2c.training import TASKS, Recipe, export, train
-    from mnv2c.training.export import rounded
-    from mnv2c.training.start import take_over
+    from mnv2c.learning.training import TASKS, Recipe, export, train
+    from mnv2c.learning.training.export import rounded
+    from mnv2c.learning.training.start import take_over
 
     torch.set_num_threads(options.threads)
     model = spec.load(options.model or f"shapes_{options.task}")
@@ -92,7 +92,7 @@ def main() -> int:
     measured = task.measure(rounded(task, network), task.scenes(HELD_OUT_SEED, options.held_out))
     accuracy = {**measured, "scenes": options.held_out, "seed": HELD_OUT_SEED, "measured": "PyTorch, float16 weights"}
     source = {"start": f"{options.start.name}, {taken} tensors"} if options.start else {}
-    export(output, task, network, recipe, accuracy, scenes="mnv2c.scenes", **source)
+    export(output, task, network, recipe, accuracy, scenes="mnv2c.learning.scenes", **source)
     checkpoint.unlink(missing_ok=True)
     print(f"{output}: {output.stat().st_size:,} bytes; " + ", ".join(f"{k} {v:.4f}" for k, v in measured.items()))
     return 0

@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from mnv2c.common.version import __version__
+
 if TYPE_CHECKING:
     from mnv2c.api import (
         bench,
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     )
     from mnv2c.api import compile_model as compile
 
-__version__ = "0.1.0"
 __all__ = [
     "__version__",
     "bench",

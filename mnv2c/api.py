@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from mnv2c.benchmark.profile.result import Profile
     from mnv2c.compiler import compile_model as compile_model
     from mnv2c.compiler.planned import Plan
-    from mnv2c.evaluation.measure import Accuracy
     from mnv2c.from_onnx.input_shapes import Given
+    from mnv2c.learning.evaluation.measure import Accuracy
     from mnv2c.pictures.prediction import Prediction
     from mnv2c.runtime import Library
     from mnv2c.tune.entry import tune_model as tune_model
-    from mnv2c.verification import Report
+    from mnv2c.verification.comparison import Report
 
 #: What ``describe`` returns: plain data for JSON.
 Summary = dict[str, Any]
@@ -26,10 +26,10 @@ Summary = dict[str, Any]
 ELSEWHERE = {
     "compile_model": ("mnv2c.compiler", "compile_model"),
     "describe": ("mnv2c.runtime.summary", "summary"),
-    "doctor": ("mnv2c.doctor", "diagnose"),
+    "doctor": ("mnv2c.report.doctor", "diagnose"),
     "draw_frontier": ("mnv2c.report.plan", "draw"),
     "render_inspection": ("mnv2c.report.inspect", "render"),
-    "targets": ("mnv2c.doctor", "target_table"),
+    "targets": ("mnv2c.report.doctor", "target_table"),
     **{f"{verb}_schedules": ("mnv2c.records.manage", f"{verb}_schedules") for verb in ("list", "prune", "merge")},
     "show_schedule": ("mnv2c.records.manage", "show_schedule"),
     "tune_model": ("mnv2c.tune.entry", "tune_model"),
@@ -102,9 +102,9 @@ def verify(
     ``threads`` is at most what the folder was compiled for, which is the default. With ``check``, VerificationError
     where an error is above the tolerance; else see ``Report.passed``.
     """
-    from mnv2c import verification
+    from mnv2c.verification import comparison
 
-    report = verification.compare(Path(directory), seed=seed, threads=threads, variant=variant)
+    report = comparison.compare(Path(directory), seed=seed, threads=threads, variant=variant)
     if check:
         report.raise_if_failed()
     return report
@@ -126,7 +126,7 @@ def evaluate(
     ``by`` "library" measures with the library's own C before and after the network, "pillow" with Pillow and NumPy.
     UserError for data that is missing, damaged or has other classes; LibraryError for a folder that cannot run here.
     """
-    from mnv2c.evaluation.measure import evaluate as measure
+    from mnv2c.learning.evaluation.measure import evaluate as measure
 
     return measure(directory, data, limit=limit, threads=threads, by=by, variant=variant, progress=progress)
 
@@ -143,8 +143,8 @@ def draw_scenes(
 
     Without ``seed`` they are those that ``evaluate(dir, "shapes")`` measures with. UserError, OutputError.
     """
-    from mnv2c.scenes import HELD_OUT_SEED
-    from mnv2c.scenes.folders import write_folder
+    from mnv2c.learning.scenes import HELD_OUT_SEED
+    from mnv2c.learning.scenes.folders import write_folder
 
     return write_folder(Path(folder), layout, HELD_OUT_SEED if seed is None else seed, count, progress)
 
@@ -216,7 +216,7 @@ def inspect(
 ) -> dict[str, Any]:
     """Return name, layers, parameters, multiply-adds and memory of a model as plain data, or raise SpecError."""
     from mnv2c import spec
-    from mnv2c.formats import refuse_all_formats
+    from mnv2c.from_onnx.formats import refuse_all_formats
     from mnv2c.report.inspect import inspection
 
     refuse_all_formats(model)
@@ -282,7 +282,7 @@ def export(
     """
     from mnv2c import spec, to_onnx
     from mnv2c import weights as weights_package
-    from mnv2c.formats import refuse_all_formats
+    from mnv2c.from_onnx.formats import refuse_all_formats
 
     refuse_all_formats(model)
     described = spec.describe(model, width=width, resolution=resolution, classes=classes)
@@ -300,8 +300,8 @@ def _check_page(html: str | Path | None) -> None:
 
 def write_file(path: Path, content: bytes) -> Path:
     """Write ``content`` so that the file appears whole or not at all; OutputError where that is impossible."""
+    from mnv2c.common.files import replace_file
     from mnv2c.errors import OutputError
-    from mnv2c.files import replace_file
 
     try:
         replace_file(path, content)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from mnv2c.escape import one_line
+from mnv2c.common.escape import one_line
 
 
 class Mnv2cError(Exception):

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from mnv2c import files, onnx_reference
+from mnv2c.common import files
+from mnv2c.verification import onnx_reference
 from tests.sharing import once
 
 if TYPE_CHECKING:

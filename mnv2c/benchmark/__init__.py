@@ -34,8 +34,8 @@ def bench(
     chooses itself, or when emulated the best.
     """
     from mnv2c.benchmark import compare, counts, emulated, peers, result
-    from mnv2c.execution import described
-    from mnv2c.verification import random_inputs
+    from mnv2c.runtime.execution import described
+    from mnv2c.verification.comparison import random_inputs
 
     names = peers.chosen(against)
     _check(device, rounds=rounds, runs=runs, threads=threads, steps=steps)

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from mnv2c import tolerance
 from mnv2c.benchmark.job import UnavailableError
+from mnv2c.verification import tolerance
 
 SAME = 1e-3
 """A peer whose output differs by more, relative to the largest value, does not compute the same network.

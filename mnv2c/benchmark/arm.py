@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from mnv2c.benchmark.job import UnavailableError
-from mnv2c.data import PACKAGE
+from mnv2c.common.data import PACKAGE
 
 FOLDER = "MNV2C_ARM_PEERS"
 """Environment variable: the folder that ``tools/arm_peers.sh`` made, by default .arm-peers beside the package."""

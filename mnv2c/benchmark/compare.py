@@ -17,8 +17,8 @@ from mnv2c.benchmark.job import Job, UnavailableError
 from mnv2c.benchmark.peers import OWN
 from mnv2c.benchmark.result import Machine, PeerResult, Timed
 from mnv2c.benchmark.timing import Rounds
+from mnv2c.common.scratch import scratch_folder
 from mnv2c.errors import LibraryError
-from mnv2c.scratch import scratch_folder
 
 if TYPE_CHECKING:
     import numpy as np

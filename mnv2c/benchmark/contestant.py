@@ -14,7 +14,7 @@ from typing import Any
 
 from mnv2c.benchmark.job import UnavailableError
 from mnv2c.benchmark.peers import PEERS
-from mnv2c.data import PACKAGE
+from mnv2c.common.data import PACKAGE
 
 START = "import sys; sys.path.append(sys.argv.pop(1)); from mnv2c.benchmark.worker import main; sys.exit(main())"
 """Another interpreter finds mnv2c behind its own packages, which must not be hidden by ours."""

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnv2c.benchmark import plugin
+from mnv2c.common.scratch import scratch_folder
 from mnv2c.errors import LibraryError
 from mnv2c.runtime import emulator
-from mnv2c.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

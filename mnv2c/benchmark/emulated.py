@@ -16,8 +16,8 @@ from mnv2c.benchmark.job import UnavailableError
 from mnv2c.benchmark.peers import PEERS
 from mnv2c.benchmark.peers.base import together
 from mnv2c.benchmark.result import PeerCounts
+from mnv2c.common.scratch import scratch_folder
 from mnv2c.runtime import emulator
-from mnv2c.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,8 +9,8 @@ import subprocess
 from hashlib import sha256
 from pathlib import Path
 
+from mnv2c.common.files import replace_file
 from mnv2c.errors import LibraryError
-from mnv2c.files import replace_file
 from mnv2c.runtime.emulator import QEMU
 
 HERE = Path(__file__).parent / "c"

@@ -10,9 +10,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from mnv2c import __version__
 from mnv2c.benchmark.counts import Counted, Counts
 from mnv2c.benchmark.timing import Timing
+from mnv2c.common.version import __version__
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Machine:
 
 def machine() -> Machine:
     """Describe this machine."""
-    from mnv2c.doctor import processor
+    from mnv2c.report.doctor import processor
 
     versions = {"mnv2c": __version__, "python": platform.python_version(), "numpy": metadata.version("numpy")}
     return Machine(

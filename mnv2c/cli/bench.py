@@ -8,7 +8,7 @@ from typing import Any
 from mnv2c import api
 from mnv2c.cli.options import add_json, add_variant
 from mnv2c.cli.output import print_json, print_table, say
-from mnv2c.progress import progress
+from mnv2c.common.progress import progress
 
 HELP = "time a compiled library, also against others, or count its instructions under emulation"
 

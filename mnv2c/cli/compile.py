@@ -18,7 +18,7 @@ from mnv2c.cli.options import (
     preprocessing,
 )
 from mnv2c.cli.output import print_json, say, size
-from mnv2c.progress import progress
+from mnv2c.common.progress import progress
 
 LISTED = 8
 """Fallbacks that are named; NAME.json has them all."""

@@ -7,7 +7,7 @@ import argparse
 from mnv2c import api
 from mnv2c.cli.options import add_json, add_threads, add_variant
 from mnv2c.cli.output import print_json
-from mnv2c.progress import progress
+from mnv2c.common.progress import progress
 
 HELP = "measure the accuracy of a compiled library on a folder of pictures or on generated scenes"
 

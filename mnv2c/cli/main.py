@@ -16,7 +16,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from mnv2c import __version__
 from mnv2c.cli import (
     bench,
     cmake_dir,
@@ -36,8 +35,9 @@ from mnv2c.cli import compile as compile_verb
 from mnv2c.cli import eval as eval_verb
 from mnv2c.cli.parser import Parser, check_words
 from mnv2c.cli.signals import EndedError, watched
+from mnv2c.common.escape import one_line
+from mnv2c.common.version import __version__
 from mnv2c.errors import Mnv2cError, Mnv2cWarning
-from mnv2c.escape import one_line
 
 VERBS = {
     "compile": compile_verb,
@@ -134,7 +134,7 @@ def _plain_warnings(quiet: bool) -> Iterator[None]:
 
 def _report(error: Exception) -> int:
     """Print one line about ``error`` and return the exit code that it deserves."""
-    from mnv2c.scratch import NO_ROOM
+    from mnv2c.common.scratch import NO_ROOM
 
     if isinstance(error, Mnv2cError):
         return _fail(str(error), error.exit_code)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from mnv2c.escape import visible
+from mnv2c.common.escape import visible
 
 
 def say(text: str, end: str = "\n") -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from mnv2c import api
 from mnv2c.cli.options import MODEL, add_input_shape, add_json, add_limits, add_model, add_schedules, model_options
 from mnv2c.cli.output import print_json, print_table, say, size
-from mnv2c.progress import progress
+from mnv2c.common.progress import progress
 
 HELP = "show the plan that `compile` would take, without compiling, and how time and memory can be traded"
 

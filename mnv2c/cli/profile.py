@@ -8,7 +8,7 @@ from typing import Any
 from mnv2c import api
 from mnv2c.cli.options import add_json, add_variant
 from mnv2c.cli.output import print_json, print_table, say, size
-from mnv2c.progress import progress
+from mnv2c.common.progress import progress
 
 HELP = "time every fused kernel of a compiled library beside the CPU's peak, and show its memory"
 

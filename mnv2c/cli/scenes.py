@@ -6,7 +6,7 @@ import argparse
 
 from mnv2c import api
 from mnv2c.cli.output import say
-from mnv2c.progress import progress
+from mnv2c.common.progress import progress
 
 HELP = "draw labelled pictures of shapes into a folder in the layout of ImageNet, COCO or PASCAL VOC"
 

@@ -8,7 +8,7 @@ from mnv2c import api
 from mnv2c.cli.options import add_json, add_threads
 from mnv2c.cli.output import print_json, print_table, say
 from mnv2c.errors import VerificationError
-from mnv2c.verification import Comparison
+from mnv2c.verification.comparison import Comparison
 
 HELP = "compare a compiled library with onnxruntime, step by step"
 

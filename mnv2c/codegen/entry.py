@@ -8,13 +8,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnv2c import __version__
 from mnv2c.codegen.cpu_check import cpu_checks
 from mnv2c.codegen.parallel import part_body, part_parameters, run_texts
 from mnv2c.codegen.selftest import Expected, selftest_source
 from mnv2c.codegen.variants import needs_auxiliary_vector, variant_texts, word
-from mnv2c.data import fill
-from mnv2c.escape import c_comment, c_string
+from mnv2c.common.data import fill
+from mnv2c.common.escape import c_comment, c_string
+from mnv2c.common.version import __version__
 from mnv2c.plan.program import Location, Program, Result, Space, Step
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnv2c import __version__
 from mnv2c.codegen.variants import ONE
-from mnv2c.data import fill
+from mnv2c.common.data import fill
+from mnv2c.common.version import __version__
 from mnv2c.plan.parts import Cut, Parts
 from mnv2c.plan.program import Program
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mnv2c.data import fill
+from mnv2c.common.data import fill
+from mnv2c.common.escape import c_comment
 from mnv2c.dtypes import number_type
 from mnv2c.errors import CompilerError
-from mnv2c.escape import c_comment
-from mnv2c.tolerance import FLOAT32
+from mnv2c.verification.tolerance import FLOAT32
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

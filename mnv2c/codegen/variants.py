@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnv2c.data import fill
-from mnv2c.escape import c_string
+from mnv2c.common.data import fill
+from mnv2c.common.escape import c_string
 
 if TYPE_CHECKING:
     from mnv2c.targets import Target

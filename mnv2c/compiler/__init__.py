@@ -95,7 +95,7 @@ def compile_model(
     from mnv2c.compiler.dump import Dump
     from mnv2c.compiler.front import front
     from mnv2c.compiler.variants import load_variants, together
-    from mnv2c.labels import read_labels
+    from mnv2c.frames.labels import read_labels
     from mnv2c.link import select_linker
     from mnv2c.package import check_writable
     from mnv2c.records.best import load_best

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import mnv2c
-from mnv2c import data
+from mnv2c.common import data
+from mnv2c.common.escape import make_word
 from mnv2c.compiler.variants import parts
 from mnv2c.errors import OutputError
-from mnv2c.escape import make_word
-from mnv2c.formats import is_onnx
+from mnv2c.from_onnx.formats import is_onnx
 from mnv2c.targets import load
 
 
@@ -27,7 +26,7 @@ def inputs(
         *(Path(file) for file in (weights, labels) if file is not None),
         *(_target_file(part) for part in parts(target)),
         *records,
-        Path(mnv2c.__file__),
+        data.PACKAGE / "__init__.py",
     ]
     return sorted({path.resolve() for path in used})
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, get_args
 from mnv2c.errors import UserError
 from mnv2c.frames import Boxes, Classes, Frames, Mask, Picture, Scores
 from mnv2c.frames.description import Fit
+from mnv2c.frames.labels import by_class
 from mnv2c.from_onnx.naming import quoted
-from mnv2c.labels import by_class
 
 if TYPE_CHECKING:
     from mnv2c.compiler.source import Source

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mnv2c.common.escape import visible
 from mnv2c.errors import UserError
-from mnv2c.escape import visible
-from mnv2c.formats import is_onnx, refuse_other_formats
+from mnv2c.from_onnx.formats import is_onnx, refuse_other_formats
 
 if TYPE_CHECKING:
     import onnx

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from mnv2c import masks
 from mnv2c.codegen.fallback import LoweredFallback
 from mnv2c.codegen.object import build_object, llvm_version
 from mnv2c.compiler import planning, recorded
 from mnv2c.compiler.artefacts import Kernels, Variant
+from mnv2c.compiler.phases import run_phases
 from mnv2c.compiler.variants import prefix, together
 from mnv2c.dtypes import COMPUTED
 from mnv2c.errors import OnnxError
@@ -22,19 +22,19 @@ from mnv2c.kernels.ahead import fetched_bytes
 from mnv2c.kernels.chain import emit_chain, pack_weights
 from mnv2c.kernels.layout import KernelLayout
 from mnv2c.kernels.microkernels import provider_for
+from mnv2c.lower.read import read_network
 from mnv2c.plan.assemble import NodeKernel
 from mnv2c.plan.chain import Chain
 from mnv2c.plan.network import ChainNode, FallbackNode, Network
 from mnv2c.plan.order import branches_first
 from mnv2c.plan.parts import Parts
-from mnv2c.plan.read import read_network
 from mnv2c.plan.work import FallbackWork, fallback_work, total_madds
 from mnv2c.records.best import NOTHING, Best
 from mnv2c.schedule.record import ChainSchedule
 from mnv2c.to_relax.importer import import_onnx
 from mnv2c.to_relax.inferred import check_outputs
-from mnv2c.to_relax.phases import run_phases
-from mnv2c.tolerance import FLOAT32
+from mnv2c.verification import masks
+from mnv2c.verification.tolerance import FLOAT32
 
 if TYPE_CHECKING:
     import onnx
@@ -191,9 +191,9 @@ def _file(source: Source) -> onnx.ModelProto:
 
 def reference(source: Source, program: Program) -> Reference:
     """Run the reference, onnxruntime, on the self-test's pattern; OnnxError where it computes NaN or infinity of it."""
-    from mnv2c import onnx_reference
     from mnv2c.codegen.selftest import selftest_input
     from mnv2c.selfcheck import Reference
+    from mnv2c.verification import onnx_reference
 
     classes = {name: scores for name, scores in masks.scores_of(source.model).items() if name in _names(program)}
     content = masks.with_scores(_file(source), classes).SerializeToString() if classes else source.serialized
@@ -221,7 +221,7 @@ def samples(known: Reference, program: Program, model: bytes) -> list[Expected]:
     Of an output whose numbers are all small, where onnxruntime's own rounding may show, float64 has the last word.
     """
     from mnv2c.codegen.selftest import expected
-    from mnv2c.double_precision import Settled, settled
+    from mnv2c.verification.double_precision import Settled, settled
 
     small = [name for name in _names(program) if 0 < np.abs(known.values[name]).max(initial=0) < SMALL]
     sharp = settled(small, known.values, model, known.inputs)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mnv2c import __version__
-from mnv2c.data import fill
-from mnv2c.escape import c_string
+from mnv2c.common.data import fill
+from mnv2c.common.escape import c_string
+from mnv2c.common.version import __version__
 from mnv2c.frames import boxes as boxes_c
 from mnv2c.frames.colours import yuv_table
 from mnv2c.frames.description import Boxes, Classes, Frames, Mask, Picture, Scores

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mnv2c.escape import LONGEST_NAME, quoted
+from mnv2c.common.escape import LONGEST_NAME, quoted
 
 if TYPE_CHECKING:
     import onnx

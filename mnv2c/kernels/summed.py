@@ -21,7 +21,7 @@ import numpy as np
 
 from mnv2c.errors import ScheduleError
 from mnv2c.kernels.packing import Array, MatrixPacking
-from mnv2c.kernels.stages.base import spans
+from mnv2c.kernels.spans import spans
 from mnv2c.kernels.strassen import KINDS
 from mnv2c.plan.chain import Stage
 

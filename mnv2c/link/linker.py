@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from mnv2c.common.scratch import no_room, scratch_folder, tells_no_room
 from mnv2c.errors import LinkerError
 from mnv2c.link.formats import FORMATS
 from mnv2c.link.macho import hide_definitions
 from mnv2c.link.stubs import Stub
 from mnv2c.link.tool import run_tool
-from mnv2c.scratch import no_room, scratch_folder, tells_no_room
 from mnv2c.targets.systems import LINUX, System
 
 COMPILE_FLAGS = (

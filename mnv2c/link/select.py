@@ -10,13 +10,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnv2c import files
+from mnv2c.common import files
+from mnv2c.common.scratch import temporary_folder
 from mnv2c.errors import LinkerError
 from mnv2c.link import stubs
 from mnv2c.link.linker import Linker, first_error
 from mnv2c.link.ndk import find_ndk, ndk_linker
 from mnv2c.link.tool import run_tool
-from mnv2c.scratch import temporary_folder
 from mnv2c.targets.systems import PLATFORMS, Platform
 
 if TYPE_CHECKING:

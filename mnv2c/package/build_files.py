@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnv2c import __version__
-from mnv2c.data import fill
-from mnv2c.escape import pkg_config
+from mnv2c.common.data import fill
+from mnv2c.common.escape import pkg_config
+from mnv2c.common.version import __version__
 from mnv2c.package.header import ABI
 
 if TYPE_CHECKING:

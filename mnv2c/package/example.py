@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mnv2c.data import fill
+from mnv2c.common.data import fill
 from mnv2c.dtypes import number_type
 from mnv2c.plan.program import Port, Program
 

@@ -15,7 +15,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
-from mnv2c import files as disk
+from mnv2c.common import files as disk
 
 RENAME_EXCHANGE = 2
 AT_FDCWD = -100

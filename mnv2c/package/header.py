@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mnv2c import __version__
-from mnv2c.data import fill
-from mnv2c.escape import c_comment
+from mnv2c.common.data import fill
+from mnv2c.common.escape import c_comment
+from mnv2c.common.version import __version__
 from mnv2c.plan.program import Port, Program
 
 ABI = 2

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mnv2c import __version__
+from mnv2c.common.version import __version__
 from mnv2c.errors import CompilerError
 from mnv2c.package.header import ABI
 from mnv2c.plan.program import ArenaBuffer, Port, Program, Result, Step

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from mnv2c.common.escape import quoted
 from mnv2c.errors import UserError
-from mnv2c.escape import quoted
 from mnv2c.package.reserved import taken_by
 
 LONGEST = 100

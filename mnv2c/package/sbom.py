@@ -13,7 +13,7 @@ from hashlib import sha1, sha256
 from pathlib import Path
 from typing import Any
 
-from mnv2c import __version__
+from mnv2c.common.version import __version__
 from mnv2c.errors import UserError
 from mnv2c.package.write import Content, Symlink
 

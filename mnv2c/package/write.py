@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from mnv2c import files as disk
+from mnv2c.common import files as disk
 from mnv2c.errors import OutputError
 from mnv2c.package.exchange import exchange
 from mnv2c.package.header import ABI

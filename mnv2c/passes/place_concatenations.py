@@ -2,7 +2,7 @@
 
 Before: ``concat((reshape(fused_0(x)), reshape(fused_1(x))), axis=1)``. After: a call of a function of kind
 ``placement`` that holds the reshapes and the concatenation; the plan reads it as places in one tensor
-(`mnv2c.plan.read`). Runs when everything is fused.
+(`mnv2c.lower.read`). Runs when everything is fused.
 """
 
 from __future__ import annotations

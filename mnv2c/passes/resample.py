@@ -9,7 +9,7 @@ import numpy as np
 from tvm import te, tirx
 
 from mnv2c.passes.base import Array, constant, shape_of
-from mnv2c.to_relax.samples import Method, Taps, taps
+from mnv2c.passes.samples import Method, Taps, taps
 
 MOST_UNROLLED = 8
 """Taps that are written out; more become a loop."""

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mnv2c.common.files import replace_file
 from mnv2c.errors import UserError
-from mnv2c.files import replace_file
 
 if TYPE_CHECKING:
     import numpy as np

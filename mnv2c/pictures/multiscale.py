@@ -15,8 +15,8 @@ from mnv2c.errors import UserError
 from mnv2c.pictures.logits import resized, softmax
 
 if TYPE_CHECKING:
-    from mnv2c.execution import Executor
     from mnv2c.runtime import Description, Frame
+    from mnv2c.runtime.execution import Executor
 
 Array = np.ndarray[Any, Any]
 

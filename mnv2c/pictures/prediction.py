@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnv2c.errors import LibraryError, UserError
-from mnv2c.labels import by_class, read_labels
+from mnv2c.frames.labels import by_class, read_labels
 from mnv2c.pictures import drawing, image
 from mnv2c.pictures.files import open_picture
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL.Image import Image
 
-    from mnv2c.execution import Executor
     from mnv2c.runtime import ClassScore, Description, Detection
+    from mnv2c.runtime.execution import Executor
     from mnv2c.runtime.frames import FrameFunctions
 
     Array = np.ndarray[Any, Any]
@@ -75,7 +75,7 @@ def classify(
     variant: str | None = None,
 ) -> list[Prediction]:
     """Run every picture through the library; see ``mnv2c.api.run``."""
-    from mnv2c.execution import executor
+    from mnv2c.runtime.execution import executor
 
     if top < 1:
         raise UserError(f"top is {top}; give at least 1")

@@ -17,7 +17,7 @@ import tomllib
 from functools import cache
 from pathlib import Path
 
-from mnv2c import data
+from mnv2c.common import data
 from mnv2c.errors import CompilerError, UserError
 
 VARIABLE = "MNV2C_SCHEDULES"

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from mnv2c import data, targets
+from mnv2c import targets
+from mnv2c.common import data
 from mnv2c.errors import UserError, nearest
 from mnv2c.records import folders, store
 from mnv2c.records.best import OWN, SHIPPED, by_chain, by_network, decide, keeps_default, newest_cuts, warn_user

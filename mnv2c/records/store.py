@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from mnv2c.common.files import replace_file
+from mnv2c.common.reading import TooLargeError, read_limited
 from mnv2c.errors import OutputError, UserError
-from mnv2c.files import replace_file
-from mnv2c.reading import TooLargeError, read_limited
 from mnv2c.records.record import Record, from_line, is_newer, to_line
 
 LARGEST = 256 << 20

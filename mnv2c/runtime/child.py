@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mnv2c.errors import CannotRunError, Mnv2cError
-from mnv2c.runtime.description import Description, read
+from mnv2c.runtime.description import Description
 from mnv2c.runtime.frame import Answer, Frame
 from mnv2c.runtime.guarded import Guarded
+from mnv2c.runtime.metadata import read
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -29,7 +29,6 @@ def check_described(description: Description) -> None:
             raise FieldError(f"buffers: one is in use from step {buffer.first} to {buffer.last}")
         if buffer.offset + buffer.bytes > description.arena_bytes:
             raise FieldError(f"buffers: one ends {buffer.offset + buffer.bytes} bytes into the arena, behind its end")
-    shared_name(description)
     _check_rest(description.metadata)
 
 
@@ -59,14 +58,3 @@ def _check_rest(raw: Any) -> None:
             if name in frames:
                 whole(frames, name, 0, most)
     text(raw, "name", IDENTIFIER)
-
-
-def shared_name(description: Description) -> str:
-    """Return the file name of the shared library; FieldError for one that this library cannot have."""
-    name, abi = description.name, description.abi
-    usual = f"lib{name}.so.{abi}"
-    files = description.metadata.get("files")
-    given = text(table(files, "files"), "shared") if files else usual
-    if given not in (usual, f"lib{name}.so", f"lib{name}.{abi}.dylib"):
-        raise FieldError(f"files: the shared library of {name} cannot be another file than {usual}")
-    return given

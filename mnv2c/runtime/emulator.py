@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mnv2c.data import fill
+from mnv2c.common.data import fill
+from mnv2c.common.scratch import scratch_folder
 from mnv2c.dtypes import number_type
 from mnv2c.errors import CannotRunError, LibraryError
-from mnv2c.runtime.description import Description, Place, StepResult, Tensor, read
-from mnv2c.scratch import scratch_folder
+from mnv2c.runtime.description import Description, Place, StepResult, Tensor
+from mnv2c.runtime.metadata import read
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
+from mnv2c.common.escape import shown
 from mnv2c.dtypes import DTYPES
-from mnv2c.escape import shown
 
 MOST_BYTES = 1 << 40
 """Of a buffer: more than any machine has to give, and far from where products of sizes overflow."""

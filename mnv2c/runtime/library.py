@@ -16,9 +16,10 @@ import numpy as np
 
 from mnv2c.errors import CannotRunError, LibraryError
 from mnv2c.runtime.belonging import own_text
-from mnv2c.runtime.description import Description, Place, StepResult, read
+from mnv2c.runtime.description import Description, Place, StepResult
 from mnv2c.runtime.frame import Answer, CClass, CDetection, Frame, to_c
 from mnv2c.runtime.frames import FrameFunctions, aligned, pointer
+from mnv2c.runtime.metadata import read
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mnv2c.runtime.belonging import libraries
-from mnv2c.runtime.description import read
+from mnv2c.runtime.metadata import read
 
 KEYS = ("name", "dtype", "inputs", "outputs", "params", "madds", "arena_bytes", "weights_bytes", "weights_source")
 

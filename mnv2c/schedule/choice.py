@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mnv2c.common.escape import shown
 from mnv2c.errors import ScheduleError
-from mnv2c.escape import shown
 from mnv2c.plan.parts import Cut, Parts
 from mnv2c.schedule.record import MOST_ENTRIES, ChainSchedule, switch, whole
 

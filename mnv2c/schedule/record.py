@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from mnv2c.common.escape import shown
 from mnv2c.errors import ScheduleError
-from mnv2c.escape import shown
 
 MOST = {
     "rows": 1 << 13,

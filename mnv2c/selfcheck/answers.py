@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mnv2c.evaluation.boxes import decode, detections, prior_boxes
 from mnv2c.frames.description import Boxes, Classes, Mask, Picture, Scores
-from mnv2c.tolerance import FLOAT32
+from mnv2c.learning.evaluation.boxes import decode, detections, prior_boxes
+from mnv2c.verification.tolerance import FLOAT32
 
 if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]

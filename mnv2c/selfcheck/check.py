@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnv2c import package
-from mnv2c.double_precision import Verdict, settled, verdicts
+from mnv2c.common.scratch import scratch_folder
 from mnv2c.errors import CannotRunError, LibraryError, LinkerError, UserError, VerificationError
-from mnv2c.execution import AsProgram, is_native
 from mnv2c.runtime.child import as_array
-from mnv2c.runtime.description import read
+from mnv2c.runtime.execution import AsProgram, is_native
 from mnv2c.runtime.frame import Frame
-from mnv2c.scratch import scratch_folder
+from mnv2c.runtime.metadata import read
 from mnv2c.selfcheck import answers
 from mnv2c.selfcheck.child import Ran, run_apart
 from mnv2c.selfcheck.reference import Reference
-from mnv2c.tolerance import FLOAT32
-from mnv2c.verification import compare_on
+from mnv2c.verification.comparison import compare_on
+from mnv2c.verification.double_precision import Verdict, settled, verdicts
+from mnv2c.verification.tolerance import FLOAT32
 
 if TYPE_CHECKING:
     import numpy as np

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import mnv2c
+from mnv2c.common.data import PACKAGE
+from mnv2c.common.scratch import scratch_folder
 from mnv2c.errors import CannotRunError, LibraryError
 from mnv2c.runtime.child import CANNOT_RUN
-from mnv2c.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from mnv2c.runtime import Description
@@ -63,7 +63,7 @@ def run_apart(description: Description, runs: Sequence[Sequence[Array]], frame: 
 def _start(description: Description, data: Path) -> None:
     words = [str(description.path), str(data), str(description.threads), description.variant]
     command = [sys.executable, "-P", "-m", "mnv2c.runtime.child", *words]
-    paths = [str(Path(mnv2c.__file__).resolve().parents[1]), os.environ.get("PYTHONPATH", "")]
+    paths = [str(PACKAGE.parent), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
     try:
         done = subprocess.run(

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mnv2c import masks, tolerance
-from mnv2c.double_precision import Result
+from mnv2c.verification import masks, tolerance
+from mnv2c.verification.double_precision import Result
 
 if TYPE_CHECKING:
     import numpy as np

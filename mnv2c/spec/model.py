@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
+from mnv2c.common.escape import shown
 from mnv2c.errors import SpecError, nearest
-from mnv2c.escape import shown
 from mnv2c.spec.priors import CONVENTIONS as BOX_CONVENTIONS
 from mnv2c.spec.table2 import CLASSES, EXPANSION, TABLE2, Row
 

@@ -7,8 +7,8 @@ import tomllib
 from dataclasses import fields
 from typing import Any
 
+from mnv2c.common.escape import shown
 from mnv2c.errors import SpecError, nearest
-from mnv2c.escape import shown
 from mnv2c.spec.model import FAMILY_DEFAULTS, FAMILY_FIELDS, ModelSpec, family_fields
 
 SIZE_FIELDS = ("height", "image_width")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from mnv2c.common.escape import shown
 from mnv2c.errors import TargetError
-from mnv2c.escape import shown
 
 MOST_ITEMS = 64
 """Entries of a list."""

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields, replace
 from pathlib import Path
 
-from mnv2c import data
+from mnv2c.common import data
+from mnv2c.common.escape import quoted, shown
+from mnv2c.common.reading import read_limited
 from mnv2c.errors import TargetError, nearest
-from mnv2c.escape import quoted, shown
-from mnv2c.reading import read_limited
 from mnv2c.targets import features
 from mnv2c.targets.fields import MOST_ITEMS, check_text, check_whole
 from mnv2c.targets.host import Machine, detect

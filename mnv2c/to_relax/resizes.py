@@ -1,7 +1,7 @@
 """Resize and Upsample of every opset: as ``resize2d`` where a stage computes that exactly, else axis by axis.
 
 ``resize2d`` knows neither a scale that is not outputs / inputs, nor axes, nor how onnxruntime rounds ties. Everything
-but bilinear images of whole scales is therefore computed from tables of taps (`mnv2c.to_relax.samples`).
+but bilinear images of whole scales is therefore computed from tables of taps (`mnv2c.passes.samples`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tvm.ir import GenericConst
 from mnv2c.errors import OnnxError
 from mnv2c.from_onnx.resized import SCALES
 from mnv2c.passes.resample import along, extrapolated
-from mnv2c.to_relax.samples import Method, taps
+from mnv2c.passes.samples import Method, taps
 
 STAGED = ("align_corners", "half_pixel", "asymmetric", "pytorch_half_pixel", "half_pixel_symmetric")
 """Coordinate modes that agree with `mnv2c.plan.resampling` where the scale is outputs / inputs."""

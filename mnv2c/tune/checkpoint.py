@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from mnv2c.common.files import replace_file
 from mnv2c.errors import OutputError, UserError
-from mnv2c.files import replace_file
 from mnv2c.tune.standing import Phase
 
 SCHEMA = 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mnv2c.kernels.cost import FACTOR_INSTRUCTIONS, KEPT_INSTRUCTIONS, SUM_INSTRUCTIONS
 from mnv2c.kernels.layout import KernelLayout
 from mnv2c.kernels.packing import MatrixPacking
-from mnv2c.kernels.stages.base import spans
+from mnv2c.kernels.spans import spans
 from mnv2c.kernels.stages.matrix import STATIC_PIXELS
 from mnv2c.kernels.strassen import PRODUCTS, StrassenPacking, paired
 from mnv2c.kernels.summed import GROUP, SummedPacking

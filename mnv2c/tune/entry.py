@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnv2c.progress import progress
+from mnv2c.common.progress import progress
 from mnv2c.records.folders import own_file
 from mnv2c.tune import tasks
 from mnv2c.tune.devices.open import open_device

@@ -13,7 +13,7 @@ from mnv2c.kernels.cost import memory_cycles, unit_cycles
 from mnv2c.kernels.division import shared_cycles
 from mnv2c.kernels.layout import KernelLayout
 from mnv2c.kernels.packing import MatrixPacking
-from mnv2c.kernels.stages.base import spans
+from mnv2c.kernels.spans import spans
 from mnv2c.kernels.summed import GROUP, SummedPacking, groups_at_once
 from mnv2c.kernels.units import Unit
 from mnv2c.plan.chain import MATRIX_KINDS, StageKind, stage_madds

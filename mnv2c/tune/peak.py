@@ -7,7 +7,7 @@ import platform
 import time
 from typing import TYPE_CHECKING
 
-from mnv2c.scratch import scratch_folder
+from mnv2c.common.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from mnv2c.targets import Target

@@ -7,8 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnv2c import __version__
-from mnv2c.data import fill
+from mnv2c.common.data import fill
+from mnv2c.common.version import __version__
 from mnv2c.link.formats import ELF
 from mnv2c.link.select import static_linker
 from mnv2c.plan.assemble import pool_bytes

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mnv2c.common.version import __version__
 from mnv2c.errors import UserError
 from mnv2c.tune import checkpoint, replan
 from mnv2c.tune.checkpoint import Checkpoint, Options
@@ -17,12 +16,10 @@ from mnv2c.tune.result import Tuned
 from mnv2c.tune.session import Limits, Plan, Session
 
 if TYPE_CHECKING:
-    from mnv2c.tune.chain_state import ChainState
     from mnv2c.tune.devices.base import Device, Machine
-    from mnv2c.tune.pipeline import Builds
     from mnv2c.tune.standing import Watch
-    from mnv2c.tune.task import Task
     from mnv2c.tune.tasks import Tunable
+    from mnv2c.tune.workshop import Workshop
 
 TRIALS = 300
 """Enough for the chains of one network to converge, or nearly."""
@@ -49,19 +46,6 @@ class Asked:
             raise UserError(f"trials {self.trials}: give a number of at least 1")
         if self.minutes is not None and not 0 < self.minutes < inf:
             raise UserError(f"minutes {self.minutes:g}: give a number above 0")
-
-
-@dataclass(frozen=True, eq=False)
-class Workshop:
-    """What a session works with; tests have their own.
-
-    ``open_device(url, target, allow_rpc)`` connects nothing yet. ``builder(device)`` is open as long as the session.
-    ``begin(journal, seed, task)`` returns a chain's state, with a search that knows the records.
-    """
-
-    open_device: Callable[[str, Tunable, bool], Device]
-    builder: Callable[[Device], AbstractContextManager[Builds]]
-    begin: Callable[[Journal, int, Task], ChainState]
 
 
 def run_session(
@@ -164,7 +148,6 @@ class _Run:
     def _journal(self, machine: Machine) -> Journal:
         from importlib.metadata import version
 
-        import mnv2c
         from mnv2c.codegen.object import llvm_version
         from mnv2c.records.best import warn_user
         from mnv2c.records.record import Evidence, public_url
@@ -176,7 +159,7 @@ class _Run:
             mcpu=target.mcpu,
             tvm=version("apache-tvm"),
             llvm=llvm_version(),
-            mnv2c=mnv2c.__version__,
+            mnv2c=__version__,
             seed=self.kept.options.seed,
             session=self.kept.session,
         )

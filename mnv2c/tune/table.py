@@ -13,7 +13,7 @@ from mnv2c.kernels.microkernels import provider_for
 from mnv2c.link.formats import ELF
 from mnv2c.plan.arena import ALIGNMENT, aligned
 from mnv2c.plan.chain import StageKind
-from mnv2c.tolerance import FLOAT32
+from mnv2c.verification.tolerance import FLOAT32
 
 if TYPE_CHECKING:
     from mnv2c.plan.chain import Chain, Stage

@@ -1,10 +1,10 @@
-"""What a real session works with: the device of a URL, a pool of compiling processes, and the search."""
+"""What a session works with: the device of a URL, a pool of compiling processes, and the search."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -16,8 +16,7 @@ from mnv2c.tune.build import Builder
 from mnv2c.tune.devices.open import open_device
 from mnv2c.tune.known import Known, known
 from mnv2c.tune.model import load_xgboost
-from mnv2c.tune.pipeline import Built, Job
-from mnv2c.tune.run import Workshop
+from mnv2c.tune.pipeline import Builds, Built, Job
 from mnv2c.tune.search import Search
 from mnv2c.tune.workers import Workers
 
@@ -28,6 +27,19 @@ if TYPE_CHECKING:
     from mnv2c.tune.journal import Journal
     from mnv2c.tune.task import Task
     from mnv2c.tune.tasks import Tunable
+
+
+@dataclass(frozen=True, eq=False)
+class Workshop:
+    """What a session works with; tests have their own.
+
+    ``open_device(url, target, allow_rpc)`` connects nothing yet. ``builder(device)`` is open as long as the session.
+    ``begin(journal, seed, task)`` returns a chain's state, with a search that knows the records.
+    """
+
+    open_device: Callable[[str, Tunable, bool], Device]
+    builder: Callable[[Device], AbstractContextManager[Builds]]
+    begin: Callable[[Journal, int, Task], ChainState]
 
 
 def workshop() -> Workshop:

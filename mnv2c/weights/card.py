@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 from unicodedata import category
 
+from mnv2c.common.escape import shown
 from mnv2c.errors import SpecError, WeightsError
-from mnv2c.escape import shown
 from mnv2c.spec import ModelSpec, from_toml
 
 KEY = "mnv2c"

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from mnv2c.common.escape import quoted
 from mnv2c.errors import SpecError, WeightsError, nearest
-from mnv2c.escape import quoted
 from mnv2c.spec import Description, ModelSpec
 from mnv2c.spec.priors import CONVENTIONS as BOX_CONVENTIONS
 from mnv2c.weights.card import Card, card_of, contradiction

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from mnv2c.common.escape import quoted
+from mnv2c.common.files import replace_file
 from mnv2c.errors import OutputError, WeightsError
-from mnv2c.escape import quoted
-from mnv2c.files import replace_file
 from mnv2c.weights.names import Shape
 
 DTYPES = ("F32", "F16")  # half precision is widened

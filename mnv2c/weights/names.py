@@ -7,8 +7,8 @@ from math import prod
 
 import numpy as np
 
+from mnv2c.common.escape import quoted
 from mnv2c.errors import WeightsError, nearest
-from mnv2c.escape import quoted
 from mnv2c.spec import ModelSpec, layers
 
 BN_FIELDS = ("gamma", "beta", "mean", "variance")

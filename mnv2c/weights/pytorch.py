@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from mnv2c.common.escape import quoted
 from mnv2c.errors import WeightsError
-from mnv2c.escape import quoted
 from mnv2c.weights.files import TensorFile
 
 if TYPE_CHECKING:

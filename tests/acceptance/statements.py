@@ -119,7 +119,7 @@ STATEMENTS = (
         )
     ),
     _of(
-        "`mnv2c.reference.Classifier(spec)`, `.Detector(spec)` and `.Segmenter(spec)`",
+        "`mnv2c.learning.reference.Classifier(spec)`, `.Detector(spec)` and `.Segmenter(spec)`",
         "reference/test_reference.py::test_agrees_with_onnxruntime",
         "reference/test_heads.py::test_detectors_agree_with_onnxruntime",
         "reference/test_heads.py::test_segmenters_agree_with_onnxruntime",

@@ -14,14 +14,15 @@ import onnxruntime
 import pytest
 
 import mnv2c
-from mnv2c import spec, targets, tolerance
+from mnv2c import spec, targets
 from mnv2c.errors import CannotRunError, LibraryError
 from mnv2c.link import select_linker
 from mnv2c.runtime import emulator
-from mnv2c.runtime.description import read
+from mnv2c.runtime.metadata import read
 from mnv2c.spec import describe
 from mnv2c.targets.host import detect
-from mnv2c.verification import reference_tensors
+from mnv2c.verification import tolerance
+from mnv2c.verification.comparison import reference_tensors
 from mnv2c.weights import write
 from tests.foreign.exporters import KERAS, TORCHSCRIPT, network, saved
 from tests.weights.test_sources import FOREIGN, foreign, model_for

@@ -14,7 +14,7 @@ from mnv2c.benchmark.counts import Counts, count
 from mnv2c.cli.main import main
 from mnv2c.compiler import Compiled
 from mnv2c.errors import LibraryError
-from mnv2c.runtime.description import read
+from mnv2c.runtime.metadata import read
 from tests.runtime import fake
 
 pytestmark = pytest.mark.emulated

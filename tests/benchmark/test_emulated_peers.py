@@ -15,7 +15,7 @@ from mnv2c.benchmark.counts import Counted, Counts, Simulator
 from mnv2c.benchmark.job import UnavailableError
 from mnv2c.benchmark.peers import PEERS
 from mnv2c.cli.main import main
-from mnv2c.runtime.description import read
+from mnv2c.runtime.metadata import read
 from tests.benchmark.test_arm import prepared
 from tests.runtime import fake
 

@@ -13,7 +13,7 @@ from mnv2c.benchmark.job import Job, UnavailableError, read
 from mnv2c.compiler import Compiled
 from mnv2c.errors import LibraryError, UserError
 from mnv2c.spec import to_toml
-from mnv2c.verification import reference_tensors
+from mnv2c.verification.comparison import reference_tensors
 from mnv2c.weights import random_weights
 from tests.to_relax.graphs import model
 

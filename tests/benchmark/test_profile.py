@@ -20,9 +20,10 @@ from mnv2c.cli.main import main
 from mnv2c.compiler import Compiled
 from mnv2c.errors import LibraryError, OutputError, UserError
 from mnv2c.link.select import select_linker, static_linker
-from mnv2c.runtime.description import Description, read
+from mnv2c.runtime.description import Description
 from mnv2c.runtime.emulator import FLAGS, find_qemu
 from mnv2c.runtime.library import Library
+from mnv2c.runtime.metadata import read
 from mnv2c.spec import from_toml
 from mnv2c.spec.memory import bottleneck_graph, layer_graph
 from mnv2c.spec.search import minimum_peak

@@ -8,10 +8,11 @@ import onnxruntime
 import pytest
 from PIL import Image
 
-from mnv2c import api, execution
+from mnv2c import api
 from mnv2c.cli.main import main
 from mnv2c.errors import LibraryError, UserError, VerificationError
-from mnv2c.tolerance import FLOAT32
+from mnv2c.runtime import execution
+from mnv2c.verification.tolerance import FLOAT32
 from tests.cli import toy
 
 PICTURE = str(Path(__file__).resolve().parents[2] / "examples" / "picture.png")

@@ -172,7 +172,7 @@ def test_doctor_reports_what_is_missing(monkeypatch: pytest.MonkeyPatch, run: Ru
     wanted = {"python", "apache-tvm-ffi", "ziglang", "qemu-aarch64", "qemu-arm", "cc"}
     assert wanted <= {finding["what"] for finding in report["findings"]}
 
-    from mnv2c import doctor
+    from mnv2c.report import doctor
 
     monkeypatch.setattr(doctor, "FFI_PIN", "0.0")
     code, out, _ = run("doctor")

@@ -2,7 +2,7 @@
 
 import io
 
-from mnv2c.progress import progress
+from mnv2c.common.progress import progress
 
 
 class Terminal(io.StringIO):

@@ -11,10 +11,11 @@ import pytest
 from onnx import helper
 
 import mnv2c
-from mnv2c import targets, tolerance
+from mnv2c import targets
 from mnv2c.codegen.fallback import STACK_BYTES, lower_fallback
 from mnv2c.codegen.object import tvm_target
 from mnv2c.compiler.stages import fuse
+from mnv2c.verification import tolerance
 from tests.to_relax.graphs import model, random
 
 

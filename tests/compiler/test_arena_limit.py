@@ -10,7 +10,7 @@ import pytest
 from onnx import helper
 
 import mnv2c
-from mnv2c import targets, tolerance
+from mnv2c import targets
 from mnv2c.api import plan_model
 from mnv2c.compiler import planning
 from mnv2c.compiler.front import front
@@ -19,6 +19,7 @@ from mnv2c.errors import OutputError, PlanError, UserError
 from mnv2c.plan.cuts import Planner
 from mnv2c.spec import load
 from mnv2c.spec.cost import cost
+from mnv2c.verification import tolerance
 from tests.to_relax.graphs import model
 
 SMALL: dict[str, Any] = {"width": 0.35, "resolution": 96, "classes": 8}

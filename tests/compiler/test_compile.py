@@ -14,12 +14,13 @@ import pytest
 from onnx import helper
 
 import mnv2c
-from mnv2c import targets, tolerance
+from mnv2c import targets
 from mnv2c.compiler import Compiled
 from mnv2c.errors import OutputError, UserError
 from mnv2c.link import select_linker
 from mnv2c.spec import layers, load, to_toml
 from mnv2c.spec.cost import cost
+from mnv2c.verification import tolerance
 from tests.plan.networks import changed
 from tests.to_relax.graphs import model
 

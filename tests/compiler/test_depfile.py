@@ -8,7 +8,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import mnv2c
-from mnv2c import data
+from mnv2c.common import data
 from mnv2c.compiler.depfile import inputs, write_depfile
 from mnv2c.errors import OutputError
 

@@ -15,9 +15,9 @@ from mnv2c.compiler import compile_model
 from mnv2c.compiler.depfile import inputs
 from mnv2c.compiler.variants import load_variants, together
 from mnv2c.errors import LibraryError, TargetError, UserError
-from mnv2c.evaluation.network import Network
-from mnv2c.runtime.description import read
+from mnv2c.learning.evaluation.network import Network
 from mnv2c.runtime.library import Library
+from mnv2c.runtime.metadata import read
 from mnv2c.targets.host import detect
 from tests.link import elf
 from tests.threads.counting import settles_at, threads_of_this_process

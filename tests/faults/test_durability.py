@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from mnv2c import files, package
+from mnv2c import package
 from mnv2c.cli.main import main
+from mnv2c.common import files
+from mnv2c.common.scratch import scratch_folder, temporary_folder
 from mnv2c.errors import OutputError
 from mnv2c.package import Symlink
-from mnv2c.scratch import scratch_folder, temporary_folder
 from tests import tracing
 from tests.faults import compiling
 
@@ -65,7 +66,7 @@ def test_an_old_folder_is_replaced_when_the_new_one_is_on_the_disk(tmp_path: Pat
 
 def test_a_single_file_is_on_the_disk_before_it_has_its_name(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("old")
-    code = "from pathlib import Path; from mnv2c.files import replace_file; replace_file(Path('file'), b'new')"
+    code = "from pathlib import Path; from mnv2c.common.files import replace_file; replace_file(Path('file'), b'new')"
     assert order(tmp_path, code) == ["write .file.new", "sync .file.new", "rename", "sync ."]
     assert (tmp_path / "file").read_text() == "new"
 

@@ -11,10 +11,10 @@ import onnxruntime
 import pytest
 
 import mnv2c
-from mnv2c import tolerance
 from mnv2c.compiler.stages import fuse
 from mnv2c.from_onnx.read import parse_onnx
 from mnv2c.plan.network import Network
+from mnv2c.verification import tolerance
 from tests.foreign.exporters import DYNAMO, KERAS, STYLES, TORCHSCRIPT, Style, network, saved
 
 V2 = ["stem_bottleneck_01", "bottleneck_02", "bottleneck_03"]

@@ -12,7 +12,7 @@ import pytest
 from onnx import helper
 
 from mnv2c.cli.main import main
-from mnv2c.formats import SUFFIXES
+from mnv2c.from_onnx.formats import SUFFIXES
 from tests.foreign.exporters import TORCHSCRIPT, network, saved
 from tests.to_relax.graphs import model
 

@@ -10,7 +10,7 @@ import pytest
 from onnx import helper
 
 import mnv2c
-from mnv2c import verification
+from mnv2c.verification import comparison
 from tests.to_relax.graphs import convolution, model
 
 
@@ -26,4 +26,4 @@ def test_a_resize_behind_a_transpose_of_the_planar_input_compiles(sizes: tuple[i
     constants["sizes"] = np.array([1, *sizes, 3], np.int64)
     onnx.save(model(nodes, {"x": [1, 3, 4, 6]}, {"y": [1, 5, *sizes]}, constants), tmp_path / "resized.onnx")
     mnv2c.compile(tmp_path / "resized.onnx", output=tmp_path / "out")
-    verification.compare(tmp_path / "out").raise_if_failed()
+    comparison.compare(tmp_path / "out").raise_if_failed()

@@ -13,9 +13,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import mnv2c
-from mnv2c import tolerance
 from mnv2c.cli.main import main
 from mnv2c.from_onnx.read import parse_onnx
+from mnv2c.verification import tolerance
 from tests.foreign.exporters import DYNAMO, TORCHSCRIPT, network, saved
 from tests.to_relax.graphs import model, random
 

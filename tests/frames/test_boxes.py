@@ -11,8 +11,8 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from mnv2c.evaluation.boxes import prior_boxes
 from mnv2c.frames import Boxes, Frames, Picture
+from mnv2c.learning.evaluation.boxes import prior_boxes
 from mnv2c.runtime.frame import Frame, to_c
 from mnv2c.spec.priors import CONVENTIONS, BoxConvention
 from tests.frames import reference

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from mnv2c import tolerance
 from mnv2c.plan.chain import Chain, Stage, StageKind, input_name
+from mnv2c.verification import tolerance
 
 Array = np.ndarray[Any, Any]
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnv2c import tolerance
 from mnv2c.errors import ScheduleError
 from mnv2c.kernels.layout import kernel_layout
 from mnv2c.kernels.microkernels import PROVIDERS
 from mnv2c.kernels.microkernels.base import Provider
 from mnv2c.plan.chain import Chain, Order, Shape, Stage, StageKind, Window, with_loads
+from mnv2c.verification import tolerance
 from tests.kernels import chains, native
 from tests.kernels.reference import evaluate
 

@@ -8,7 +8,7 @@ from mnv2c import targets
 from mnv2c.errors import TargetError
 from mnv2c.kernels.microkernels import PROVIDERS, provider, provider_for
 from mnv2c.kernels.microkernels.base import Provider
-from mnv2c.kernels.stages.base import spans
+from mnv2c.kernels.spans import spans
 
 providers = st.sampled_from(list(PROVIDERS.values()))
 

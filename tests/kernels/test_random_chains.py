@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnv2c import tolerance
 from mnv2c.errors import CompilerError
 from mnv2c.kernels.chain import pack_weights
 from mnv2c.kernels.microkernels import PROVIDERS
@@ -17,6 +16,7 @@ from mnv2c.kernels.microkernels.base import Provider
 from mnv2c.plan.chain import StageKind, clips, is_added_pixel
 from mnv2c.plan.interpreter import interpret
 from mnv2c.plan.resampling import Coordinates
+from mnv2c.verification import tolerance
 from tests.kernels import chains, native
 from tests.kernels.reference import error, evaluate
 

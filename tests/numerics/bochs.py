@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from mnv2c.errors import LibraryError
-from mnv2c.execution import Executor
 from mnv2c.link.select import static_linker
 from mnv2c.runtime import StepResult, emulator
 from mnv2c.runtime.description import Description
+from mnv2c.runtime.execution import Executor
 from mnv2c.runtime.frames import FrameFunctions
 
 if TYPE_CHECKING:

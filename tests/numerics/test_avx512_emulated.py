@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from mnv2c import tolerance
 from mnv2c.compiler import compile_model
 from mnv2c.errors import LibraryError
 from mnv2c.spec import to_toml
-from mnv2c.verification import compare
+from mnv2c.verification import tolerance
+from mnv2c.verification.comparison import compare
 from tests.numerics import bochs
 from tests.numerics.building import AVX512
 from tests.numerics.matrix import Case, pairwise

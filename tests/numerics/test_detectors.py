@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from mnv2c import tolerance
 from mnv2c.compiler import compile_model
 from mnv2c.runtime import emulator
 from mnv2c.spec import load, to_toml
-from mnv2c.verification import compare
+from mnv2c.verification import tolerance
+from mnv2c.verification.comparison import compare
 
 MAPS = 6
 TARGETS = {"host": [], "cortex-a76": [pytest.mark.emulated]}

@@ -17,8 +17,8 @@ import pytest
 from mnv2c.compiler import compile_model
 from mnv2c.errors import LibraryError
 from mnv2c.runtime import emulator
-from mnv2c.runtime.description import read
-from mnv2c.verification import random_inputs, reference_tensors, relative_error
+from mnv2c.runtime.metadata import read
+from mnv2c.verification.comparison import random_inputs, reference_tensors, relative_error
 from tests.foreign.exporters import STYLES, network
 from tests.runtime import fake
 

@@ -20,9 +20,9 @@ from mnv2c.errors import LibraryError
 from mnv2c.plan.assemble import assemble
 from mnv2c.plan.network import Network
 from mnv2c.runtime import emulator
-from mnv2c.runtime.description import read
 from mnv2c.runtime.frames import aligned
-from mnv2c.verification import compare, random_inputs
+from mnv2c.runtime.metadata import read
+from mnv2c.verification.comparison import compare, random_inputs
 from tests.link import elf
 from tests.link.test_c_programs import program
 from tests.link.test_shared_library import LIBC_FILES, LIBC_FUNCTIONS

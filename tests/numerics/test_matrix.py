@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from mnv2c import tolerance
 from mnv2c.runtime import emulator
-from mnv2c.verification import compare
+from mnv2c.verification import tolerance
+from mnv2c.verification.comparison import compare
 from tests.numerics import building
 from tests.numerics.matrix import CHOICES, Case, everything, pairwise
 

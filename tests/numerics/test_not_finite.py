@@ -10,8 +10,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import mnv2c
-from mnv2c.execution import executor
-from mnv2c.verification import reference_tensors
+from mnv2c.runtime.execution import executor
+from mnv2c.verification.comparison import reference_tensors
 from tests.foreign.exporters import TORCHSCRIPT, network, saved
 from tests.numerics.building import AVX2, AVX512, has_avx512, legalised
 

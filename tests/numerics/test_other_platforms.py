@@ -7,7 +7,7 @@ import pytest
 from mnv2c import package
 from mnv2c.compiler import compile_model
 from mnv2c.runtime import emulator
-from mnv2c.verification import compare
+from mnv2c.verification.comparison import compare
 from tests.link import elf, macho
 from tests.link.test_macos import SYSTEM, ZIGS_OWN
 

@@ -11,8 +11,8 @@ import pytest
 from mnv2c import runtime
 from mnv2c.compiler import compile_model
 from mnv2c.errors import UserError
-from mnv2c.runtime.description import read
-from mnv2c.verification import compare, random_inputs
+from mnv2c.runtime.metadata import read
+from mnv2c.verification.comparison import compare, random_inputs
 from tests.sharing import once
 
 

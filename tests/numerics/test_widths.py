@@ -10,7 +10,7 @@ import pytest
 
 from mnv2c.compiler import compile_model
 from mnv2c.runtime import emulator
-from mnv2c.verification import compare
+from mnv2c.verification.comparison import compare
 
 WIDTHS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
 RESOLUTIONS = (96, 128, 160, 192, 224)

@@ -13,7 +13,7 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 import mnv2c
-from mnv2c import tolerance
+from mnv2c.verification import tolerance
 
 Array = np.ndarray[Any, Any]
 

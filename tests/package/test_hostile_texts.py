@@ -14,9 +14,9 @@ from hypothesis import example, given, settings
 from mnv2c import package, targets
 from mnv2c.codegen.entry import library_source
 from mnv2c.codegen.selftest import Expected
+from mnv2c.common.escape import c_comment, c_string, visible
 from mnv2c.compiler.depfile import write_depfile
 from mnv2c.errors import OutputError
-from mnv2c.escape import c_comment, c_string, visible
 from mnv2c.frames import Frames, frames_code
 from mnv2c.plan.program import Program
 from mnv2c.targets import Target

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from mnv2c import data, targets
+from mnv2c import targets
+from mnv2c.common import data
 from mnv2c.errors import UserError
 from mnv2c.records import folders, store
 from mnv2c.records.best import NOTHING, OWN, SHIPPED, Best, best_of, decide, load_best

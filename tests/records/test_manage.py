@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from mnv2c import api, data, targets
+from mnv2c import api, targets
 from mnv2c.cli.main import main
+from mnv2c.common import data
 from mnv2c.errors import UserError
 from mnv2c.records import store
 from mnv2c.records.best import OWN, best_of

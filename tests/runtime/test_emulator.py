@@ -10,7 +10,7 @@ import pytest
 from mnv2c import runtime, targets
 from mnv2c.errors import LibraryError
 from mnv2c.runtime import emulator
-from mnv2c.runtime.description import read
+from mnv2c.runtime.metadata import read
 from mnv2c.targets.host import detect
 from tests.runtime import fake
 

@@ -10,7 +10,7 @@ import pytest
 from onnx import helper
 
 import mnv2c
-from mnv2c import verification
+from mnv2c.verification import comparison
 from tests.to_relax.graphs import model
 
 FUNCTIONS = ("Exp", "Log", "Tanh", "Erf", "Sin", "Cos", "Sigmoid", "Softplus", "Floor", "Ceil", "Round")
@@ -39,6 +39,6 @@ def functions() -> onnx.ModelProto:
 def test_fallbacks_compute_functions_in_an_emulated_program(target: str, tmp_path: Path) -> None:
     onnx.save(functions(), tmp_path / "functions.onnx")
     mnv2c.compile(tmp_path / "functions.onnx", target, output=tmp_path / "out")
-    report = verification.compare(tmp_path / "out")
+    report = comparison.compare(tmp_path / "out")
     assert report.max_rel_error < 2e-6, [item for item in report.comparisons if not item.error < 2e-6]
     assert len(report.comparisons) > len(FUNCTIONS) + 3

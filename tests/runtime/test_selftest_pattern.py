@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from mnv2c.codegen.selftest import INCREMENT, MULTIPLIER, expected, selftest_input, selftest_source
 from mnv2c.errors import CompilerError
-from mnv2c.tolerance import FLOAT32
+from mnv2c.verification.tolerance import FLOAT32
 from tests.runtime import fake
 
 

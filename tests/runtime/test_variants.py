@@ -7,13 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnv2c import data, execution, runtime, verification
+from mnv2c import runtime
+from mnv2c.common import data
 from mnv2c.errors import CannotRunError, LibraryError
 from mnv2c.link import select_linker
 from mnv2c.link.select import static_linker
-from mnv2c.runtime import emulator
-from mnv2c.runtime.description import Description, read
+from mnv2c.runtime import emulator, execution
+from mnv2c.runtime.description import Description
+from mnv2c.runtime.metadata import read
 from mnv2c.targets.host import detect
+from mnv2c.verification import comparison
 from tests.link import elf
 from tests.link.test_c_programs import STRICT
 from tests.runtime import fake, several
@@ -155,19 +158,19 @@ def test_wrong_names_are_told(folder: Path) -> None:
 
 
 def test_only_variants_that_cannot_run_are_left_out(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def compare(seed: int, description: Description, machine: object) -> verification.Report:
+    def compare(seed: int, description: Description, machine: object) -> comparison.Report:
         if description.variant == "x86-64-v4":
             raise fault("no")
-        return verification.Report(folder, "here", (verification.Comparison("all", "y", 0.0),))
+        return comparison.Report(folder, "here", (comparison.Comparison("all", "y", 0.0),))
 
-    monkeypatch.setattr(verification, "_compare", compare)
+    monkeypatch.setattr(comparison, "_compare", compare)
     monkeypatch.setattr(execution, "executor", lambda where, threads, name, guarded: (read(where).of(name), None))
     fault: type[LibraryError] = CannotRunError
-    report = verification.compare(folder)
+    report = comparison.compare(folder)
     assert report.passed and report.skipped == {"x86-64-v4": "no"}
     fault = LibraryError  # a crash
     with pytest.raises(LibraryError, match="no"):
-        verification.compare(folder)
+        comparison.compare(folder)
 
 
 def test_only_public_functions_show(folder: Path) -> None:

@@ -17,10 +17,10 @@ from mnv2c.compiler import compile_model, stages
 from mnv2c.plan.assemble import assemble
 from mnv2c.plan.chain import StageKind
 from mnv2c.runtime import emulator
-from mnv2c.runtime.description import read
+from mnv2c.runtime.metadata import read
 from mnv2c.spec import from_toml, load, to_toml
 from mnv2c.to_onnx import emit
-from mnv2c.verification import compare, random_inputs
+from mnv2c.verification.comparison import compare, random_inputs
 from mnv2c.weights import expected
 from tests.numerics import building
 from tests.segmenter.networks import Net, model

@@ -13,10 +13,10 @@ from onnx import TensorProto, helper, numpy_helper
 import mnv2c
 from mnv2c.codegen import entry
 from mnv2c.errors import VerificationError
-from mnv2c.execution import InProcess
 from mnv2c.kernels import zeros
 from mnv2c.kernels.share import Share
-from mnv2c.runtime.description import read
+from mnv2c.runtime.execution import InProcess
+from mnv2c.runtime.metadata import read
 
 
 def convolutions(path: Path, shape: tuple[int, ...], *layers: tuple[int, int, int], dilation: int = 1) -> Path:

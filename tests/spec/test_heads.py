@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from mnv2c.errors import SpecError
-from mnv2c.evaluation.boxes import prior_boxes
+from mnv2c.learning.evaluation.boxes import prior_boxes
 from mnv2c.spec import Layer, ModelSpec, layers, load
 from mnv2c.spec.cost import cost
 from mnv2c.spec.detector import feature_maps

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnv2c.errors import SpecError
-from mnv2c.evaluation.boxes import prior_boxes
+from mnv2c.learning.evaluation.boxes import prior_boxes
 from mnv2c.spec.priors import CONVENTIONS, convention
 from tests.weights.foreign import package
 

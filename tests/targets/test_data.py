@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mnv2c import data
+from mnv2c.common import data
 from mnv2c.errors import CompilerError
 
 

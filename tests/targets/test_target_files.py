@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mnv2c import data, targets
+from mnv2c import targets
+from mnv2c.common import data
 from mnv2c.errors import TargetError
 from mnv2c.targets import Target, features
 from mnv2c.targets.registry import names

@@ -26,9 +26,10 @@ from mnv2c.tune.chain_state import ChainState
 from mnv2c.tune.devices.base import Batch, Form, Machine
 from mnv2c.tune.journal import Journal
 from mnv2c.tune.pipeline import Built, Job
-from mnv2c.tune.run import Asked, Workshop
+from mnv2c.tune.run import Asked
 from mnv2c.tune.task import Measured, Status, Task
 from mnv2c.tune.tasks import Tunable
+from mnv2c.tune.workshop import Workshop
 
 CHANNELS = (8, 8, 8, 16, 16, 24)
 """Of the tensors of a line of five chains, of which the first two are equal."""

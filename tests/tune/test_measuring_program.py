@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mnv2c import __version__, targets
-from mnv2c.data import fill
+from mnv2c.common.data import fill
 from mnv2c.link.select import static_linker
 from mnv2c.plan.assemble import pool_bytes
 from mnv2c.runtime import emulator

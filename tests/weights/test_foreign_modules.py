@@ -13,7 +13,7 @@ import pytest
 
 from mnv2c.spec import describe
 from mnv2c.to_onnx import emit, serialize
-from mnv2c.tolerance import FLOAT32
+from mnv2c.verification.tolerance import FLOAT32
 from mnv2c.weights import Checkpoint, given_or_random
 from tests.weights.foreign import (
     hf_module,

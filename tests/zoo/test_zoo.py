@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mnv2c import tolerance
+from mnv2c.verification import tolerance
 from tests.zoo.measure import measure
 from tests.zoo.networks import ON_AARCH64, ON_ARMV7, ZOO, Network
 

@@ -15,7 +15,7 @@ def convert(job: Job) -> None:
     import litert_torch
     import torch
 
-    from mnv2c.reference import build, load_weights
+    from mnv2c.learning.reference import build, load_weights
     from mnv2c.spec import from_toml
 
     network = load_weights(build(from_toml(job.spec), "nhwc"), weights)

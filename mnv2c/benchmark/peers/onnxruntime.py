@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mnv2c import onnx_reference
 from mnv2c.benchmark.job import Job
 from mnv2c.benchmark.peers.base import Prepared, together, version
+from mnv2c.verification import onnx_reference
 
 
 def load(job: Job) -> Prepared:

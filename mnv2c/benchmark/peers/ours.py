@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from mnv2c import __version__, runtime
+from mnv2c import runtime
 from mnv2c.benchmark.job import Job
 from mnv2c.benchmark.peers.base import Prepared, together
+from mnv2c.common.version import __version__
 
 
 def load(job: Job) -> Prepared:

@@ -11,7 +11,7 @@ def load(job: Job) -> Prepared:
     weights = job.weights()
     import torch
 
-    from mnv2c.reference import build, load_weights
+    from mnv2c.learning.reference import build, load_weights
     from mnv2c.spec import from_toml
 
     torch.set_num_threads(job.threads)

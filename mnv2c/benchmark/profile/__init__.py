@@ -32,8 +32,8 @@ def profile(
             raise UserError(f"{flag} is {value}; it must be at least 1")
     from mnv2c.benchmark.profile import measure
     from mnv2c.benchmark.result import machine
-    from mnv2c.execution import described
-    from mnv2c.verification import random_inputs
+    from mnv2c.runtime.execution import described
+    from mnv2c.verification.comparison import random_inputs
 
     where, description = machine(), described(directory, variant, local=True)
     inputs = tuple(random_inputs(description, SEED).values())

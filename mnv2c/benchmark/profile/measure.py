@@ -11,9 +11,9 @@ from mnv2c.benchmark import timing
 from mnv2c.benchmark.profile import costs
 from mnv2c.benchmark.profile.loops import Stopwatch, build, filled
 from mnv2c.benchmark.profile.result import Bandwidth, Profile, StepProfile
+from mnv2c.common.scratch import scratch_folder
 from mnv2c.errors import LibraryError
 from mnv2c.runtime import Library
-from mnv2c.scratch import scratch_folder
 
 if TYPE_CHECKING:
     import numpy as np

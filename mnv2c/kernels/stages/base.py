@@ -10,6 +10,7 @@ from mnv2c.kernels.ir import Buffer, Index, KernelBuilder
 from mnv2c.kernels.microkernels.base import Provider
 from mnv2c.kernels.planes import Plane
 from mnv2c.kernels.share import WHOLE, Share
+from mnv2c.kernels.spans import spans
 from mnv2c.plan.chain import Shape, Stage
 
 if TYPE_CHECKING:
@@ -42,17 +43,6 @@ class Surroundings:
         window = self.stage.window
         suits = lanes == self.provider.lanes == self.sources[0].layout.block and window.dilation[1] <= count
         return suits and self.provider.has_window(count, window.taps)
-
-
-def spans(extent: int, size: int) -> list[tuple[int, int, int]]:
-    """Cut ``extent`` into the fewest pieces of at most ``size``, as equal as possible.
-
-    Returns (start, piece size, number of such pieces in a row), at most two entries, the larger pieces first.
-    """
-    pieces = -(-extent // size)
-    small, larger = divmod(extent, pieces)
-    cuts = [(0, small + 1, larger), (larger * (small + 1), small, pieces - larger)]
-    return [cut for cut in cuts if cut[2]]
 
 
 def columns_of(k: KernelBuilder, extent: int, size: int, name: str) -> Iterator[tuple[Index, int]]:

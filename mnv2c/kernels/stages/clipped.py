@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from mnv2c.kernels.ir import Index, Value, divided, maximum, minimum
 from mnv2c.kernels.microkernels.base import MatrixTile, Operand, Prefetch, Weights, zero
-from mnv2c.kernels.stages.base import spans
+from mnv2c.kernels.spans import spans
 from mnv2c.kernels.stages.matrix import MatrixStage
 from mnv2c.kernels.stages.tiles import ColumnTile, Pixel
 from mnv2c.plan.clipping import column_ranges

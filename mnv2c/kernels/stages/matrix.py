@@ -17,7 +17,8 @@ from mnv2c.kernels.microkernels.base import (
 )
 from mnv2c.kernels.packing import MatrixPacking
 from mnv2c.kernels.planes import Plane, Rows
-from mnv2c.kernels.stages.base import Surroundings, spans
+from mnv2c.kernels.spans import spans
+from mnv2c.kernels.stages.base import Surroundings
 from mnv2c.kernels.stages.means import Means
 from mnv2c.kernels.stages.tiles import ColumnTile, Following, Pixel
 from mnv2c.plan.chain import Activation

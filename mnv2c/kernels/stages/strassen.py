@@ -18,7 +18,7 @@ from mnv2c.kernels.microkernels.base import (
     fetching_iterations,
     zero,
 )
-from mnv2c.kernels.stages.base import spans
+from mnv2c.kernels.spans import spans
 from mnv2c.kernels.stages.matrix import STATIC_PIXELS, MatrixStage
 from mnv2c.kernels.stages.means import Means
 from mnv2c.kernels.stages.pairs import ColumnPair, Kept, Pair, Taken

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mnv2c.kernels.ir import Buffer, Index, Register, Value, constant, divided, equal, modulo
 from mnv2c.kernels.microkernels.base import MatrixTile, Prefetch, Stream, Weights, zero
-from mnv2c.kernels.stages.base import spans
+from mnv2c.kernels.spans import spans
 from mnv2c.kernels.stages.matrix import MatrixStage
 from mnv2c.kernels.stages.means import Means
 from mnv2c.kernels.stages.tiles import ColumnTile, Pixel

@@ -15,13 +15,15 @@ from unittest import mock
 import numpy as np
 import onnx
 
-from mnv2c import targets, verification
+from mnv2c import targets
 from mnv2c.compiler import compile_model
 from mnv2c.compiler.planned import plan_model
-from mnv2c.double_precision import Result, verdicts
 from mnv2c.errors import FallbackWarning, Mnv2cError, RecordsWarning, UserError
 from mnv2c.records import best
-from mnv2c.runtime.description import Description, read
+from mnv2c.runtime.description import Description
+from mnv2c.runtime.metadata import read
+from mnv2c.verification import comparison
+from mnv2c.verification.double_precision import Result, verdicts
 from tests.fuzz.networks.machines import Child, CrashError, Emulated
 from tests.fuzz.networks.options import Options
 from tests.fuzz.networks.schedules import Drawn
@@ -91,7 +93,7 @@ def _runs(path: Path) -> bool:
     """Whether onnxruntime runs the file: some versions fail on what its own optimiser made."""
     model = onnx.load(path)
     try:
-        verification.reference_tensors(path, _inputs(model, FRAMES[0]), [])
+        comparison.reference_tensors(path, _inputs(model, FRAMES[0]), [])
     except Exception:  # whatever onnxruntime raises
         return False
     return True
@@ -154,7 +156,7 @@ def _compared(path: Path, output: Path, options: Options) -> Outcome:
 def _ran(path: Path, description: Description, machine: Child | Emulated, frames: Sequence[int]) -> Outcome:
     try:
         for seed in frames:
-            report = verification.compare(description.folder, seed, machine)
+            report = comparison.compare(description.folder, seed, machine)
             if not report.passed:
                 return Outcome(WRONG, f"input {seed}, {report.failure().removeprefix(f'{description.folder}: ')}")
         return _outputs(path, description, machine)
@@ -164,9 +166,9 @@ def _ran(path: Path, description: Description, machine: Child | Emulated, frames
 
 def _outputs(path: Path, description: Description, machine: Child | Emulated) -> Outcome:
     """Compare with the file itself: the reference in the folder might be wrong as the library is."""
-    inputs = verification.random_inputs(description, FRAMES[-1])
+    inputs = comparison.random_inputs(description, FRAMES[-1])
     outputs, _ = machine.run(tuple(inputs.values()))
-    reference = verification.reference_tensors(path, inputs, [])
+    reference = comparison.reference_tensors(path, inputs, [])
     results = list[Result]()
     for port, found in zip(description.outputs, outputs, strict=True):
         wanted = reference[port.name]
@@ -182,4 +184,4 @@ def _outputs(path: Path, description: Description, machine: Child | Emulated) ->
 
 
 def _result(name: str, found: np.ndarray[Any, Any]) -> Result:
-    return Result((name,), lambda values: verification.relative_error(found, values[name], "same"))
+    return Result((name,), lambda values: comparison.relative_error(found, values[name], "same"))

@@ -132,11 +132,11 @@ FAULTS: dict[str, Fault] = {
     ),
     "fractional-scales": Fault(
         "a resize takes outputs / inputs for its scale",
-        {("mnv2c.to_relax.samples", "taps"): _by_extents},
+        {("mnv2c.passes.samples", "taps"): _by_extents},
     ),
     "ties": Fault(
         "nearest rounds what lies half-way upwards",
-        {("mnv2c.to_relax.samples", "nearest"): _ties_upwards},
+        {("mnv2c.passes.samples", "nearest"): _ties_upwards},
     ),
 }
 """By the name that `python -m tests.fuzz.networks run --undo` takes."""

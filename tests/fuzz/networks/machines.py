@@ -13,8 +13,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from mnv2c.execution import Executor
 from mnv2c.runtime import Description, Library, StepResult, emulator
+from mnv2c.runtime.execution import Executor
 from mnv2c.runtime.guarded import Guarded
 
 Array = np.ndarray[Any, Any]

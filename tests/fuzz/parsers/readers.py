@@ -202,7 +202,7 @@ def picture(path: Path) -> str:
 
 def labels(path: Path) -> str:
     """Names of classes."""
-    from mnv2c.labels import by_class, read_labels
+    from mnv2c.frames.labels import by_class, read_labels
 
     found = by_class(read_labels(path), 3, 1)
     if any("\n" in name or "\0" in name for name in found):
@@ -213,7 +213,7 @@ def labels(path: Path) -> str:
 def name_json(path: Path) -> str:
     """What `NAME.json` says of a library, for all that uses it without loading it."""
     from mnv2c.pictures.image import Preprocessing
-    from mnv2c.runtime.description import read
+    from mnv2c.runtime.metadata import read
     from mnv2c.runtime.summary import summary
 
     found = read(path)

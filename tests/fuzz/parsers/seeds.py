@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mnv2c.data import folder
+from mnv2c.common.data import folder
 from mnv2c.spec import ModelSpec, from_toml, to_toml
 
 LIBRARY = "MNV2C_FUZZ_LIBRARY"

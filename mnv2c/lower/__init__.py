@@ -1,0 +1,1 @@
+"""Reads the fused Relax module: every fused function becomes a chain of stages, the rest a fallback."""

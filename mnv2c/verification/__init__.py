@@ -1,0 +1,1 @@
+"""Compares what a library computes with what the network means: tolerance, references, and every step."""
