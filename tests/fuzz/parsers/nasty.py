@@ -106,7 +106,8 @@ def damage_tree(tree: Any, random: Random) -> Any:
         del node[key]
     elif kind == 7:
         other, place = random.choice(places)
-        node[key] = near(other[place], random) if random.random() < 0.3 else _copy(other[place])
+        copy = _copy(other[place])  # near keeps what a list holds: without a copy that might hold the place itself
+        node[key] = near(copy, random) if random.random() < 0.3 else copy
     elif isinstance(node, dict):
         _rename(node, key, random)
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 from tests.fuzz.parsers import seeds
 from tests.fuzz.parsers.driver import Driver, Tally, fuzz, table
 from tests.fuzz.parsers.known import PARSERS, TOTAL
+from tests.fuzz.parsers.nasty import damage_tree
 from tests.fuzz.parsers.parser import judge
 from tests.fuzz.parsers.planted import PLANTED
 from tests.fuzz.parsers.worker import Batch
@@ -129,3 +131,12 @@ def test_nothing_is_found_for_long(name: str) -> None:
     else:
         tallies = fuzz(TOTAL, FOLDER, names=(name,), seconds=seconds, seed=str(time.time_ns()))
         assert findings(tallies) == ""
+
+
+def test_damage_never_puts_a_tree_into_itself() -> None:
+    random = Random(1)
+    for _ in range(300):
+        tree: object = {"a": [{"b": [1, [2, {"c": [3]}]]}, "d"], "e": {"f": [[4], [5]]}}
+        for _ in range(12):
+            tree = damage_tree(tree, random)
+            json.dumps(tree)  # ValueError for a circle
