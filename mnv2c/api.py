@@ -7,10 +7,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mnv2c.common.keywords import taking
+from mnv2c.compiler.options import CompileOptions, PlanOptions
+
 if TYPE_CHECKING:
     from mnv2c.benchmark import Emulated, Timed
     from mnv2c.benchmark.profile.result import Profile
-    from mnv2c.compiler import compile_model as compile_model
+    from mnv2c.compiler import Compiled
     from mnv2c.compiler.planned import Plan
     from mnv2c.from_onnx.input_shapes import Given
     from mnv2c.learning.evaluation.measure import Accuracy
@@ -24,7 +27,6 @@ Summary = dict[str, Any]
 
 
 ELSEWHERE = {
-    "compile_model": ("mnv2c.compiler", "compile_model"),
     "describe": ("mnv2c.runtime.summary", "summary"),
     "doctor": ("mnv2c.report.doctor", "diagnose"),
     "draw_frontier": ("mnv2c.report.plan", "draw"),
@@ -43,6 +45,34 @@ def __getattr__(name: str) -> Any:
         module, function = ELSEWHERE[name]
         return getattr(import_module(module), function)
     raise AttributeError(f"module 'mnv2c.api' has no attribute {name!r}")
+
+
+@taking(CompileOptions)
+def compile_model(options: CompileOptions) -> Compiled:
+    """Compile a zoo model, a TOML spec or an ONNX file into ``output``; the README lists the files written there.
+
+    Several targets joined by "+" make one library with kernels for each, which chooses among them when it is started.
+    Without ``weights`` the weights are random, from ``seed``; ``weights_source`` names their source (one of
+    ``mnv2c.weights.SOURCES``) where the tensor names do not tell. ``width``, ``resolution`` (height x width) and
+    ``classes`` override the spec. ``input_shape`` says how large the inputs of an ONNX file are that it leaves open:
+    "1,3,224,224" or (1, 3, 224, 224) for the only one, {"NAME": (1, 3, 224, 224)} for several. Up to ``threads``
+    threads can share the work of a run. ``arena_limit`` is the most memory, in bytes, that a run may take beside inputs
+    and outputs; without, the smallest plan is taken that is predicted to be as fast as the fastest within half a
+    percent. Without ``join`` every bottleneck has a kernel and a result of its own. ``schedules`` is the folder of the
+    user's records of tuning, instead of that of ``$MNV2C_SCHEDULES`` or the user's data folder; "none" means that no
+    records are used. ``labels`` is a text file with the name of a class per line; one that lacks only the background
+    gets it. ``preprocessing`` says how pictures become inputs where the weights' source does not tell, or otherwise:
+    ``mean`` and ``deviation`` (three numbers each, for pixel values of 0 to 1), ``fit`` ("stretch", "letterbox",
+    "crop"), ``crop`` (the share that a crop keeps), ``channels`` ("rgb", "bgr"). ``check`` says which kernels run
+    and are compared with onnxruntime before anything is written: "all" (the default, or what ``$MNV2C_CHECK`` says),
+    which emulates those of other CPUs where qemu is installed, "native", or "none". ``dump`` is a folder for the
+    artefact of every phase; ``depfile`` is a file for the names of all that was read, as make and ninja take them.
+    Raises UserError, before anything is written, when an input is at fault, and VerificationError where the library
+    computes something else than the network.
+    """
+    from mnv2c.compiler import compile_model as run
+
+    return run(options)
 
 
 def load(directory: str | Path, threads: int = 1, variant: str | None = None) -> Library:
@@ -246,7 +276,7 @@ def plan_model(
     from mnv2c.compiler import planned
 
     _check_page(html)
-    found = planned.plan_model(
+    options = PlanOptions(
         model,
         target,
         width=width,
@@ -258,6 +288,7 @@ def plan_model(
         schedules=schedules,
         progress=progress,
     )
+    found = planned.plan_model(options)
     if html is not None:
         from mnv2c.report.plan import page
 

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mnv2c.frames import Frames, FramesCode
     from mnv2c.kernels.layout import KernelLayout
     from mnv2c.plan.assemble import NodeKernel
     from mnv2c.plan.cuts import Tuned
     from mnv2c.plan.network import Network
-    from mnv2c.plan.program import Program
     from mnv2c.plan.work import FallbackWork
-    from mnv2c.targets import Target
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,10 +32,13 @@ class Kernels:
 
 
 @dataclass(frozen=True, eq=False)
-class Variant:
-    """A library's kernels for one target: their program, and the object file with their machine code."""
+class Sources:
+    """The generated C of a library by file name, and what it says of itself; ``text`` is its ``NAME.json``."""
 
-    target: Target
-    kernels: Kernels
-    program: Program
-    machine_code: bytes
+    entry: str
+    header: str
+    threads: Mapping[str, str]
+    frames: Frames
+    code: FramesCode
+    metadata: dict[str, Any]
+    text: str

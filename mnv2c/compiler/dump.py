@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TypeAlias
 
-if TYPE_CHECKING:
-    from mnv2c.compiler.artefacts import Kernels
-    from mnv2c.plan.program import Program
+from mnv2c.compiler.compilation import Compilation
+
+Files: TypeAlias = Mapping[str, str | bytes]
 
 
 class Dump:
@@ -27,24 +28,37 @@ class Dump:
         """Whether there is a folder to write to."""
         return self.folder is not None
 
-    def within(self, name: str) -> Dump:
-        """Return what writes into a folder ``name`` inside this one."""
-        return Dump(None if self.folder is None else self.folder / name)
+    def write(self, found: Files) -> None:
+        """Write artefacts; a name may begin with a folder of its own."""
+        from mnv2c.package import write
 
-    def text(self, name: str, content: str) -> None:
-        """Write a text artefact."""
-        self._write(name, content)
+        for name, content in found.items() if self.folder is not None else ():
+            place = Path(self.folder or "", name)
+            write(place.parent, {place.name: content})
 
-    def onnx(self, content: bytes) -> None:
-        """Write the ONNX model."""
-        self._write("10-model.onnx", content)
 
-    def plan(self, program: Program, kernels: Kernels) -> None:
-        """Write the plan, with schedules and rings, and the kernels' TIR."""
-        if self.folder is None:
-            return
-        plan = {**asdict(program), "weights": len(program.weights)}
-        plan["kernels"] = {
+def no_files(state: Compilation) -> Files:
+    """Of a phase without an artefact."""
+    return {}
+
+
+def onnx(state: Compilation) -> Files:
+    """The model that is compiled."""
+    return {"10-model.onnx": state.source.serialized}
+
+
+def relax(name: str) -> Callable[[Compilation], Files]:
+    """Return what writes the Relax module, as it is then, under this name."""
+    return lambda state: {name: str(state.module.script())}
+
+
+def plan_and_kernels(state: Compilation) -> Files:
+    """The plan, with schedules and rings, and the kernels' TIR."""
+
+    def found(index: int) -> Files:
+        kernels, program = state.kernels[index], state.programs[index]
+        described = {**asdict(program), "weights": len(program.weights)}
+        described["kernels"] = {
             symbol: {
                 "schedule": layout.schedule.to_dict(),
                 "rings": {name: asdict(ring) for name, ring in layout.rings.items()},
@@ -52,16 +66,20 @@ class Dump:
             }
             for symbol, layout in kernels.layouts.items()
         }
-        self._write("40-plan.json", json.dumps(plan, indent=1) + "\n")
-        self._write("50-kernels.py", "\n".join(_script(function) for function in kernels.functions.values()))
+        scripts = "\n".join(str(function.script()) for function in kernels.functions.values())
+        return {"40-plan.json": json.dumps(described, indent=1) + "\n", "50-kernels.py": scripts}
 
-    def _write(self, name: str, content: str | bytes) -> None:
-        if self.folder is not None:
-            from mnv2c.package import write
-
-            write(self.folder, {name: content})
+    return _of_each_target(state, found)
 
 
-def _script(function: Any) -> str:
-    text: str = function.script()
-    return text
+def llvm(state: Compilation) -> Files:
+    """LLVM's text of the kernels."""
+    return _of_each_target(state, lambda index: {"60-model.ll": state.texts[index]})
+
+
+def _of_each_target(state: Compilation, files: Callable[[int], Files]) -> Files:
+    """The artefacts of every target; of several each has a folder."""
+    if len(state.targets) == 1:
+        return files(0)
+    each = ((target.name, files(index)) for index, target in enumerate(state.targets))
+    return {f"{folder}/{name}": content for folder, found in each for name, content in found.items()}

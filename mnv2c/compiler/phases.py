@@ -1,93 +1,153 @@
-"""THE list: every pass between the imported Relax module and the fused one, in order.
-
-Each phase leaves a well-formed module with one function ``main`` (and, once fused, one function per chain). What a
-phase may assume stands in the docstring of its file.
-"""
+"""What every phase of the pipeline does, in their order: the work itself is that of the packages they call."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+import warnings
 
-from mnv2c.errors import CompilerError
-
-
-@dataclass(frozen=True)
-class Phase:
-    """One named pass; with ``dump`` the module after it is an artefact of ``--dump``."""
-
-    name: str
-    run: Callable[[Any], Any]
-    dump: str = ""
+from mnv2c.compiler.compilation import Compilation
+from mnv2c.errors import FallbackWarning
 
 
-def phases() -> tuple[Phase, ...]:
-    """Return the phases in order (a function, because importing the passes imports TVM)."""
-    from tvm import relax
+def source(state: Compilation) -> None:
+    """Read what the user named: a description with its weights, or an ONNX file."""
+    from mnv2c.compiler import pictures
+    from mnv2c.compiler.source import library_name, read_source
 
-    from mnv2c.passes.add_biases import add_biases
-    from mnv2c.passes.channels_last import channels_last
-    from mnv2c.passes.constants_last import constants_last
-    from mnv2c.passes.fold_batch_norm import fold_batch_norm
-    from mnv2c.passes.fold_constants import fold_constants
-    from mnv2c.passes.fold_padding import fold_padding
-    from mnv2c.passes.fuse_bottleneck import fuse_bottleneck
-    from mnv2c.passes.fuse_branch import fuse_branch
-    from mnv2c.passes.fuse_dense import fuse_dense
-    from mnv2c.passes.fuse_head import fuse_head
-    from mnv2c.passes.fuse_inputs import fuse_inputs
-    from mnv2c.passes.fuse_predictions import fuse_predictions
-    from mnv2c.passes.fuse_resize import fuse_resize
-    from mnv2c.passes.fuse_single import fuse_single
-    from mnv2c.passes.global_means import global_means
-    from mnv2c.passes.lower_fallbacks import lower_fallbacks
-    from mnv2c.passes.place_concatenations import place_concatenations
-    from mnv2c.passes.plain_reshapes import plain_reshapes
-    from mnv2c.passes.separate_outputs import separate_outputs
-    from mnv2c.passes.split_concats import split_concats
-    from mnv2c.passes.spread_pixels import spread_pixels
+    source = read_source(state.options)
+    state.library = library_name(source, state.options.name)
+    state.source = pictures.told(source, state.labels, state.preprocessing)
 
-    return (
-        # What the network is.
-        Phase("canonicalise", relax.transform.CanonicalizeBindings(), dump="20-relax.py"),
-        # Normalised: one form for what exporters write in many, batch normalisation folded, channels last.
-        Phase("plain_reshapes", plain_reshapes),
-        Phase("fold_constants", fold_constants),
-        Phase("constants_last", constants_last),
-        Phase("global_means", global_means),
-        Phase("spread_pixels", spread_pixels),
-        Phase("fold_padding", fold_padding),
-        Phase("fold_batch_norm", fold_batch_norm),
-        Phase("add_biases", add_biases),
-        Phase("channels_last", channels_last),
-        Phase("split_concats", split_concats, dump="25-normalised.py"),
-        # Fused: every operator in a chain; what is left falls back to TVM's lowering and is reported.
-        Phase("fuse_predictions", fuse_predictions),
-        Phase("fuse_bottleneck", fuse_bottleneck),
-        Phase("fuse_head", fuse_head),
-        Phase("fuse_dense", fuse_dense),
-        Phase("fuse_branch", fuse_branch),
-        Phase("fuse_single", fuse_single),
-        Phase("fuse_resize", fuse_resize),
-        Phase("fuse_inputs", fuse_inputs),
-        Phase("place_concatenations", place_concatenations),
-        Phase("separate_outputs", separate_outputs),
-        Phase("lower_fallbacks", lower_fallbacks, dump="30-fused.py"),
+
+def import_model(state: Compilation) -> None:
+    """ONNX to Relax: weights become constants."""
+    from mnv2c.passes.order import canonical
+    from mnv2c.to_relax.importer import import_onnx
+
+    state.imported = import_onnx(state.source.model)
+    state.module = canonical(state.imported.module)
+
+
+def normalise(state: Compilation) -> None:
+    """Bring what exporters write in many forms into one."""
+    from mnv2c.passes.order import NORMALISE, run_passes
+
+    state.module = run_passes(state.module, NORMALISE)
+
+
+def fuse(state: Compilation) -> None:
+    """Put every operator into a chain; what is left becomes a fallback."""
+    from mnv2c.passes.order import FUSE, run_passes
+
+    state.module = run_passes(state.module, FUSE)
+
+
+def network(state: Compilation) -> None:
+    """Read the Relax module into chains of stages and fallbacks, in the order in which they run."""
+    from mnv2c.lower.read import read_network
+    from mnv2c.plan.order import branches_first
+    from mnv2c.to_relax.inferred import check_outputs
+
+    known = state.imported
+    network = read_network(state.module, known.names, known.shapes, known.inputs, known.outputs, known.orders)
+    found = {name: network.tensors[name] for name in network.outputs}
+    check_outputs(known.inferred, {name: (tensor.shape, tensor.dtype) for name, tensor in found.items()})
+    state.network = branches_first(network)
+
+
+def ways(state: Compilation) -> None:
+    """Lower the fallbacks and prepare each target's planner, which lays out and prices every way to run a chain."""
+    from mnv2c.compiler.planning import prepare
+    from mnv2c.compiler.variants import prefix
+
+    options = state.options
+    state.prepared = [
+        prepare(
+            state.network, prefix(state.library, target, state.targets), target, options.threads, options.join, known
+        )
+        for target, known in zip(state.targets, state.best, strict=True)
+    ]
+
+
+def plan(state: Compilation) -> None:
+    """Cut the network into chains and choose how each of them runs."""
+    from mnv2c.compiler.recorded import plan
+
+    state.cuts = plan(state.prepared, state.options.arena_limit, state.options.threads)
+
+
+def kernels(state: Compilation) -> None:
+    """Emit a kernel for each distinct way; FallbackWarning where fallbacks do much of the work."""
+    from mnv2c.compiler import planning
+    from mnv2c.compiler.emitting import emit
+    from mnv2c.compiler.variants import prefix
+    from mnv2c.plan.work import fallback_work
+
+    cut, work = planning.cut(state.network, state.cuts), fallback_work(state.network)
+    ways = [planning.each(piece.option) for piece in state.cuts.pieces]
+    state.kernels = [
+        emit(
+            cut,
+            work,
+            state.cuts,
+            [way[index] for way in ways],
+            prefix(state.library, target, state.targets),
+            state.prepared[index],
+            target,
+        )
+        for index, target in enumerate(state.targets)
+    ]
+    if work.is_notable:  # seen from whoever called `mnv2c.compile`
+        warnings.warn(f"{state.source.title}: {work.note}", FallbackWarning, stacklevel=6)
+
+
+def program(state: Compilation) -> None:
+    """Place all tensors in one arena and write down the calls."""
+    from mnv2c.plan.assemble import assemble_variants
+
+    nodes = [kernels.nodes for kernels in state.kernels]
+    state.programs = assemble_variants(state.kernels[0].network, nodes, state.options.threads)
+
+
+def machine_code(state: Compilation) -> None:
+    """Compile the kernels of each target into an object file."""
+    from mnv2c.codegen.object import build_object
+
+    built = [
+        build_object(kernels.functions, target, text=state.keeps_text)
+        for target, kernels in zip(state.targets, state.kernels, strict=True)
+    ]
+    state.objects, state.texts = [each.content for each in built], [each.llvm for each in built]
+
+
+def expected(state: Compilation) -> None:
+    """Compute what the library must: the reference's values for the pattern of the self-test."""
+    from mnv2c.compiler.expected import reference
+
+    state.known = reference(state.source, state.programs[0])
+
+
+def library(state: Compilation) -> None:
+    """Write the C around the kernels, and link."""
+    from mnv2c.compiler.library import link, sources
+
+    state.sources = sources(state)
+    state.files = link(state, state.sources)
+
+
+def check(state: Compilation) -> None:
+    """Run the library and compare it with the reference; VerificationError where it is wrong."""
+    from mnv2c.compiler.library import beside
+    from mnv2c.selfcheck import check_library
+
+    made = state.sources
+    checked = check_library(
+        state.files, state.known, made.frames, state.source.serialized, state.check, state.options.tell
     )
+    state.files = beside(state, made, checked)
 
 
-def run_phases(module: Any, dump: Callable[[str, str], None] | None = None) -> Any:
-    """Run every phase, verifying the module after each; ``dump(file name, text)`` receives the artefacts."""
-    from tvm import relax
+def publish(state: Compilation) -> None:
+    """Write the folder, whole."""
+    from mnv2c import package
 
-    for phase in phases():
-        module = phase.run(module)
-        try:
-            relax.analysis.well_formed(module)
-        except Exception as error:  # TVM raises several kinds
-            reason = str(error).strip().splitlines()[-1]
-            raise CompilerError(f"phase {phase.name} broke the Relax module ({reason}); please report this") from error
-        if dump is not None and phase.dump:
-            dump(phase.dump, module.script())
-    return module
+    package.write(state.folder, state.files)

@@ -5,17 +5,16 @@ Everything is planned and nothing compiled: no kernel is emitted, nothing is lin
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mnv2c.compiler.compilation import Compilation
+from mnv2c.compiler.options import PlanOptions
 from mnv2c.errors import UserError
 from mnv2c.plan.work import FallbackWork, fallback_work
 
 if TYPE_CHECKING:
-    from mnv2c.from_onnx.input_shapes import Given
     from mnv2c.kernels.layout import KernelLayout
     from mnv2c.plan.chain import Stage
     from mnv2c.plan.cuts import Cuts, Piece, Planner, Tuned
@@ -148,55 +147,43 @@ class Plan:
         }
 
 
-def plan_model(
-    model: str | Path,
-    target: str | Path = "host",
-    *,
-    width: float | None = None,
-    resolution: int | str | tuple[int, int] | None = None,
-    classes: int | None = None,
-    input_shape: Given = None,
-    threads: int = 1,
-    arena_limit: int | None = None,
-    schedules: str | Path | None = None,
-    progress: Callable[[str, float], None] = lambda phase, fraction: None,
-) -> Plan:
+def plan_model(options: PlanOptions) -> Plan:
     """Plan a zoo model, a TOML spec or an ONNX file as ``compile_model`` would; UserError, PlanError, CompilerError."""
     from mnv2c import targets
-    from mnv2c.compiler import check_limit, check_threads
-    from mnv2c.compiler.front import front
     from mnv2c.compiler.guard import one_line_errors
+    from mnv2c.compiler.pipeline import run
     from mnv2c.compiler.variants import parts
     from mnv2c.records.best import load_best
 
-    check_threads(threads)
-    check_limit(arena_limit)
-    if len(parts(target)) > 1:
-        raise UserError(f'target "{target}": a plan is shown for one CPU at a time; give one of them')
-    chosen = targets.load(target)
-    best = load_best(chosen, threads, schedules)
-    begun = front(model, width=width, resolution=resolution, classes=classes, input_shape=input_shape, tell=progress)
-    progress("plans", 0.4)
-    from mnv2c.compiler import planning, recorded
-
-    with one_line_errors(begun.source.title, "planned"):
-        prepared = planning.prepare(begun.network, begun.library, chosen, threads, best=best)
-        cuts = recorded.plan([prepared], arena_limit, threads)
-        found = Plan(
-            name=begun.source.title,
-            summary=begun.source.summary,
-            target=chosen.name,
-            threads=threads,
-            arena_limit=arena_limit,
-            arena_bytes=planning.arena_bytes(begun.network, cuts, threads),
-            cycles=cuts.cycles,
-            chains=tuple(_chain(begun.network, cuts, piece) for piece in cuts.pieces),
-            frontier=_frontier(prepared.planner, threads),
-            bounds=_bounds(begun.source.description.get("toml")),
-            work=fallback_work(begun.network),
-        )
-    progress("done", 1.0)
+    options.check_values()
+    if len(parts(options.target)) > 1:
+        raise UserError(f'target "{options.target}": a plan is shown for one CPU at a time; give one of them')
+    chosen = targets.load(options.target)
+    state = Compilation(options, (chosen,), (load_best(chosen, options.threads, options.schedules),))
+    run(state, last="plan")
+    with one_line_errors(state.source.title, "planned"):
+        found = _found(state)
+    options.tell("done", 1.0)
     return found
+
+
+def _found(state: Compilation) -> Plan:
+    from mnv2c.compiler import planning
+
+    network, cuts, threads = state.network, state.cuts, state.options.threads
+    return Plan(
+        name=state.source.title,
+        summary=state.source.summary,
+        target=state.targets[0].name,
+        threads=threads,
+        arena_limit=state.options.arena_limit,
+        arena_bytes=planning.arena_bytes(network, cuts, threads),
+        cycles=cuts.cycles,
+        chains=tuple(_chain(network, cuts, piece) for piece in cuts.pieces),
+        frontier=_frontier(state.prepared[0].planner, threads),
+        bounds=_bounds(state.source.description.get("toml")),
+        work=fallback_work(network),
+    )
 
 
 def _bounds(toml: str | None) -> tuple[Bound, ...]:

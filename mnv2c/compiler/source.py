@@ -14,7 +14,8 @@ from mnv2c.from_onnx.formats import is_onnx, refuse_other_formats
 if TYPE_CHECKING:
     import onnx
 
-    from mnv2c.from_onnx.input_shapes import Given, Shapes
+    from mnv2c.compiler.options import PlanOptions
+    from mnv2c.from_onnx.input_shapes import Shapes
     from mnv2c.spec import Description, ModelSpec
     from mnv2c.weights import Checkpoint
 
@@ -42,39 +43,24 @@ class Source:
     insists: bool = False
 
 
-def read_source(
-    model: str | Path,
-    weights: str | Path | None,
-    seed: int,
-    *,
-    width: float | None,
-    resolution: int | str | tuple[int, int] | None,
-    classes: int | None,
-    weights_source: str | None = None,
-    input_shape: Given = None,
-) -> Source:
-    """Return the source of an ONNX file, or of a spec with its weights; raises SpecError, WeightsError or OnnxError.
-
-    ``input_shape`` says how large the inputs of an ONNX file are that it leaves open.
-    """
+def read_source(options: PlanOptions) -> Source:
+    """Return the source of an ONNX file, or of a spec with its weights; raises SpecError, WeightsError or OnnxError."""
     from mnv2c.from_onnx.input_shapes import parse_shapes
 
-    shapes = parse_shapes(input_shape)
-    if is_onnx(model):
-        refuse_other_formats(model)
-        overrides = {"weights": weights, "width": width, "resolution": resolution, "classes": classes}
-        overrides["weights-source"] = weights_source
-        given = [name for name, value in overrides.items() if value is not None]
-        if given:
-            raise UserError(f"{model}: an ONNX file has its own {given[0]}; leave --{given[0]} out")
-        return _from_onnx(Path(model), shapes)
+    model, shapes = options.model, parse_shapes(options.input_shape)
     refuse_other_formats(model)
+    if is_onnx(model):
+        for name in ("weights", "width", "resolution", "classes", "weights_source"):
+            if getattr(options, name) is not None:
+                word = name.replace("_", "-")
+                raise UserError(f"{model}: an ONNX file has its own {word}; leave --{word} out")
+        return _from_onnx(Path(model), shapes)
     if shapes:
         raise UserError(f"{model}: --input-shape is for ONNX files; the size of this model is set by --resolution")
     from mnv2c import spec
 
-    description = spec.describe(model, width=width, resolution=resolution, classes=classes)
-    return _from_spec(description, weights, seed, weights_source)
+    description = spec.describe(model, width=options.width, resolution=options.resolution, classes=options.classes)
+    return _from_spec(description, options.weights, options.seed, options.weights_source)
 
 
 def _from_spec(description: Description, weights: str | Path | None, seed: int, weights_source: str | None) -> Source:

@@ -1,1 +1,1 @@
-"""Relax to Relax, one pass per file; the order stands in `mnv2c.compiler.phases`."""
+"""Relax to Relax, one pass per file; the order stands in `mnv2c.passes.order`."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnv2c.common.progress import progress
+from mnv2c.compiler.options import PlanOptions
 from mnv2c.records.folders import own_file
 from mnv2c.tune import tasks
 from mnv2c.tune.devices.open import open_device
@@ -46,18 +48,18 @@ def tune_model(
     """
     asked = Asked(str(model), str(target), device, trials, minutes, seed, resume, allow_rpc, schedules)
     asked.check()
-    _check_places(asked, tasks.read_target(target, threads), threads)
+    options = PlanOptions(
+        model=model,
+        target=target,
+        width=width,
+        resolution=resolution,
+        classes=classes,
+        input_shape=input_shape,
+        threads=threads,
+    )
+    _check_places(asked, tasks.read_target(options), threads)
     with progress(not show) as tell:
-        tunable = tasks.read(
-            model,
-            target,
-            width=width,
-            resolution=resolution,
-            classes=classes,
-            input_shape=input_shape,
-            threads=threads,
-            tell=tell,
-        )
+        tunable = tasks.read(replace(options, progress=tell))
     with session_progress(not show) as watch:
         return run_session(tunable, asked, watch)
 

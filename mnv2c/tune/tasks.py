@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mnv2c.compiler.compilation import Compilation
+from mnv2c.compiler.options import PlanOptions
 from mnv2c.errors import UserError
 from mnv2c.tune.task import Task
 
 if TYPE_CHECKING:
-    from mnv2c.from_onnx.input_shapes import Given
     from mnv2c.plan.chain import Chain
     from mnv2c.plan.cuts import Cuts, Piece, Planner
     from mnv2c.plan.network import Network
@@ -95,42 +95,26 @@ def _is_chain(piece: Piece) -> bool:
     return piece.option.choice is not None
 
 
-def read_target(target: str | Path, threads: int = 1) -> Target:
-    """Return the target that chains are tuned for; UserError where it is none or several, or ``threads`` too many."""
+def read_target(options: PlanOptions) -> Target:
+    """Return the target that chains are tuned for; UserError where it is none or several, or an option is wrong."""
     from mnv2c import targets
-    from mnv2c.compiler import check_threads
     from mnv2c.compiler.variants import parts
 
-    check_threads(threads)
-    if len(parts(target)) > 1:
-        raise UserError(f'target "{target}": chains are tuned for one CPU at a time; give one of them')
-    return targets.load(target)
+    options.check_values()
+    if len(parts(options.target)) > 1:
+        raise UserError(f'target "{options.target}": chains are tuned for one CPU at a time; give one of them')
+    return targets.load(options.target)
 
 
-def read(
-    model: str | Path,
-    target: str | Path = "host",
-    *,
-    width: float | None = None,
-    resolution: int | str | tuple[int, int] | None = None,
-    classes: int | None = None,
-    input_shape: Given = None,
-    threads: int = 1,
-    tell: Callable[[str, float], None] = lambda phase, fraction: None,
-) -> Tunable:
+def read(options: PlanOptions) -> Tunable:
     """Read and plan a zoo model, a TOML spec or an ONNX file as a compile without records would; UserError."""
-    from mnv2c.compiler.front import front
-    from mnv2c.compiler.guard import one_line_errors
+    from mnv2c.compiler.pipeline import run
+    from mnv2c.records.best import NOTHING
 
-    chosen = read_target(target, threads)
-    begun = front(model, width=width, resolution=resolution, classes=classes, input_shape=input_shape, tell=tell)
-    tell("the plan", 0.5)
-    from mnv2c.compiler import planning
-
-    with one_line_errors(begun.source.title, "planned"):
-        planner = planning.prepare(begun.network, begun.library, chosen, threads).planner
-        cuts = planning.choose(planner, None, threads)
-    found = Tunable(begun.source.title, begun.source.summary, begun.network, planner, cuts, chosen, threads)
-    if not found.tasks(cuts):
-        raise UserError(f"{begun.source.title}: nothing to tune: no part of it is a chain (`mnv2c plan` shows why)")
+    chosen = read_target(options)
+    state = run(Compilation(options, (chosen,), (NOTHING,)), last="plan")
+    planner, title = state.prepared[0].planner, state.source.title
+    found = Tunable(title, state.source.summary, state.network, planner, state.cuts, chosen, options.threads)
+    if not found.tasks(state.cuts):
+        raise UserError(f"{title}: nothing to tune: no part of it is a chain (`mnv2c plan` shows why)")
     return found

@@ -120,13 +120,13 @@ STATEMENTS = (
     ),
     _of(
         "`mnv2c.learning.reference.Classifier(spec)`, `.Detector(spec)` and `.Segmenter(spec)`",
-        "reference/test_reference.py::test_agrees_with_onnxruntime",
-        "reference/test_heads.py::test_detectors_agree_with_onnxruntime",
-        "reference/test_heads.py::test_segmenters_agree_with_onnxruntime",
+        "learning/reference/test_reference.py::test_agrees_with_onnxruntime",
+        "learning/reference/test_heads.py::test_detectors_agree_with_onnxruntime",
+        "learning/reference/test_heads.py::test_segmenters_agree_with_onnxruntime",
     ),
     _of(
         "Given equal tensors, library and PyTorch agree to 0.1 point",
-        "evaluation/test_shipped_weights.py::test_the_library_is_as_accurate_as_the_module",
+        "learning/evaluation/test_shipped_weights.py::test_the_library_is_as_accurate_as_the_module",
     ),
     # CPUs and systems.
     *(
@@ -221,5 +221,8 @@ STATEMENTS = (
         'averages segmenters compiled with `output = "logits"` at several sizes and over the mirror image',
         "frames/test_compiled.py::test_averaged_segmenters",
     ),
-    _of("`mnv2c eval dist --data imagenet`".strip("`"), "evaluation/test_eval.py::test_a_compiled_library_is_measured"),
+    _of(
+        "`mnv2c eval dist --data imagenet`".strip("`"),
+        "learning/evaluation/test_eval.py::test_a_compiled_library_is_measured",
+    ),
 )

@@ -14,8 +14,8 @@ import mnv2c
 from mnv2c import targets
 from mnv2c.codegen.fallback import STACK_BYTES, lower_fallback
 from mnv2c.codegen.object import tvm_target
-from mnv2c.compiler.stages import fuse
 from mnv2c.verification import tolerance
+from tests.pipeline import fuse
 from tests.to_relax.graphs import model, random
 
 
@@ -107,7 +107,7 @@ def test_results_are_compared_in_the_layout_they_have(folder: Path) -> None:
 
 
 def kernel_of(node: onnx.NodeProto, shape: tuple[int, ...]) -> object:
-    network = fuse(model([node], {"x": shape}, {"y": shape}), lambda name, text: None)
+    network = fuse(model([node], {"x": shape}, {"y": shape}))
     return network.fallbacks[0].function
 
 

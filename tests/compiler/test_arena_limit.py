@@ -13,13 +13,13 @@ import mnv2c
 from mnv2c import targets
 from mnv2c.api import plan_model
 from mnv2c.compiler import planning
-from mnv2c.compiler.front import front
 from mnv2c.compiler.planned import Keeps, Plan
 from mnv2c.errors import OutputError, PlanError, UserError
 from mnv2c.plan.cuts import Planner
 from mnv2c.spec import load
 from mnv2c.spec.cost import cost
 from mnv2c.verification import tolerance
+from tests.pipeline import network
 from tests.to_relax.graphs import model
 
 SMALL: dict[str, Any] = {"width": 0.35, "resolution": 96, "classes": 8}
@@ -33,8 +33,7 @@ def small() -> Plan:
 @pytest.fixture(scope="module")
 def planner(small: Plan) -> Planner:
     """What the plan came from; its pieces are priced once."""
-    begun = front("mobilenet_v2", **SMALL)
-    return planning.prepare(begun.network, begun.library, targets.load("host")).planner
+    return planning.prepare(network("mobilenet_v2", **SMALL), "small", targets.load("host")).planner
 
 
 def check(folder: Path, target: str, limit: int | None, arena: int, options: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mnv2c.compiler.stages import _following, _kernel
+from mnv2c.compiler.emitting import _following, _kernel
 from mnv2c.kernels.layout import KernelLayout, kernel_layout
 from mnv2c.kernels.microkernels import provider
 from mnv2c.plan.chain import RELU6, Shape, StageKind

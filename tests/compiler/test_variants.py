@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import mnv2c
+from mnv2c.api import compile_model
 from mnv2c.cli.main import main
-from mnv2c.compiler import compile_model
 from mnv2c.compiler.depfile import inputs
 from mnv2c.compiler.variants import load_variants, together
 from mnv2c.errors import LibraryError, TargetError, UserError

@@ -11,11 +11,11 @@ import onnxruntime
 import pytest
 
 import mnv2c
-from mnv2c.compiler.stages import fuse
 from mnv2c.from_onnx.read import parse_onnx
 from mnv2c.plan.network import Network
 from mnv2c.verification import tolerance
 from tests.foreign.exporters import DYNAMO, KERAS, STYLES, TORCHSCRIPT, Style, network, saved
+from tests.pipeline import fuse
 
 V2 = ["stem_bottleneck_01", "bottleneck_02", "bottleneck_03"]
 V1 = ["stem_bottleneck_01", "bottleneck_02", "bottleneck_03"]
@@ -23,7 +23,7 @@ V1 = ["stem_bottleneck_01", "bottleneck_02", "bottleneck_03"]
 
 def fused(model: onnx.ModelProto) -> Network:
     inferred, _ = parse_onnx(model.SerializeToString(), Path("."))
-    return fuse(inferred, lambda name, text: None)
+    return fuse(inferred)
 
 
 @pytest.mark.parametrize("style", STYLES.values(), ids=STYLES)

@@ -12,11 +12,11 @@ from onnx import helper
 
 import mnv2c
 from mnv2c import targets
-from mnv2c.compiler.stages import fuse, schedule
 from mnv2c.from_onnx.read import parse_onnx
 from mnv2c.plan.assemble import assemble
 from mnv2c.plan.network import Network
 from tests.foreign.exporters import saved
+from tests.pipeline import fuse, schedule
 from tests.to_relax.graphs import model
 
 OPERATORS = ("Add", "Relu", "Mul", "Sigmoid")
@@ -34,7 +34,7 @@ def chain(count: int) -> onnx.ModelProto:
 
 
 def read(made: onnx.ModelProto) -> Network:
-    return fuse(parse_onnx(made.SerializeToString(), Path("."))[0], lambda name, text: None)
+    return fuse(parse_onnx(made.SerializeToString(), Path("."))[0])
 
 
 def test_hundreds_of_elementwise_nodes_are_planned_in_seconds_and_share_their_kernels() -> None:

@@ -13,12 +13,12 @@ import pytest
 import mnv2c
 from mnv2c import targets
 from mnv2c.compiler.guard import one_line_errors
-from mnv2c.compiler.stages import fuse, schedule
 from mnv2c.errors import Mnv2cError
 from mnv2c.from_onnx.read import parse_onnx
 from mnv2c.plan.assemble import assemble
 from tests.foreign.exporters import DYNAMO, KERAS, TORCHSCRIPT, network
 from tests.foreign.mutations import MUTATIONS
+from tests.pipeline import fuse, schedule
 
 FILES = [network(style, size=8).SerializeToString() for style in (TORCHSCRIPT, DYNAMO, KERAS)]
 PER_MUTATION = 20
@@ -32,7 +32,7 @@ def outcome(content: bytes, folder: Path, compile_too: bool) -> str:
         if not compile_too:
             return "read"
         with one_line_errors("mutant", "compiled"):
-            found = fuse(model, lambda name, text: None)
+            found = fuse(model)
             kernels = schedule(found, "mutant", targets.load("x86-64-v3"))
             source: Any = SimpleNamespace(serialized=reference)
             reference(source, assemble(found, kernels.nodes))

@@ -14,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import mnv2c
 from mnv2c.cli.main import main
+from mnv2c.compiler.options import PlanOptions
 from mnv2c.from_onnx.read import parse_onnx
 from mnv2c.verification import tolerance
 from tests.foreign.exporters import DYNAMO, TORCHSCRIPT, network, saved
@@ -275,7 +276,7 @@ def test_every_verb_that_reads_a_model_takes_the_shape(tmp_path: Path) -> None:
     assert large_plan.madds > 3 * small_plan.madds
     from mnv2c.tune import tasks
 
-    assert tasks.read(path, input_shape="1,3,16,16").cuts.pieces
+    assert tasks.read(PlanOptions(path, input_shape="1,3,16,16")).cuts.pieces
 
 
 def test_one_name_means_one_extent_in_all_inputs() -> None:

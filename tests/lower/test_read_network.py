@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from onnx import helper
 
-from mnv2c.compiler.stages import fuse
 from mnv2c.errors import OnnxError
 from mnv2c.plan.chain import RELU6, StageKind
 from mnv2c.plan.network import ChainNode
 from mnv2c.spec import layers, load
+from tests.pipeline import fuse
 from tests.plan.networks import chains_of, changed, network
 from tests.to_relax.graphs import model
 
@@ -23,10 +23,6 @@ WITH_SHORTCUT = {3, 5, 6, 8, 9, 10, 12, 13, 15, 16}
 
 def kinds(node: ChainNode) -> list[str]:
     return [str(stage.kind) for stage in node.chain.stages]
-
-
-def quiet(name: str, text: str) -> None:
-    """A dump nobody wants."""
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -147,7 +143,7 @@ def test_several_outputs_keep_their_order_and_names() -> None:
         helper.make_node("Sigmoid", ["a"], ["second"]),
         helper.make_node("Relu", ["b"], ["first"]),
     ]
-    found = fuse(model(nodes, {"x": (1, 4)}, {"first": (1, 2), "second": (1, 2)}), quiet)
+    found = fuse(model(nodes, {"x": (1, 4)}, {"first": (1, 2), "second": (1, 2)}))
     assert found.outputs == ("first", "second")
     split, *others = found.nodes
     readers = {node.outputs[0]: node.inputs[0] for node in others}
@@ -158,7 +154,7 @@ def test_several_outputs_keep_their_order_and_names() -> None:
 def test_an_output_that_is_another_tensor_is_a_copy_of_it(output: str) -> None:
     nodes = [helper.make_node("Relu", ["x"], ["y"]), helper.make_node("Identity", [output], ["again"])]
     duplicated = model(nodes, {"x": (1, 4)}, {"y": (1, 4), "again": (1, 4)})
-    found = fuse(duplicated, quiet)
+    found = fuse(duplicated)
     assert found.outputs == ("y", "again")
     made = [name for node in found.nodes for name in node.outputs]
     assert {"y", "again"} <= set(made) and len(made) == len(set(made))
@@ -167,7 +163,7 @@ def test_an_output_that_is_another_tensor_is_a_copy_of_it(output: str) -> None:
 def test_a_shape_that_is_not_static_is_refused() -> None:
     nodes = [helper.make_node("Relu", ["x"], ["y"])]
     with pytest.raises(OnnxError, match="has no static shape; fix every dimension of the model's inputs"):
-        fuse(model(nodes, {"x": ("batch", 4)}, {"y": ("batch", 4)}), quiet)
+        fuse(model(nodes, {"x": ("batch", 4)}, {"y": ("batch", 4)}))
 
 
 def test_results_in_an_unknown_layout_are_not_compared() -> None:
@@ -180,7 +176,7 @@ def test_results_in_an_unknown_layout_are_not_compared() -> None:
             helper.make_node("LeakyRelu", ["conv"], ["leaky"], alpha=0.5),
             helper.make_node("Conv", ["leaky", "w", "b"], ["y"]),
         ]
-        found = fuse(model(nodes, {"x": shape}, {"y": shape}, constants), quiet)
+        found = fuse(model(nodes, {"x": shape}, {"y": shape}, constants))
         results = [found.tensors[node.outputs[0]] for node in found.nodes]
         compared = {tensor.onnx_name: tensor.onnx_layout for tensor in results if tensor.onnx_name}
         assert compared == {"conv": "NCHW", **wanted, "y": "same"}

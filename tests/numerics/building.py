@@ -6,8 +6,8 @@ import platform
 import re
 from pathlib import Path
 
+from mnv2c.api import compile_model
 from mnv2c.common import data
-from mnv2c.compiler import compile_model
 from mnv2c.spec import to_toml
 from mnv2c.targets.host import detect
 from tests.numerics.matrix import Case

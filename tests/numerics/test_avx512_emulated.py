@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mnv2c.compiler import compile_model
+from mnv2c.api import compile_model
 from mnv2c.errors import LibraryError
 from mnv2c.spec import to_toml
 from mnv2c.verification import tolerance

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mnv2c.compiler import compile_model
+from mnv2c.api import compile_model
 from mnv2c.runtime import emulator
 from mnv2c.spec import load, to_toml
 from mnv2c.verification import tolerance

@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 import pytest
 
-from mnv2c.compiler import compile_model
+from mnv2c.api import compile_model
 from mnv2c.errors import LibraryError
 from mnv2c.runtime import emulator
 from mnv2c.runtime.metadata import read

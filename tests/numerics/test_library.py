@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from mnv2c import package, runtime, targets
-from mnv2c.compiler import compile_model, stages
+from mnv2c.api import compile_model
 from mnv2c.compiler.source import read_source
 from mnv2c.errors import LibraryError
 from mnv2c.plan.assemble import assemble
@@ -27,6 +27,7 @@ from tests.link import elf
 from tests.link.test_c_programs import program
 from tests.link.test_shared_library import LIBC_FILES, LIBC_FUNCTIONS
 from tests.numerics import building
+from tests.pipeline import fuse, schedule
 from tests.sharing import once
 
 ARENA_LIMIT = 1_300_000
@@ -82,7 +83,7 @@ def image(folder: Path, seed: int = 0) -> np.ndarray[Any, Any]:
 def fused() -> Network:
     """MobileNetV2 1.0/224, not yet for any target."""
     model = read_source("mobilenet_v2", None, 0, width=None, resolution=None, classes=None).model
-    return stages.fuse(model, lambda name, text: None)
+    return fuse(model)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +94,7 @@ def test_the_arena_is_small_on_every_target(name: str, fused: Network) -> None:
     if name == "host" and platform.machine() not in ("x86_64", "aarch64"):
         pytest.skip("no target fits this machine")
     assert fused.fallbacks == ()
-    kernels = stages.schedule(fused, "net", targets.load(name))
+    kernels = schedule(fused, "net", targets.load(name))
     size = assemble(kernels.network, kernels.nodes).arena_bytes
     assert size <= (450_000 if name in ("x86-64-v4", "cortex-a53", "cortex-a76") else ARENA_LIMIT)
 
@@ -104,7 +105,7 @@ def test_no_target_is_forgotten() -> None:
 
 def test_every_bottleneck_is_one_kernel(fused: Network) -> None:
     """Planned for this machine without joins."""
-    kernels = stages.schedule(fused, "net", targets.load("host"), join=False)
+    kernels = schedule(fused, "net", targets.load("host"), join=False)
     assert kernels.network.fallbacks == ()
     assert assemble(kernels.network, kernels.nodes).arena_bytes <= ARENA_LIMIT
     made_of = {node.label: {str(stage.kind) for stage in node.chain.stages} for node in kernels.network.chains}

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mnv2c import runtime
-from mnv2c.compiler import compile_model
+from mnv2c.api import compile_model
 from mnv2c.errors import UserError
 from mnv2c.runtime.metadata import read
 from mnv2c.verification.comparison import compare, random_inputs

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mnv2c.compiler import compile_model
+from mnv2c.api import compile_model
 from mnv2c.runtime import emulator
 from mnv2c.verification.comparison import compare
 

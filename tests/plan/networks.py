@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from mnv2c.compiler.stages import fuse
 from mnv2c.plan.chain import RELU6, Chain, Shape, Stage, StageKind, Window
 from mnv2c.plan.network import Network
 from mnv2c.spec import Layer, ModelSpec, from_toml, layers, load, to_toml
 from mnv2c.to_onnx import emit
 from mnv2c.weights import expected
+from tests.pipeline import fuse
 
 
 @cache
@@ -22,7 +22,7 @@ def network(width: float, resolution: str, **changes: Any) -> Network:
     spec = changed(load("mobilenet_v2", width=width, resolution=resolution, classes=8), **changes)
     values = np.linspace(0.5, 1.5, 7, dtype=np.float32)
     weights = {name: np.resize(values, shape) for name, shape in expected(spec).items()}
-    return fuse(emit(spec, weights), lambda name, text: None)
+    return fuse(emit(spec, weights))
 
 
 def changed(spec: ModelSpec, **changes: Any) -> ModelSpec:

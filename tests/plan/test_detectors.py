@@ -7,7 +7,6 @@ from functools import cache
 import numpy as np
 import pytest
 
-from mnv2c.compiler.stages import fuse
 from mnv2c.plan.assemble import NodeKernel, assemble
 from mnv2c.plan.join import is_branch, joined
 from mnv2c.plan.network import Network
@@ -15,6 +14,7 @@ from mnv2c.plan.program import Space
 from mnv2c.spec import from_toml, load, to_toml
 from mnv2c.to_onnx import emit
 from mnv2c.weights import expected
+from tests.pipeline import fuse
 
 MODELS = ("ssdlite_mobilenet_v2", "ssd_mobilenet_v2", "mb2_ssd_lite")
 MAPS = 6
@@ -25,11 +25,7 @@ def network(model: str, resolution: str) -> Network:
     """A narrow detector with weights made in no time."""
     spec = from_toml(to_toml(load(model, width=0.35, resolution=resolution, classes=5)))
     values = np.linspace(0.5, 1.5, 7, dtype=np.float32)
-    return fuse(emit(spec, {name: np.resize(values, shape) for name, shape in expected(spec).items()}), _quiet)
-
-
-def _quiet(name: str, text: str) -> None:
-    """A dump nobody wants."""
+    return fuse(emit(spec, {name: np.resize(values, shape) for name, shape in expected(spec).items()}))
 
 
 @pytest.mark.parametrize("model", MODELS)

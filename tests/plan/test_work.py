@@ -13,17 +13,17 @@ from onnx import helper
 
 import mnv2c
 from mnv2c.cli.main import main
-from mnv2c.compiler.stages import fuse
 from mnv2c.errors import FallbackWarning
 from mnv2c.from_onnx.read import parse_onnx
 from mnv2c.plan.network import Network
 from mnv2c.plan.work import fallback_work, kind, total_madds
 from tests.foreign.exporters import TORCHSCRIPT, network, saved
+from tests.pipeline import fuse
 from tests.to_relax.graphs import model, random
 
 
 def read(made: onnx.ModelProto) -> Network:
-    return fuse(parse_onnx(made.SerializeToString(), Path("."))[0], lambda name, text: None)
+    return fuse(parse_onnx(made.SerializeToString(), Path("."))[0])
 
 
 def single(

@@ -13,7 +13,7 @@ import onnx
 import pytest
 
 from mnv2c import runtime, targets
-from mnv2c.compiler import compile_model, stages
+from mnv2c.api import compile_model
 from mnv2c.plan.assemble import assemble
 from mnv2c.plan.chain import StageKind
 from mnv2c.runtime import emulator
@@ -23,6 +23,7 @@ from mnv2c.to_onnx import emit
 from mnv2c.verification.comparison import compare, random_inputs
 from mnv2c.weights import expected
 from tests.numerics import building
+from tests.pipeline import fuse, schedule
 from tests.segmenter.networks import Net, model
 
 MASK = [StageKind.RESIZE, StageKind.ARGMAX]
@@ -141,9 +142,9 @@ def planned(name: str, target: str, arena_limit: int | None = None) -> Any:
     spec = load(name)
     values = np.linspace(0.5, 1.5, 7, dtype=np.float32)
     graph = emit(spec, {key: np.resize(values, shape) for key, shape in expected(spec).items()})
-    network = stages.fuse(graph, lambda file, text: None)
+    network = fuse(graph)
 
-    return network, stages.schedule(network, "net", targets.load(target), arena_limit)
+    return network, schedule(network, "net", targets.load(target), arena_limit=arena_limit)
 
 
 @pytest.mark.parametrize("target", some(("x86-64-v4", "x86-64-v3", "cortex-a76"), "cortex-a76"))

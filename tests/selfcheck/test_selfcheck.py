@@ -14,7 +14,7 @@ import mnv2c
 from mnv2c import frames
 from mnv2c.cli.main import main
 from mnv2c.codegen import entry
-from mnv2c.compiler import stages
+from mnv2c.compiler import emitting
 from mnv2c.errors import UserError, VerificationError
 from mnv2c.frames.description import Classes, Scores
 from mnv2c.runtime.belonging import own_text
@@ -31,13 +31,13 @@ def checked(compiled: mnv2c.Compiled) -> list[dict[str, str]]:
 @pytest.fixture
 def wrong_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     """The weights of every kernel but the first are packed 1 % too large."""
-    right = stages.pack_weights
+    right = emitting.pack_weights
 
     def pack(layout: Any, weights: Any) -> Sequence[Any]:
         scale = 1.0 if any(stage.kind == "stem" for stage in layout.chain.stages) else 1.01
         return tuple(array * np.float32(scale) for array in right(layout, weights))
 
-    monkeypatch.setattr(stages, "pack_weights", pack)
+    monkeypatch.setattr(emitting, "pack_weights", pack)
 
 
 @pytest.mark.usefixtures("wrong_weights")

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from mnv2c.compiler import compile_model
+from mnv2c.api import compile_model
 from tests.sharing import once
 
 VALGRIND, GCC = shutil.which("valgrind"), shutil.which("gcc")

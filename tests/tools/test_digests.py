@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnv2c.compiler import planning, stages
+from mnv2c.compiler import emitting, planning
 from mnv2c.kernels.microkernels import base
 from tools.digests.compare import differences
 from tools.digests.compiling import digests
@@ -37,12 +37,12 @@ def test_names_and_the_order_that_follows_from_them_do_not_count(target: str, mo
 
 
 def test_packed_weights_count(right: Digests, monkeypatch: pytest.MonkeyPatch) -> None:
-    pack = stages.pack_weights  # type: ignore[attr-defined]
+    pack = emitting.pack_weights  # type: ignore[attr-defined]
 
     def changed(layout: Any, weights: Any) -> Any:
         return tuple(np.nextafter(array, np.float32(9)) for array in pack(layout, weights))
 
-    monkeypatch.setattr(stages, "pack_weights", changed)
+    monkeypatch.setattr(emitting, "pack_weights", changed)
     assert list(differences("it", right, digests(CASE), NAMES)) == ["it: weights differs"]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mnv2c.compiler import planning
+from mnv2c.compiler.options import PlanOptions
 from mnv2c.errors import UserError
 from mnv2c.kernels.layout import kernel_layout
 from mnv2c.kernels.microkernels import provider_for
@@ -17,7 +18,7 @@ from mnv2c.tune.tasks import Tunable
 
 @pytest.fixture(scope="module")
 def network() -> Tunable:
-    return tasks.read("mobilenet_v2", "cortex-a76", width=0.35, resolution=32)
+    return tasks.read(PlanOptions("mobilenet_v2", "cortex-a76", width=0.35, resolution=32))
 
 
 def test_equal_chains_are_one_task(network: Tunable) -> None:
@@ -38,7 +39,7 @@ def test_defaults_are_what_the_plan_takes_and_legal(network: Tunable) -> None:
 
 
 def test_two_threads_have_defaults_with_parts() -> None:
-    found = tasks.read("mobilenet_v2", "x86-64-v3", width=0.35, resolution=96, threads=2)
+    found = tasks.read(PlanOptions("mobilenet_v2", "x86-64-v3", width=0.35, resolution=96, threads=2))
     assert any(task.default.parts is not None for task in found.tasks(found.cuts))
 
 
@@ -49,9 +50,9 @@ def test_every_chain_that_may_be_is_known_by_the_planner(network: Tunable) -> No
 
 def test_one_cpu_at_a_time() -> None:
     with pytest.raises(UserError, match="one CPU at a time"):
-        tasks.read("mobilenet_v2", "cortex-a76+cortex-a53")
+        tasks.read(PlanOptions("mobilenet_v2", "cortex-a76+cortex-a53"))
 
 
 def test_a_model_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError):
-        tasks.read(str(tmp_path / "none.onnx"))
+        tasks.read(PlanOptions(str(tmp_path / "none.onnx")))

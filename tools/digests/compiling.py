@@ -19,8 +19,8 @@ from unittest import mock
 import onnx
 
 import mnv2c
+from mnv2c.codegen import object as machine_code
 from mnv2c.codegen.object import build_object
-from mnv2c.compiler import stages
 from mnv2c.targets import Target
 from tools.digests.folder import Digests, read
 from tools.digests.foreign import GRAPHS
@@ -54,7 +54,7 @@ def digests(case: Case, name: str = NAME) -> Digests:
         how: dict[str, Any] = {**options, "threads": case.threads, "schedules": records}
         limit = None if case.limit is None else _limit(case.limit, model, case.target, how)
         kept = _Kept()
-        with mock.patch.object(stages, "build_object", kept.build):
+        with mock.patch.object(machine_code, "build_object", kept.build):
             made = mnv2c.compile(
                 model, case.target, output=folder / "out", name=name, arena_limit=limit, check="none", **how
             )

@@ -16,8 +16,7 @@ import numpy as np
 import onnx
 
 from mnv2c import targets
-from mnv2c.compiler import compile_model
-from mnv2c.compiler.planned import plan_model
+from mnv2c.api import compile_model, plan_model
 from mnv2c.errors import FallbackWarning, Mnv2cError, RecordsWarning, UserError
 from mnv2c.records import best
 from mnv2c.runtime.description import Description

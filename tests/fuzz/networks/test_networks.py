@@ -135,14 +135,14 @@ def test_the_command_that_is_written_repeats_a_network(tmp_path: Path) -> None:
 
 def test_a_wrong_library_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """A compiler that scales a weight is found by the first network that has one."""
-    from mnv2c.compiler import stages
+    from mnv2c.compiler import emitting
 
     def spoilt(layout: object, weights: object) -> object:
         packed = pack(layout, weights)
         return tuple(array * 1.01 for array in packed)
 
-    pack = stages.pack_weights
-    monkeypatch.setattr(stages, "pack_weights", spoilt)
+    pack = emitting.pack_weights
+    monkeypatch.setattr(emitting, "pack_weights", spoilt)
     index = next(index for index in range(400) if len(draw(SEED, index).ops) < 5)
     tried: Tried = next(hunt(SEED, [index]))
     assert tried.outcome.kind == "wrong"

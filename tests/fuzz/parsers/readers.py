@@ -11,6 +11,7 @@ import shutil
 from functools import cache
 from pathlib import Path
 
+from tests import pipeline
 from tests.fuzz.parsers import seeds
 
 PIXELS = 16
@@ -52,17 +53,16 @@ def _is_large(path: Path) -> bool:
 
 def onnx_front(path: Path) -> str:
     """What `compile` does with a file before it knows the target."""
-    from mnv2c.compiler.front import front
 
     if _is_large(path):
         return "large"
-    network = front(path, width=None, resolution=None, classes=None).network
+    network = pipeline.network(path)
     return " ".join(sorted({node.operator for node in network.fallbacks}))[:80] + f" {len(network.chains)}"
 
 
 def onnx_plan(path: Path) -> str:
     """What `plan` does with a file: lowering of all fallbacks, layouts, prices, cuts."""
-    from mnv2c.compiler.planned import plan_model
+    from mnv2c.api import plan_model
 
     if _is_large(path):
         return "large"
@@ -96,14 +96,13 @@ def spec_inspect(path: Path) -> str:
 
 def spec_front(path: Path) -> str:
     """What `compile` does with a description before it knows the target."""
-    from mnv2c.compiler.front import front
     from mnv2c.spec.catalogue import describe
     from mnv2c.spec.cost import cost
 
     if cost(describe(path).spec).parameters > MOST_PARAMETERS:
         return "large"
-    begun = front(path, width=None, resolution=None, classes=None)
-    return f"{len(begun.network.chains)} {len(begun.network.fallbacks)}"
+    network = pipeline.network(path)
+    return f"{len(network.chains)} {len(network.fallbacks)}"
 
 
 def target(path: Path) -> str:
@@ -120,7 +119,7 @@ def target(path: Path) -> str:
 
 def target_plan(path: Path) -> str:
     """A small network planned for the CPU of a file."""
-    from mnv2c.compiler.planned import plan_model
+    from mnv2c.api import plan_model
 
     found = plan_model(_tiny(path.parent), path, schedules="none")
     json.dumps(found.as_dict(), allow_nan=False)
@@ -175,7 +174,7 @@ def records_plan(path: Path) -> str:
     """A network planned with records of its own chains."""
     import warnings
 
-    from mnv2c.compiler.planned import plan_model
+    from mnv2c.api import plan_model
 
     folder = path.parent / "schedules"
     folder.mkdir(exist_ok=True)

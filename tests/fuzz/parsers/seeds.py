@@ -147,16 +147,16 @@ def records() -> list[bytes]:
 def own_records() -> list[bytes]:
     """Records of the tiny network's own chains that say to run them as some other way than the default does."""
     from mnv2c.compiler import planning
-    from mnv2c.compiler.front import front
     from mnv2c.plan.network import ChainNode
     from mnv2c.records.record import ChainRecord, CutsRecord, to_line
     from mnv2c.schedule.identity import chain_id, describe, network_id
     from mnv2c.targets import load
+    from tests import pipeline
 
     with TemporaryDirectory() as folder:
         spec = Path(folder) / "tiny.toml"
         spec.write_text(TINY)
-        network = front(spec, width=None, resolution=None, classes=None).network
+        network = pipeline.network(spec)
     prepared = planning.prepare(network, "tiny", load("x86-64-v3"), 1)
     files = []
     for way in (0, -1):
