@@ -25,12 +25,12 @@ from mnv2c import targets
 from mnv2c.records.record import ChainRecord, Evidence
 from mnv2c.records.store import append, read
 from mnv2c.schedule.identity import chain_id, describe
-from mnv2c.tune.features import Features
-from mnv2c.tune.known import Known, known
-from mnv2c.tune.model import Model, Trials
-from mnv2c.tune.space import Space
-from mnv2c.tune.task import Task
-from mnv2c.tune.tasks import read as read_model
+from mnv2c.tune.model.features import Features
+from mnv2c.tune.model.known import Known, known
+from mnv2c.tune.model.trees import Model, Trials
+from mnv2c.tune.session.tasks import read as read_model
+from mnv2c.tune.space.task import Task
+from mnv2c.tune.space.ways import Space
 
 BATCH = 20
 """Candidates of one program when measuring."""
@@ -89,9 +89,9 @@ def table(groups: Sequence[Group], count: int, top: int, owns: Sequence[int], se
 
 def measure(arguments: argparse.Namespace) -> None:
     """Measure random choices of the costliest chains of a model and append them to the file of records."""
-    from mnv2c.tune.build import Builder
     from mnv2c.tune.devices.open import open_device
-    from mnv2c.tune.workers import Workers
+    from mnv2c.tune.measure.build import Builder
+    from mnv2c.tune.measure.workers import Workers
 
     target = targets.load(arguments.target)
     tasks = costliest(arguments)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mnv2c.learning.evaluation.measure import Accuracy
     from mnv2c.pictures.prediction import Prediction
     from mnv2c.runtime import Library
-    from mnv2c.tune.entry import tune_model as tune_model
+    from mnv2c.tune.session.entry import tune_model as tune_model
     from mnv2c.verification.comparison import Report
 
 #: What ``describe`` returns: plain data for JSON.
@@ -34,7 +34,7 @@ ELSEWHERE = {
     "targets": ("mnv2c.report.doctor", "target_table"),
     **{f"{verb}_schedules": ("mnv2c.records.manage", f"{verb}_schedules") for verb in ("list", "prune", "merge")},
     "show_schedule": ("mnv2c.records.manage", "show_schedule"),
-    "tune_model": ("mnv2c.tune.entry", "tune_model"),
+    "tune_model": ("mnv2c.tune.session.entry", "tune_model"),
 }
 """Functions that belong here as they are: the modules that they, and perhaps TVM, come from on first use."""
 

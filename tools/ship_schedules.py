@@ -2,7 +2,7 @@
 
 Usage: ship_schedules.py TARGET RECORDS... --output schedules/FOLDER/best.json
 
-Of every chain it takes what the last session confirmed. What is not worth its memory (`mnv2c.tune.memory`), which
+Of every chain it takes what the last session confirmed. What is not worth its memory (`mnv2c.tune.space.memory`), which
 sessions before that rule confirmed, is left out: a compile without --arena-limit takes recorded choices whatever
 memory they need. What an earlier session confirmed takes its place. Cuts of sessions whose choices were left out go
 with them.
@@ -23,7 +23,7 @@ from mnv2c.records.record import ChainRecord, Record
 from mnv2c.records.store import read
 from mnv2c.records.store import replace as replace_file
 from mnv2c.schedule.identity import restore
-from mnv2c.tune.memory import Memory
+from mnv2c.tune.space.memory import Memory
 
 
 def is_greedy(decided: ChainRecord, records: Sequence[ChainRecord], unit: Provider) -> bool:

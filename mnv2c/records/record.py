@@ -16,7 +16,7 @@ from mnv2c.schedule.identity import digest
 SCHEMA = 1
 """Of the lines; goes up when what they say changes its meaning."""
 OK = "ok"
-"""The status of a choice that computed right numbers in time (`mnv2c.tune.task.Status`)."""
+"""The status of a choice that computed right numbers in time (`mnv2c.tune.space.task.Status`)."""
 
 
 @dataclass(frozen=True)

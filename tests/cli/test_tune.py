@@ -14,8 +14,8 @@ import pytest
 
 from mnv2c import api
 from mnv2c.cli.main import main
-from mnv2c.tune.result import Tuned
-from mnv2c.tune.standing import ChainStanding
+from mnv2c.tune.session.result import Tuned
+from mnv2c.tune.session.standing import ChainStanding
 
 CHAINS = (
     ChainStanding("stem", 1, 8, 20e-6, 19e-6, 16e-6, 0.8, 0.5, "tuned"),
@@ -121,7 +121,7 @@ def test_mistakes_are_found_before_a_plan_is_made(
     words: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("MNV2C_SCHEDULES", "/nowhere")
-    monkeypatch.setattr("mnv2c.tune.tasks.read", lambda *given, **options: pytest.fail("planned"))
+    monkeypatch.setattr("mnv2c.tune.session.tasks.read", lambda *given, **options: pytest.fail("planned"))
     assert main(["tune", "mobilenet_v2", *words.split()]) == 2
     assert said in capsys.readouterr().err
 

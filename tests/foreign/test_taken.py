@@ -274,7 +274,7 @@ def test_every_verb_that_reads_a_model_takes_the_shape(tmp_path: Path) -> None:
     small_plan = mnv2c.plan_model(path, input_shape=(1, 3, 16, 16))
     large_plan = mnv2c.plan_model(path, input_shape={"image": (1, 3, 32, 32)})
     assert large_plan.madds > 3 * small_plan.madds
-    from mnv2c.tune import tasks
+    from mnv2c.tune.session import tasks
 
     assert tasks.read(PlanOptions(path, input_shape="1,3,16,16")).cuts.pieces
 

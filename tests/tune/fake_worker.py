@@ -5,7 +5,7 @@ import signal
 import sys
 import time
 
-from mnv2c.tune.worker import limit_time, read, write
+from mnv2c.tune.measure.worker import limit_time, read, write
 
 write(sys.stdout.buffer, "ready")
 while True:

@@ -9,10 +9,10 @@ from mnv2c.link.select import static_linker
 from mnv2c.plan.chain import Chain, Shape, Stage, StageKind
 from mnv2c.plan.parts import Cut, Parts
 from mnv2c.targets import Target
-from mnv2c.tune.candidate import Candidate
 from mnv2c.tune.devices.base import Batch, Form
-from mnv2c.tune.program import link
-from mnv2c.tune.sample import expected_of
+from mnv2c.tune.measure.candidate import Candidate
+from mnv2c.tune.measure.program import link
+from mnv2c.tune.measure.sample import expected_of
 
 SHAPE = Shape(8, 16, 64)
 CHAIN = Chain("sum", (SHAPE, SHAPE), (Stage("add", StageKind.ADD, ("input_0", "input_1"), SHAPE),), ("add",))

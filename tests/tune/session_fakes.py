@@ -22,14 +22,14 @@ from mnv2c.records.record import ChainRecord, CutsRecord
 from mnv2c.records.store import read_file
 from mnv2c.schedule.choice import Choice
 from mnv2c.schedule.record import ChainSchedule, Tile
-from mnv2c.tune.chain_state import ChainState
 from mnv2c.tune.devices.base import Batch, Form, Machine
-from mnv2c.tune.journal import Journal
-from mnv2c.tune.pipeline import Built, Job
-from mnv2c.tune.run import Asked
-from mnv2c.tune.task import Measured, Status, Task
-from mnv2c.tune.tasks import Tunable
-from mnv2c.tune.workshop import Workshop
+from mnv2c.tune.measure.pipeline import Built, Job
+from mnv2c.tune.session.chain_state import ChainState
+from mnv2c.tune.session.journal import Journal
+from mnv2c.tune.session.run import Asked
+from mnv2c.tune.session.tasks import Tunable
+from mnv2c.tune.session.workshop import Workshop
+from mnv2c.tune.space.task import Measured, Status, Task
 
 CHANNELS = (8, 8, 8, 16, 16, 24)
 """Of the tensors of a line of five chains, of which the first two are equal."""

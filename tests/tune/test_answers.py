@@ -2,8 +2,8 @@
 
 import pytest
 
-from mnv2c.tune.answers import read_answers
-from mnv2c.tune.task import Status
+from mnv2c.tune.devices.answers import read_answers
+from mnv2c.tune.space.task import Status
 
 WHOLE = (
     '{"number": 2, "status": "ok", "cost": 15e-7, "ratio": 990e-3, "spread": 1e-3, "error": 0, '

@@ -17,12 +17,12 @@ from mnv2c.kernels.microkernels import provider_for
 from mnv2c.plan.chain import RELU6, Chain, Shape, StageKind, Window
 from mnv2c.schedule.analytic import analytic_schedule
 from mnv2c.schedule.choice import Choice
-from mnv2c.tune.build import Builder
 from mnv2c.tune.devices.base import Form
 from mnv2c.tune.devices.open import open_device
-from mnv2c.tune.task import Measured, Status, Task
-from mnv2c.tune.worker import answer
-from mnv2c.tune.workers import Workers
+from mnv2c.tune.measure.build import Builder
+from mnv2c.tune.measure.worker import answer
+from mnv2c.tune.measure.workers import Workers
+from mnv2c.tune.space.task import Measured, Status, Task
 from tests.kernels import chains
 
 SAME = Window((3, 3), padding=((1, 1), (1, 1)))

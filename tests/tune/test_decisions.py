@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from mnv2c.tune import replan
-from mnv2c.tune.certainty import highest_ratio, surely_faster
-from mnv2c.tune.chain_state import CONTENDERS, PATIENCE, ChainState
-from mnv2c.tune.peak import peak
-from mnv2c.tune.session import Limits, Session
-from mnv2c.tune.task import Measured, Status
+from mnv2c.tune.measure.peak import peak
+from mnv2c.tune.session import replan
+from mnv2c.tune.session.certainty import highest_ratio, surely_faster
+from mnv2c.tune.session.chain_state import CONTENDERS, PATIENCE, ChainState
+from mnv2c.tune.session.session import Limits, Session
+from mnv2c.tune.space.task import Measured, Status
 from tests.tune.session_fakes import FakeDevice, FakeSearch, numbered, tunable
 
 TUNABLE = tunable()

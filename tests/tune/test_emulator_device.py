@@ -12,10 +12,10 @@ from mnv2c.benchmark import plugin
 from mnv2c.benchmark.counts import Counts
 from mnv2c.errors import DeviceError, UserError
 from mnv2c.runtime import emulator
-from mnv2c.tune.answers import read_answers
+from mnv2c.tune.devices.answers import read_answers
 from mnv2c.tune.devices.emulator import EmulatorDevice, cost
 from mnv2c.tune.devices.open import open_device
-from mnv2c.tune.task import Status
+from mnv2c.tune.space.task import Status
 from tests.tune import handmade
 
 NAMES = ["equal", "slow", "strips", "phases", "in_place", "wrong", "crash", "hang", "overrun"]

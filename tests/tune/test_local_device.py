@@ -12,11 +12,11 @@ import pytest
 
 from mnv2c import targets
 from mnv2c.errors import DeviceError, UserError
-from mnv2c.tune.answers import read_answers
+from mnv2c.tune.devices.answers import read_answers
 from mnv2c.tune.devices.base import Form
 from mnv2c.tune.devices.local import LocalDevice, cpu_name
 from mnv2c.tune.devices.open import open_device
-from mnv2c.tune.task import Measured, Status
+from mnv2c.tune.space.task import Measured, Status
 from tests.tune import handmade
 
 LIMIT = 1.0

@@ -14,12 +14,12 @@ from mnv2c.common.data import fill
 from mnv2c.link.select import static_linker
 from mnv2c.plan.assemble import pool_bytes
 from mnv2c.runtime import emulator
-from mnv2c.tune import program
-from mnv2c.tune.answers import read_answers
+from mnv2c.tune.devices.answers import read_answers
 from mnv2c.tune.devices.base import Form
-from mnv2c.tune.sample import expected_of
-from mnv2c.tune.table import subject_files
-from mnv2c.tune.task import Status
+from mnv2c.tune.measure import program
+from mnv2c.tune.measure.sample import expected_of
+from mnv2c.tune.measure.table import subject_files
+from mnv2c.tune.space.task import Status
 from tests.tune import handmade
 
 GCC = shutil.which("gcc")

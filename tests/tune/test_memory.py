@@ -8,8 +8,8 @@ from mnv2c import targets
 from mnv2c.plan.chain import Chain, Shape, Stage, StageKind
 from mnv2c.schedule.choice import Choice
 from mnv2c.schedule.record import ChainSchedule, Tile
-from mnv2c.tune.chain_state import ChainState
-from mnv2c.tune.task import Measured, Status, Task
+from mnv2c.tune.session.chain_state import ChainState
+from mnv2c.tune.space.task import Measured, Status, Task
 from tests.tune.session_fakes import FakeSearch
 
 INPUT, RESULT = Shape(7, 7, 320), Shape(7, 7, 1280)

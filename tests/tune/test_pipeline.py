@@ -11,8 +11,8 @@ import pytest
 
 from mnv2c.errors import DeviceError, LinkerError
 from mnv2c.tune.devices.base import Batch
-from mnv2c.tune.pipeline import Built, Job, Pipeline, Results
-from mnv2c.tune.task import Measured, Status
+from mnv2c.tune.measure.pipeline import Built, Job, Pipeline, Results
+from mnv2c.tune.space.task import Measured, Status
 from tests.tune.session_fakes import FakeBuilder, FakeDevice, number_of, numbered, tunable
 
 TASK = tunable().tasks(tunable().cuts)[0]

@@ -17,16 +17,16 @@ from pathlib import Path
 import pytest
 
 from mnv2c.errors import UserError
-from mnv2c.tune import checkpoint
-from mnv2c.tune.chain_state import ChainState
-from mnv2c.tune.checkpoint import Checkpoint, Options
 from mnv2c.tune.devices.base import Device
-from mnv2c.tune.journal import Journal
-from mnv2c.tune.pipeline import Builds
-from mnv2c.tune.run import run_session
-from mnv2c.tune.session import BATCH
-from mnv2c.tune.standing import Phase
-from mnv2c.tune.task import Task
+from mnv2c.tune.measure.pipeline import Builds
+from mnv2c.tune.session import checkpoint
+from mnv2c.tune.session.chain_state import ChainState
+from mnv2c.tune.session.checkpoint import Checkpoint, Options
+from mnv2c.tune.session.journal import Journal
+from mnv2c.tune.session.run import run_session
+from mnv2c.tune.session.session import BATCH
+from mnv2c.tune.session.standing import Phase
+from mnv2c.tune.space.task import Task
 from tests.tune.session_fakes import FakeDevice, asked, records, tunable, workshop
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,7 +34,7 @@ SCRIPT = """
 import signal
 import sys
 from pathlib import Path
-from mnv2c.tune.run import run_session
+from mnv2c.tune.session.run import run_session
 from tests.tune.session_fakes import FakeDevice, asked, tunable, workshop
 signal.signal(signal.SIGINT, signal.default_int_handler)
 result = run_session(tunable(), asked(Path(sys.argv[1]), trials=90), workshop=workshop(FakeDevice(seconds=0.02)))

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from mnv2c.plan.chain import StageKind
-from mnv2c.tune.reference import evaluate
-from mnv2c.tune.sample import expected_of, inputs_of, weights_of
+from mnv2c.tune.measure.reference import evaluate
+from mnv2c.tune.measure.sample import expected_of, inputs_of, weights_of
 from tests.kernels import chains
 from tests.kernels import reference as plainest
 

@@ -15,13 +15,13 @@ from mnv2c.records.record import ChainRecord
 from mnv2c.schedule.analytic import analytic_schedule
 from mnv2c.schedule.choice import Choice
 from mnv2c.schedule.identity import chain_id, describe
-from mnv2c.tune import model as models
-from mnv2c.tune.features import Features
-from mnv2c.tune.known import Known, known, of_task
-from mnv2c.tune.model import Model, Trials, load_xgboost
-from mnv2c.tune.search import PATIENCE, STARTS, Search
-from mnv2c.tune.space import Space
-from mnv2c.tune.task import Measured, Status, Task
+from mnv2c.tune.model.features import Features
+from mnv2c.tune.model.known import Known, known, of_task
+from mnv2c.tune.model.search import PATIENCE, STARTS, Search
+from mnv2c.tune.model.trees import Model, Trials, load_xgboost
+from mnv2c.tune.model.trees import trees as models
+from mnv2c.tune.space.task import Measured, Status, Task
+from mnv2c.tune.space.ways import Space
 from tests.kernels.segments import mask
 from tests.tune.test_space import task_of
 
@@ -41,7 +41,7 @@ def cost(choice: Choice) -> float:
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rank fewer candidates with fewer trees: the tests ask for order, not for the last percent."""
-    monkeypatch.setattr("mnv2c.tune.search.POOL", (150, 150))
+    monkeypatch.setattr("mnv2c.tune.model.search.POOL", (150, 150))
     monkeypatch.setattr(models, "ROUNDS", 40)
 
 

@@ -10,11 +10,11 @@ import pytest
 
 from mnv2c.errors import UserError
 from mnv2c.schedule.identity import chain_id
-from mnv2c.tune import memory
-from mnv2c.tune.result import Tuned
-from mnv2c.tune.run import run_session
-from mnv2c.tune.standing import Phase, Standing
-from mnv2c.tune.task import Status
+from mnv2c.tune.session.result import Tuned
+from mnv2c.tune.session.run import run_session
+from mnv2c.tune.session.standing import Phase, Standing
+from mnv2c.tune.space import memory
+from mnv2c.tune.space.task import Status
 from tests.tune.session_fakes import (
     CHOICES,
     FakeBuilder,

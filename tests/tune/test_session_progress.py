@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 
-from mnv2c.tune.progress import duration, line, session_progress, table
-from mnv2c.tune.standing import ChainStanding, Phase, Standing
+from mnv2c.tune.session.progress import duration, line, session_progress, table
+from mnv2c.tune.session.standing import ChainStanding, Phase, Standing
 
 CHAIN = ChainStanding("bottleneck_03", 2, 8, 12.5e-6, 11e-6, 10e-6, 0.8, 0.61, "searching")
 NEW = ChainStanding("head", 1, 0, None, None, None, 1.0, None, "searching")

@@ -22,8 +22,8 @@ from mnv2c.plan.parts import Cut, Parts
 from mnv2c.schedule.analytic import analytic_schedule
 from mnv2c.schedule.choice import Choice
 from mnv2c.spec import load
-from mnv2c.tune.space import Space
-from mnv2c.tune.task import Task
+from mnv2c.tune.space.task import Task
+from mnv2c.tune.space.ways import Space
 from tests.plan.networks import chains_of
 
 TARGETS = ("x86-64-v4", "x86-64-v3", "cortex-a76", "cortex-a7")

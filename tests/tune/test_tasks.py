@@ -12,8 +12,8 @@ from mnv2c.compiler.options import PlanOptions
 from mnv2c.errors import UserError
 from mnv2c.kernels.layout import kernel_layout
 from mnv2c.kernels.microkernels import provider_for
-from mnv2c.tune import tasks
-from mnv2c.tune.tasks import Tunable
+from mnv2c.tune.session import tasks
+from mnv2c.tune.session.tasks import Tunable
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mnv2c.tune.session import BATCH
+from mnv2c.tune.session.session import BATCH
 from tests.tune import whole
 from tests.tune.devices.conftest import descendants, soon
 

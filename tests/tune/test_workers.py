@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mnv2c.errors import CompilerError
-from mnv2c.tune.workers import Workers
+from mnv2c.tune.measure.workers import Workers
 
 FAKE = Path(__file__).with_name("fake_worker.py")
 

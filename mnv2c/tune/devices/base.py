@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
-    from mnv2c.tune.task import Measured
+    from mnv2c.tune.space.task import Measured
 
 
 class Form(StrEnum):

@@ -11,14 +11,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
 from mnv2c.errors import DeviceError
-from mnv2c.tune.answers import read_answers
 from mnv2c.tune.devices import scripts
 from mnv2c.tune.devices.address import Address
+from mnv2c.tune.devices.answers import read_answers
 from mnv2c.tune.devices.base import Batch, Form, Machine
 from mnv2c.tune.devices.facts import Facts, read_facts
 from mnv2c.tune.devices.process import Finished
 from mnv2c.tune.devices.retry import FullError, KilledError, Patience, UnreachableError, silence
-from mnv2c.tune.task import Measured, Status
+from mnv2c.tune.space.task import Measured, Status
 
 if TYPE_CHECKING:
     from mnv2c.targets import Target

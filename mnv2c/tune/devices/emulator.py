@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Self
 from mnv2c.benchmark import plugin
 from mnv2c.benchmark.counts import LINE_BYTES, WAYS, Counts, Simulator, read_counts
 from mnv2c.errors import DeviceError, LibraryError, LinkerError, UserError
-from mnv2c.tune.answers import read_answers
 from mnv2c.tune.devices.address import read_address
+from mnv2c.tune.devices.answers import read_answers
 from mnv2c.tune.devices.base import Batch, Form, Machine
 from mnv2c.tune.devices.private import clear, private_folder
-from mnv2c.tune.task import Measured, Status
+from mnv2c.tune.space.task import Measured, Status
 
 if TYPE_CHECKING:
     from pathlib import Path

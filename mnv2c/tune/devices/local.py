@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Self
 
 from mnv2c.errors import DeviceError, UserError
 from mnv2c.targets.host import detect
-from mnv2c.tune.answers import read_answers
 from mnv2c.tune.devices.address import ANY_CORE, read_address
+from mnv2c.tune.devices.answers import read_answers
 from mnv2c.tune.devices.base import Batch, Form, Machine
 from mnv2c.tune.devices.private import clear, private_folder
 
 if TYPE_CHECKING:
     from mnv2c.targets import Target
-    from mnv2c.tune.task import Measured
+    from mnv2c.tune.space.task import Measured
 
 CPUINFO = Path("/proc/cpuinfo")
 SLACK = 30.0

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from mnv2c.errors import DeviceError
-from mnv2c.tune.task import Measured, Status
+from mnv2c.tune.space.task import Measured, Status
 
 Warn = Callable[[str], None]
 """Called with one line for the user."""

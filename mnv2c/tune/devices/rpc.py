@@ -22,7 +22,7 @@ from mnv2c.tune.devices.board import SLOWEST, pick
 from mnv2c.tune.devices.facts import Facts, read_facts
 from mnv2c.tune.devices.retry import SLACK, FinalError, KilledError, Patience, UnreachableError, silence
 from mnv2c.tune.devices.rpc_process import ClientProcess, RefusedError
-from mnv2c.tune.task import Measured, Status
+from mnv2c.tune.space.task import Measured, Status
 
 if TYPE_CHECKING:
     from mnv2c.targets import Target

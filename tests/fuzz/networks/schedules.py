@@ -20,8 +20,8 @@ from mnv2c.schedule.choice import Choice
 from mnv2c.schedule.identity import chain_id, describe
 from mnv2c.schedule.variants import variants
 from mnv2c.targets import Target
-from mnv2c.tune.space import Space
-from mnv2c.tune.task import Task
+from mnv2c.tune.space.task import Task
+from mnv2c.tune.space.ways import Space
 
 RATIO = 0.01
 """So much faster than predicted ways that a plan with a limit takes a drawn one wherever it fits."""

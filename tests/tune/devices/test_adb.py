@@ -15,7 +15,7 @@ from mnv2c.tune.devices.address import read_address
 from mnv2c.tune.devices.base import Batch
 from mnv2c.tune.devices.board import BoardDevice
 from mnv2c.tune.devices.retry import Patience
-from mnv2c.tune.task import Status
+from mnv2c.tune.space.task import Status
 from tests.tune.devices.conftest import Adb, Warnings
 
 MAKE = scripts.make

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mnv2c.records.record import ChainRecord
-from mnv2c.tune.task import Status
+from mnv2c.tune.space.task import Status
 from tests.tune import whole
 from tests.tune.devices.conftest import Adb, Sshd, soon
 from tests.tune.devices.rpc_boards import Boards, Started, emulated, native, running_boards

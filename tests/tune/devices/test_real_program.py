@@ -5,7 +5,7 @@ from __future__ import annotations
 from mnv2c.targets import Target
 from mnv2c.tune.devices.base import Device
 from mnv2c.tune.devices.open import open_device
-from mnv2c.tune.task import Status
+from mnv2c.tune.space.task import Status
 from tests.tune.devices.conftest import Adb, Sshd
 from tests.tune.handmade import batch
 

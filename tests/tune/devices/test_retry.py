@@ -8,7 +8,7 @@ import pytest
 
 from mnv2c.errors import DeviceError
 from mnv2c.tune.devices.retry import PAUSES, FullError, KilledError, Patience, UnreachableError
-from mnv2c.tune.task import Measured, Status
+from mnv2c.tune.space.task import Measured, Status
 from tests.tune.devices.conftest import Warnings
 
 Found = Callable[[int, Measured], None]

@@ -26,7 +26,7 @@ from mnv2c.tune.devices.retry import Patience, UnreachableError
 from mnv2c.tune.devices.rpc import OnePlace, Place, RpcDevice
 from mnv2c.tune.devices.rpc_process import ClientProcess
 from mnv2c.tune.devices.tracker import Tracker
-from mnv2c.tune.task import Status
+from mnv2c.tune.space.task import Status
 from tests.tune.devices.conftest import Warnings, in_thread, soon
 
 FAKE = (sys.executable, str(Path(__file__).with_name("fake_client.py")))

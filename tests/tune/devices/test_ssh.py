@@ -21,7 +21,7 @@ from mnv2c.tune.devices.base import Batch, Form
 from mnv2c.tune.devices.board import BoardDevice
 from mnv2c.tune.devices.retry import Patience
 from mnv2c.tune.devices.ssh import SshShell, open_url
-from mnv2c.tune.task import Status
+from mnv2c.tune.space.task import Status
 from tests.tune.devices.conftest import Sshd, Warnings, in_thread, soon
 
 Batches = Callable[..., Batch]

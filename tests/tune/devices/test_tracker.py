@@ -12,7 +12,7 @@ import pytest
 from mnv2c.targets import load
 from mnv2c.tune.devices.base import Batch, Form
 from mnv2c.tune.devices.tracker import open_url
-from mnv2c.tune.task import Measured, Status
+from mnv2c.tune.space.task import Measured, Status
 from tests.tune import handmade
 from tests.tune.devices.conftest import soon
 from tests.tune.devices.rpc_boards import Boards, emulated, native, running_boards

@@ -1,7 +1,7 @@
 """A process that compiles candidates: pickled requests from standard input, pickled answers to standard output.
 
-``python -m mnv2c.tune.worker SECONDS [CORE]`` keeps off CORE, and is killed by SIGXCPU where a candidate takes more
-than SECONDS of processor time. Every message has its length, eight bytes, in front.
+``python -m mnv2c.tune.measure.worker SECONDS [CORE]`` keeps off CORE, and is killed by SIGXCPU where a candidate takes
+more than SECONDS of processor time. Every message has its length, eight bytes, in front.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 import time
 from typing import IO, Any
 
-from mnv2c.tune.candidate import Candidate, build_candidate
+from mnv2c.tune.measure.candidate import Candidate, build_candidate
 
 NICENESS = 10
 """Compiling waits for what is measured, where both want the same core."""

@@ -7,7 +7,7 @@ from math import exp, log
 from pathlib import Path
 from typing import Any
 
-from mnv2c.tune.standing import ChainStanding
+from mnv2c.tune.session.standing import ChainStanding
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from typing import Any
 
 from mnv2c.common.files import replace_file
 from mnv2c.errors import OutputError, UserError
-from mnv2c.tune.standing import Phase
+from mnv2c.tune.session.standing import Phase
 
 SCHEMA = 1
 

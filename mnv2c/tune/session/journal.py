@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 from mnv2c.records.record import ChainRecord, CutsRecord, Evidence, Record
 from mnv2c.records.store import append
 from mnv2c.schedule.identity import chain_id, describe
-from mnv2c.tune.chain_state import ChainState, Decision, Searcher
-from mnv2c.tune.task import Measured, Status
+from mnv2c.tune.session.chain_state import ChainState, Decision, Searcher
+from mnv2c.tune.space.task import Measured, Status
 
 if TYPE_CHECKING:
     from mnv2c.plan.chain import Chain
     from mnv2c.schedule.choice import Choice
-    from mnv2c.tune.checkpoint import Checkpoint
-    from mnv2c.tune.pipeline import Job, Results
-    from mnv2c.tune.session import Plan
-    from mnv2c.tune.standing import Phase
-    from mnv2c.tune.task import Task
+    from mnv2c.tune.measure.pipeline import Job, Results
+    from mnv2c.tune.session.checkpoint import Checkpoint
+    from mnv2c.tune.session.session import Plan
+    from mnv2c.tune.session.standing import Phase
+    from mnv2c.tune.space.task import Task
 
 
 @dataclass(frozen=True)

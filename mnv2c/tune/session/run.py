@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from mnv2c.common.version import __version__
 from mnv2c.errors import UserError
-from mnv2c.tune import checkpoint, replan
-from mnv2c.tune.checkpoint import Checkpoint, Options
-from mnv2c.tune.journal import Journal, Origin
-from mnv2c.tune.result import Tuned
-from mnv2c.tune.session import Limits, Plan, Session
+from mnv2c.tune.session import checkpoint, replan
+from mnv2c.tune.session.checkpoint import Checkpoint, Options
+from mnv2c.tune.session.journal import Journal, Origin
+from mnv2c.tune.session.result import Tuned
+from mnv2c.tune.session.session import Limits, Plan, Session
 
 if TYPE_CHECKING:
     from mnv2c.tune.devices.base import Device, Machine
-    from mnv2c.tune.standing import Watch
-    from mnv2c.tune.tasks import Tunable
-    from mnv2c.tune.workshop import Workshop
+    from mnv2c.tune.session.standing import Watch
+    from mnv2c.tune.session.tasks import Tunable
+    from mnv2c.tune.session.workshop import Workshop
 
 TRIALS = 300
 """Enough for the chains of one network to converge, or nearly."""
@@ -28,7 +28,7 @@ LOCAL = "local"
 
 @dataclass(frozen=True)
 class Asked:
-    """What the user said of a session; None where nothing was said. See `mnv2c.tune.entry`."""
+    """What the user said of a session; None where nothing was said. See `mnv2c.tune.session.entry`."""
 
     model: str
     target: str = "host"
@@ -57,7 +57,7 @@ def run_session(
     be reached.
     """
     if workshop is None:
-        from mnv2c.tune.workshop import workshop as real
+        from mnv2c.tune.session.workshop import workshop as real
 
         workshop = real()
     path = _place(tunable, asked)
@@ -171,7 +171,7 @@ class _Run:
         """Known of this machine only."""
         if self.device.url.split(":")[0].split("?")[0] != LOCAL:
             return None
-        from mnv2c.tune.peak import peak
+        from mnv2c.tune.measure.peak import peak
 
         return peak(self.tunable.target, self.tunable.threads)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
-from mnv2c.tune.standing import ChainStanding, Phase, Standing, Watch
+from mnv2c.tune.session.standing import ChainStanding, Phase, Standing, Watch
 
 if TYPE_CHECKING:
     from rich.table import Table

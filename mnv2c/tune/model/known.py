@@ -13,7 +13,7 @@ from mnv2c.schedule.analytic import analytic_schedule
 from mnv2c.schedule.choice import Choice
 from mnv2c.schedule.identity import chain_id, restore
 from mnv2c.targets import Target
-from mnv2c.tune.task import Task
+from mnv2c.tune.space.task import Task
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from mnv2c.verification.tolerance import FLOAT32
 if TYPE_CHECKING:
     from mnv2c.plan.chain import Chain, Stage
     from mnv2c.targets import Target
-    from mnv2c.tune.candidate import Candidate
+    from mnv2c.tune.measure.candidate import Candidate
 
 DATA = "data.S"
 TABLE = "table.c"

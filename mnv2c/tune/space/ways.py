@@ -26,9 +26,9 @@ from mnv2c.plan.parts import Cut, Parts
 from mnv2c.schedule.choice import Choice
 from mnv2c.schedule.record import ChainSchedule, DepthwiseTile
 from mnv2c.schedule.variants import even_schedules, variants
-from mnv2c.tune.codesize import instructions
-from mnv2c.tune.knobs import Knobs
-from mnv2c.tune.task import Task
+from mnv2c.tune.space.codesize import instructions
+from mnv2c.tune.space.knobs import Knobs
+from mnv2c.tune.space.task import Task
 
 MOST_INSTRUCTIONS = 4_000
 """Of a kernel: about 140 kB of objects and a second of LLVM. A long chain may have more, see `MORE_CODE`."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from math import inf
 from typing import Any
 
-from mnv2c.tune.task import Measured, Status
+from mnv2c.tune.space.task import Measured, Status
 
 CONDITIONS = (
     "core",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mnv2c.compiler.compilation import Compilation
 from mnv2c.compiler.options import PlanOptions
 from mnv2c.errors import UserError
-from mnv2c.tune.task import Task
+from mnv2c.tune.space.task import Task
 
 if TYPE_CHECKING:
     from mnv2c.plan.chain import Chain

@@ -14,18 +14,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from mnv2c.records.best import SECONDS
-from mnv2c.tune import replan
-from mnv2c.tune.chain_state import ChainState
-from mnv2c.tune.pipeline import Builds, Job, Pipeline, Results
-from mnv2c.tune.standing import Phase, Standing, Watch
-from mnv2c.tune.task import Status
+from mnv2c.tune.measure.pipeline import Builds, Job, Pipeline, Results
+from mnv2c.tune.session import replan
+from mnv2c.tune.session.chain_state import ChainState
+from mnv2c.tune.session.standing import Phase, Standing, Watch
+from mnv2c.tune.space.task import Status
 
 if TYPE_CHECKING:
     from mnv2c.plan.chain import Chain
     from mnv2c.plan.cuts import Cuts
     from mnv2c.tune.devices.base import Device
-    from mnv2c.tune.task import Task
-    from mnv2c.tune.tasks import Tunable
+    from mnv2c.tune.session.tasks import Tunable
+    from mnv2c.tune.space.task import Task
 
 BATCH = 8
 """Most candidates that are built and measured together: enough to pay for linking, few enough to learn from."""

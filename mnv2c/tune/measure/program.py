@@ -14,17 +14,17 @@ from mnv2c.link.select import static_linker
 from mnv2c.plan.assemble import pool_bytes
 from mnv2c.targets.systems import PLATFORMS
 from mnv2c.tune.devices.base import Form
-from mnv2c.tune.table import subject_files
+from mnv2c.tune.measure.table import subject_files
 
 if TYPE_CHECKING:
     from mnv2c.plan.chain import Chain
     from mnv2c.targets import Target
-    from mnv2c.tune.candidate import Candidate
+    from mnv2c.tune.measure.candidate import Candidate
 
 HERE = Path(__file__).parent / "c"
-SYSTEM = tuple(Path(__file__).parents[1] / "runtime" / "c" / name for name in ("call.h", "memory.h", "start.h"))
+SYSTEM = tuple(Path(__file__).parents[2] / "runtime" / "c" / name for name in ("call.h", "memory.h", "start.h"))
 """Of any program without a libc: how system calls are made, what compilers call, where it begins."""
-POOL = Path(__file__).parents[1] / "codegen" / "threads.c.in"
+POOL = Path(__file__).parents[2] / "codegen" / "threads.c.in"
 
 COMMON = ("bench.c", "machine.c", "measure.c", "rounds.c", "system.c", "text.c")
 ENTRY = {Form.EXECUTABLE: "program.c", Form.SHARED: "rpc.c"}

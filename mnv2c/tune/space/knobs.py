@@ -1,6 +1,6 @@
 """The knobs of a chain: the values that each may take, drawn so that what is likely to pay is tried more often.
 
-What is drawn here fits the chain in most cases, not in all: `mnv2c.tune.space` asks the kernel's layout.
+What is drawn here fits the chain in most cases, not in all: `mnv2c.tune.space.ways` asks the kernel's layout.
 """
 
 from __future__ import annotations

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mnv2c.errors import Mnv2cError
-from mnv2c.tune.task import Measured, Status
+from mnv2c.tune.space.task import Measured, Status
 
 if TYPE_CHECKING:
     from mnv2c.schedule.choice import Choice
     from mnv2c.tune.devices.base import Batch, Device
-    from mnv2c.tune.task import Task
+    from mnv2c.tune.space.task import Task
 
 
 @dataclass(frozen=True)

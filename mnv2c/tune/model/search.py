@@ -14,11 +14,11 @@ from random import Random
 
 from mnv2c.errors import ScheduleError
 from mnv2c.schedule.choice import Choice
-from mnv2c.tune.features import Features
-from mnv2c.tune.known import Known, of_task
-from mnv2c.tune.model import Model, Trials
-from mnv2c.tune.space import Space
-from mnv2c.tune.task import Measured, Status, Task
+from mnv2c.tune.model.features import Features
+from mnv2c.tune.model.known import Known, of_task
+from mnv2c.tune.model.trees import Model, Trials
+from mnv2c.tune.space.task import Measured, Status, Task
+from mnv2c.tune.space.ways import Space
 
 POOL, STAGES = (300, 1000), 5000
 """Candidates that are ranked for a batch, at least and at most: as many as have ``STAGES`` stages to lay out.

@@ -6,7 +6,7 @@ from math import sqrt
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mnv2c.tune.task import Measured
+    from mnv2c.tune.space.task import Measured
 
 LEAST_GAIN = 0.005
 """Smaller gains are not worth another way to run: where code and data happen to lie makes as much of a difference."""

@@ -8,16 +8,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from mnv2c.errors import CompilerError
-from mnv2c.tune.candidate import Candidate
 from mnv2c.tune.devices.base import Batch, Form
-from mnv2c.tune.program import link, static_target
-from mnv2c.tune.sample import expected_of
-from mnv2c.tune.task import Measured, Status
+from mnv2c.tune.measure.candidate import Candidate
+from mnv2c.tune.measure.program import link, static_target
+from mnv2c.tune.measure.sample import expected_of
+from mnv2c.tune.space.task import Measured, Status
 
 if TYPE_CHECKING:
     from mnv2c.schedule.choice import Choice
-    from mnv2c.tune.task import Task
-    from mnv2c.tune.workers import Workers
+    from mnv2c.tune.measure.workers import Workers
+    from mnv2c.tune.space.task import Task
 
 LIMIT = 2.0
 """Seconds that measuring one candidate may take; most are known well enough after a quarter of them."""

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from mnv2c.codegen.selftest import selftest_input
 from mnv2c.errors import CompilerError
 from mnv2c.plan.chain import MATRIX_KINDS, Chain, StageKind, input_name
-from mnv2c.tune.reference import Values, evaluate
+from mnv2c.tune.measure.reference import Values, evaluate
 from mnv2c.verification.tolerance import FLOAT32
 
 Floats = npt.NDArray[np.float32]

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Protocol
 
 from mnv2c.dtypes import COMPUTED
 from mnv2c.kernels.microkernels import provider_for
-from mnv2c.tune.certainty import highest_ratio, least_gain, surely_faster
-from mnv2c.tune.memory import Memory
-from mnv2c.tune.standing import ChainStanding
-from mnv2c.tune.task import Measured, Status
+from mnv2c.tune.session.certainty import highest_ratio, least_gain, surely_faster
+from mnv2c.tune.session.standing import ChainStanding
+from mnv2c.tune.space.memory import Memory
+from mnv2c.tune.space.task import Measured, Status
 
 if TYPE_CHECKING:
     from mnv2c.schedule.choice import Choice
-    from mnv2c.tune.task import Task
+    from mnv2c.tune.space.task import Task
 
 CONTENDERS = 3
 """Of the best candidates so many are measured again at the end: the very first of them may have been lucky."""
@@ -28,7 +28,7 @@ PATIENCE = 2
 
 
 class Searcher(Protocol):
-    """Decides what is measured next; see `mnv2c.tune.search`."""
+    """Decides what is measured next; see `mnv2c.tune.model.search`."""
 
     def propose(self, count: int) -> Sequence[Choice]:
         """Return at most ``count`` choices that were not proposed before; none where there are no more."""

@@ -18,10 +18,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from mnv2c.errors import CompilerError
-from mnv2c.tune import worker
+from mnv2c.tune.measure import worker
 
 if TYPE_CHECKING:
-    from mnv2c.tune.candidate import Candidate
+    from mnv2c.tune.measure.candidate import Candidate
 
 LIMIT = 30.0
 """Seconds of processor time that compiling one candidate may take: usual are 0.3 to 0.8, and some for long chains."""
@@ -120,7 +120,7 @@ class Workers:
         self.count = count or max(1, len(cores))
         self.limit, self.patience = limit, patience
         own = [f"{limit:g}", *([] if avoid is None else [str(avoid)])]
-        self._command = tuple(command or (sys.executable, "-m", "mnv2c.tune.worker", *own))
+        self._command = tuple(command or (sys.executable, "-m", "mnv2c.tune.measure.worker", *own))
         self._idle: queue.LifoQueue[_Process | None] = queue.LifoQueue()
         for _ in range(self.count):
             self._idle.put(None)

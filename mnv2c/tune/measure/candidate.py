@@ -11,7 +11,7 @@ from mnv2c.plan.parts import Parts
 if TYPE_CHECKING:
     from mnv2c.schedule.choice import Choice
     from mnv2c.targets import Target
-    from mnv2c.tune.task import Task
+    from mnv2c.tune.space.task import Task
 
 ALIGNMENT = 64
 
@@ -37,7 +37,7 @@ def build_candidate(task: Task, choice: Choice, symbol: str, target: Target) -> 
     from mnv2c.kernels.chain import emit_chain, pack_weights
     from mnv2c.kernels.layout import kernel_layout
     from mnv2c.kernels.microkernels import provider_for
-    from mnv2c.tune.sample import weights_of
+    from mnv2c.tune.measure.sample import weights_of
 
     chain = replace(task.chain, in_place=choice.in_place)
     layout = kernel_layout(chain, choice.schedule, provider_for(COMPUTED.name, target))

@@ -21,7 +21,7 @@ from mnv2c.plan.parts import Cut
 from mnv2c.schedule.analytic import span
 from mnv2c.schedule.choice import Choice
 from mnv2c.schedule.record import Tile
-from mnv2c.tune.space import Space
+from mnv2c.tune.space.ways import Space
 
 SLOTS = 4
 """Stages of each sort whose knobs are features of their own: the costliest ones; all others count in the averages."""

@@ -7,12 +7,12 @@ from dataclasses import replace
 from statistics import median
 from typing import TYPE_CHECKING
 
-from mnv2c.tune import memory
+from mnv2c.tune.space import memory
 
 if TYPE_CHECKING:
     from mnv2c.plan.chain import Chain
     from mnv2c.plan.cuts import Cuts, Option
-    from mnv2c.tune.tasks import Tunable
+    from mnv2c.tune.session.tasks import Tunable
 
 LEAST_CUT_GAIN = 0.02
 """Costs of different chains come from different minutes; a new plan must be faster by more than that makes unsure."""

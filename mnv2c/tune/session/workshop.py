@@ -12,21 +12,21 @@ from mnv2c.records.best import NOTHING, SHIPPED, Best, best_of, warn_user
 from mnv2c.records.folders import shipped_files
 from mnv2c.records.record import ChainRecord
 from mnv2c.records.store import read
-from mnv2c.tune.build import Builder
 from mnv2c.tune.devices.open import open_device
-from mnv2c.tune.known import Known, known
-from mnv2c.tune.model import load_xgboost
-from mnv2c.tune.pipeline import Builds, Built, Job
-from mnv2c.tune.search import Search
-from mnv2c.tune.workers import Workers
+from mnv2c.tune.measure.build import Builder
+from mnv2c.tune.measure.pipeline import Builds, Built, Job
+from mnv2c.tune.measure.workers import Workers
+from mnv2c.tune.model.known import Known, known
+from mnv2c.tune.model.search import Search
+from mnv2c.tune.model.trees import load_xgboost
 
 if TYPE_CHECKING:
     from mnv2c.plan.chain import Chain
-    from mnv2c.tune.chain_state import ChainState
     from mnv2c.tune.devices.base import Device, Form
-    from mnv2c.tune.journal import Journal
-    from mnv2c.tune.task import Task
-    from mnv2c.tune.tasks import Tunable
+    from mnv2c.tune.session.chain_state import ChainState
+    from mnv2c.tune.session.journal import Journal
+    from mnv2c.tune.session.tasks import Tunable
+    from mnv2c.tune.space.task import Task
 
 
 @dataclass(frozen=True, eq=False)

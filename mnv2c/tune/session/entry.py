@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from mnv2c.common.progress import progress
 from mnv2c.compiler.options import PlanOptions
 from mnv2c.records.folders import own_file
-from mnv2c.tune import tasks
 from mnv2c.tune.devices.open import open_device
-from mnv2c.tune.progress import session_progress
-from mnv2c.tune.result import Tuned
-from mnv2c.tune.run import LOCAL, Asked, run_session
+from mnv2c.tune.session import tasks
+from mnv2c.tune.session.progress import session_progress
+from mnv2c.tune.session.result import Tuned
+from mnv2c.tune.session.run import LOCAL, Asked, run_session
 
 if TYPE_CHECKING:
     from mnv2c.from_onnx.input_shapes import Given
