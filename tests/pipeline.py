@@ -30,4 +30,4 @@ def schedule(found: Network, library: str, target: Target, threads: int = 1, **o
     """The kernels of a network for one target, without records."""
     state = Compilation(PlanOptions("model", threads=threads, **options), (target,), (NOTHING,))  # type: ignore[arg-type]
     state.source, state.library, state.network = Source(onnx.ModelProto(), b"", "model", "", {}, ""), library, found
-    return run(state, first="ways", last="kernels").kernels[0]
+    return run(state, first="candidates", last="kernels").kernels[0]

@@ -10,10 +10,10 @@ from mnv2c.codegen.fallback import LoweredFallback
 from mnv2c.compiler import planning
 from mnv2c.compiler.artefacts import Kernels
 from mnv2c.dtypes import COMPUTED
-from mnv2c.kernels.ahead import fetched_bytes
 from mnv2c.kernels.chain import emit_chain, pack_weights
 from mnv2c.kernels.layout import KernelLayout
 from mnv2c.kernels.microkernels import provider_for
+from mnv2c.kernels.next_weights import fetched_bytes
 from mnv2c.plan.assemble import NodeKernel
 from mnv2c.plan.chain import Chain
 from mnv2c.plan.network import ChainNode, FallbackNode, Network

@@ -54,7 +54,7 @@ def network(state: Compilation) -> None:
     state.network = branches_first(network)
 
 
-def ways(state: Compilation) -> None:
+def candidates(state: Compilation) -> None:
     """Lower the fallbacks and prepare each target's planner, which lays out and prices every way to run a chain."""
     from mnv2c.compiler.planning import prepare
     from mnv2c.compiler.variants import prefix

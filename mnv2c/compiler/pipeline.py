@@ -1,6 +1,6 @@
 """THE list: every phase between what a user names and the folder with the library, in order, and what runs it.
 
-model → ONNX → Relax → normalised → fused → network → ways → plan → kernels → program → object → library → folder
+model → ONNX → Relax → normalised → fused → network → candidates → plan → kernels → program → object → library → folder
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ PHASES = (
     Phase("normalise", phases.normalise, "understood", dump.relax("25-normalised.py")),
     Phase("fuse", phases.fuse, "understood", dump.relax("30-fused.py")),
     Phase("network", phases.network, "understood"),
-    Phase("ways", phases.ways, "planned", progress=("schedules, plan, kernels", 0.3)),
+    Phase("candidates", phases.candidates, "planned", progress=("schedules, plan, kernels", 0.3)),
     Phase("plan", phases.plan, "planned"),
     Phase("kernels", phases.kernels, "planned"),
     Phase("program", phases.program, "planned", dump.plan_and_kernels),

@@ -11,15 +11,15 @@ import numpy.typing as npt
 
 from mnv2c.errors import CompilerError
 from mnv2c.kernels import strassen, summed
-from mnv2c.kernels.ahead import ahead_of, has_room
 from mnv2c.kernels.columns import Placed, placed_units
 from mnv2c.kernels.ir import Buffer, Index, KernelBuilder, both, divided, equal, maximum, negated, outside
 from mnv2c.kernels.layout import KernelLayout
+from mnv2c.kernels.next_weights import has_room, next_weights_of
 from mnv2c.kernels.packing import DepthwisePacking, MatrixPacking
 from mnv2c.kernels.planes import Layout, Plane, Rows
 from mnv2c.kernels.share import Share
 from mnv2c.kernels.stages.argmax import ArgmaxStage
-from mnv2c.kernels.stages.base import Surroundings
+from mnv2c.kernels.stages.base import EmitContext
 from mnv2c.kernels.stages.carried import CarriedDepthwise
 from mnv2c.kernels.stages.clipped import ClippedStage
 from mnv2c.kernels.stages.depthwise import DepthwiseStage
@@ -68,7 +68,7 @@ class _ChainEmitter:
             for name, packing in layout.packings.items()
         }
         self._declare_scratch()
-        self._ahead = ahead_of(self.k, layout, self._weights, following)
+        self._next_weights = next_weights_of(self.k, layout, self._weights, following)
         self._begin: Index = 0
         self._end: Index = layout.flow.last_step
         self._low: dict[str, Index] = {}
@@ -125,7 +125,7 @@ class _ChainEmitter:
     def _emitter(self, unit: Unit) -> Emitter:
         layout, stage = self.layout, unit.stage
         sources = tuple(self._planes[source][0] for source in stage.sources[:1])
-        at = Surroundings(
+        at = EmitContext(
             self.k,
             layout.provider,
             stage if unit.argmax is None else replace(stage, dtype=unit.argmax.dtype),
@@ -133,7 +133,7 @@ class _ChainEmitter:
             tuple(self._planes[unit.result]),
             self._weights.get(stage.name),
             layout.chain.shape(stage.sources[0]),
-            ahead=self._ahead if has_room(layout, stage) else None,
+            next_weights=self._next_weights if has_room(layout, stage) else None,
         )
         packing = layout.packings.get(stage.name)
         if isinstance(packing, MatrixPacking) and stage.kind in MATRIX_KINDS:
@@ -192,8 +192,8 @@ class _ChainEmitter:
             self._emit_whole()
         else:
             self._emit_steps()
-        if self._ahead is not None:
-            self._ahead.finish()
+        if self._next_weights is not None:
+            self._next_weights.finish()
         return self.k.finish()
 
     def _emit_whole(self) -> None:

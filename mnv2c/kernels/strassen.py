@@ -23,7 +23,7 @@ import numpy as np
 from mnv2c.errors import ScheduleError
 from mnv2c.kernels.packing import Array, MatrixPacking
 from mnv2c.kernels.planes import Layout
-from mnv2c.kernels.spans import spans
+from mnv2c.kernels.split import balanced_split
 from mnv2c.plan.chain import Stage, StageKind
 
 PRODUCTS = 7
@@ -214,7 +214,7 @@ def pair_count(rows: int, columns: int, pixels: int, follow: bool) -> int:
     if follow:
         return sum(span.count for span in paired(rows * columns, pixels))
     alone = rows % 2 * sum(span.count for span in paired(columns, pixels))
-    return rows // 2 * sum(count for _, _, count in spans(columns, pixels)) + alone
+    return rows // 2 * sum(count for _, _, count in balanced_split(columns, pixels)) + alone
 
 
 def is_by_columns(pooled: bool, prefetch: bool, whole: bool) -> bool:

@@ -21,7 +21,7 @@ import numpy as np
 
 from mnv2c.errors import ScheduleError
 from mnv2c.kernels.packing import Array, MatrixPacking
-from mnv2c.kernels.spans import spans
+from mnv2c.kernels.split import balanced_split
 from mnv2c.kernels.strassen import KINDS
 from mnv2c.plan.chain import Stage
 
@@ -106,7 +106,7 @@ def most_tiles(stage: Stage, pixels: int, rows: int, by_columns: bool) -> int:
 
 
 def _count(extent: int, size: int) -> int:
-    return sum(count for _, _, count in spans(extent, size))
+    return sum(count for _, _, count in balanced_split(extent, size))
 
 
 def is_by_columns(pooled: bool, prefetch: bool, in_chunks: bool) -> bool:

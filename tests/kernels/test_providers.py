@@ -8,7 +8,7 @@ from mnv2c import targets
 from mnv2c.errors import TargetError
 from mnv2c.kernels.microkernels import PROVIDERS, provider, provider_for
 from mnv2c.kernels.microkernels.base import Provider
-from mnv2c.kernels.spans import spans
+from mnv2c.kernels.split import balanced_split
 
 providers = st.sampled_from(list(PROVIDERS.values()))
 
@@ -52,7 +52,7 @@ def test_an_unknown_instruction_set() -> None:
 
 @given(st.integers(1, 300), st.integers(1, 40))
 def test_spans_are_few_and_nearly_equal(extent: int, size: int) -> None:
-    pieces = spans(extent, size)
+    pieces = balanced_split(extent, size)
     assert len(pieces) <= 2
     sizes = [piece for _, piece, count in pieces for _ in range(count)]
     starts = [start + piece * index for start, piece, count in pieces for index in range(count)]

@@ -25,10 +25,10 @@ from mnv2c.schedule.record import ChainSchedule, Tile
 from mnv2c.tune.devices.base import Batch, Form, Machine
 from mnv2c.tune.measure.pipeline import Built, Job
 from mnv2c.tune.session.chain_state import ChainState
-from mnv2c.tune.session.journal import Journal
+from mnv2c.tune.session.environment import SessionEnvironment
+from mnv2c.tune.session.log import SessionLog
 from mnv2c.tune.session.run import Asked
-from mnv2c.tune.session.tasks import Tunable
-from mnv2c.tune.session.workshop import Workshop
+from mnv2c.tune.session.tasks import TuningProblem
 from mnv2c.tune.space.task import Measured, Status, Task
 
 CHANNELS = (8, 8, 8, 16, 16, 24)
@@ -37,7 +37,7 @@ CHOICES = 24
 """Of every chain, beside its default."""
 
 
-def tunable(scratch: int = 0) -> Tunable:
+def problem(scratch: int = 0) -> TuningProblem:
     """Five pointwise convolutions in a line; joins of two are predicted to take a little longer than both apart.
 
     They take ``scratch`` bytes of memory.
@@ -60,7 +60,7 @@ def tunable(scratch: int = 0) -> Tunable:
     planner = Planner(network, options, longest=2)
     cuts = planner.fastest()
     assert cuts is not None
-    return Tunable("net", "a net", network, planner, cuts, targets.load("x86-64-v3"))
+    return TuningProblem("net", "a net", network, planner, cuts, targets.load("x86-64-v3"))
 
 
 FAKED = 20
@@ -202,16 +202,18 @@ def _answer(entry: dict[str, Any]) -> Measured:
     )
 
 
-def workshop(device: FakeDevice, builder: FakeBuilder | None = None, choices: int = CHOICES) -> Workshop:
+def environment(device: FakeDevice, builder: FakeBuilder | None = None, choices: int = CHOICES) -> SessionEnvironment:
     """Everything made up; the search leaves out what is on record."""
 
-    def begin(journal: Journal, seed: int, task: Task) -> ChainState:
+    def begin(log: SessionLog, seed: int, task: Task) -> ChainState:
         search = FakeSearch(task, [])
-        state = journal.state(task, search)
+        state = log.state(task, search)
         search.left = [number for number in range(choices) if numbered(task, number) not in state.tried]
         return state
 
-    return Workshop(lambda url, tunable, allowed: device, lambda opened: nullcontext(builder or FakeBuilder()), begin)
+    return SessionEnvironment(
+        lambda url, problem, allowed: device, lambda opened: nullcontext(builder or FakeBuilder()), begin
+    )
 
 
 def asked(folder: Path, **said: Any) -> Asked:

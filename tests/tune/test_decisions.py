@@ -12,9 +12,9 @@ from mnv2c.tune.session.certainty import highest_ratio, surely_faster
 from mnv2c.tune.session.chain_state import CONTENDERS, PATIENCE, ChainState
 from mnv2c.tune.session.session import Limits, Session
 from mnv2c.tune.space.task import Measured, Status
-from tests.tune.session_fakes import FakeDevice, FakeSearch, numbered, tunable
+from tests.tune.session_fakes import FakeDevice, FakeSearch, numbered, problem
 
-TUNABLE = tunable()
+TUNABLE = problem()
 TASK = TUNABLE.tasks(TUNABLE.cuts)[0]
 
 

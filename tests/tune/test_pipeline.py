@@ -13,9 +13,9 @@ from mnv2c.errors import DeviceError, LinkerError
 from mnv2c.tune.devices.base import Batch
 from mnv2c.tune.measure.pipeline import Built, Job, Pipeline, Results
 from mnv2c.tune.space.task import Measured, Status
-from tests.tune.session_fakes import FakeBuilder, FakeDevice, number_of, numbered, tunable
+from tests.tune.session_fakes import FakeBuilder, FakeDevice, number_of, numbered, problem
 
-TASK = tunable().tasks(tunable().cuts)[0]
+TASK = problem().tasks(problem().cuts)[0]
 STEP = 0.1
 
 

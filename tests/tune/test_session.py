@@ -20,11 +20,11 @@ from tests.tune.session_fakes import (
     FakeBuilder,
     FakeDevice,
     asked,
+    environment,
     number_of,
+    problem,
     records,
     true_ratio,
-    tunable,
-    workshop,
 )
 
 ENOUGH = 400
@@ -33,14 +33,14 @@ ENOUGH = 400
 
 def tuned(folder: Path, trials: int = ENOUGH, device: FakeDevice | None = None, **said: object) -> Tuned:
     return run_session(
-        tunable(), asked(folder, trials=trials, **said), workshop=workshop(device or FakeDevice())
+        problem(), asked(folder, trials=trials, **said), environment=environment(device or FakeDevice())
     )  # fmt: skip
 
 
 def test_every_chain_ends_with_its_best_choice_or_its_default(tmp_path: Path) -> None:
     result = tuned(tmp_path)
     decided = {record.label: record for record in records(tmp_path)[0] if record.confirmed}
-    tasks = {task.label: task for task in tunable().tasks_of(lambda chain: True)}
+    tasks = {task.label: task for task in problem().tasks_of(lambda chain: True)}
     for label in ("n0", "n4"):
         best = min(true_ratio(tasks[label], number) for number in range(CHOICES))
         assert decided[label].ratio == best < 0.8
@@ -66,8 +66,8 @@ def test_the_plan_is_cut_anew_where_measuring_finds_a_join_faster(tmp_path: Path
 
 @pytest.mark.parametrize("cached, recut", [(0.9, True), (1.5, False)])
 def test_other_cuts_must_be_faster_wherever_weights_come_from(cached: float, recut: bool, tmp_path: Path) -> None:
-    found = workshop(FakeDevice(), FakeBuilder(cached=cached))
-    result = run_session(tunable(), asked(tmp_path, trials=100), workshop=found)
+    found = environment(FakeDevice(), FakeBuilder(cached=cached))
+    result = run_session(problem(), asked(tmp_path, trials=100), environment=found)
     assert result.recut == recut
 
 
@@ -79,7 +79,7 @@ def test_other_cuts_must_be_faster_when_timed_again_in_turns(
 ) -> None:
     """What chains cost is known from different minutes before."""
     builder = FakeBuilder(later=later)
-    result = run_session(tunable(), asked(tmp_path, trials=100), workshop=workshop(FakeDevice(unit="s"), builder))
+    result = run_session(problem(), asked(tmp_path, trials=100), environment=environment(FakeDevice(unit="s"), builder))
     assert (result.recut, builder.weighed) == (recut, weighed)
     chains, (cut,) = records(tmp_path)
     assert cut.cuts == ((0, 1, 2, 4) if recut else (0, 1, 2, 3, 4))
@@ -97,19 +97,19 @@ def test_other_cuts_must_be_worth_their_memory(
     """They take nine tenths of the network's time, and what they join much or little memory."""
     monkeypatch.setattr(memory, "ENOUGH", enough)
     monkeypatch.setattr(memory, "WORTH_MUCH", enough)
-    result = run_session(tunable(scratch), asked(tmp_path, trials=100), workshop=workshop(FakeDevice()))
+    result = run_session(problem(scratch), asked(tmp_path, trials=100), environment=environment(FakeDevice()))
     assert result.recut == recut
 
 
 def test_counted_costs_are_not_weighed_again(tmp_path: Path) -> None:
     builder = FakeBuilder(later=9.0)
-    result = run_session(tunable(), asked(tmp_path, trials=100), workshop=workshop(FakeDevice(), builder))
+    result = run_session(problem(), asked(tmp_path, trials=100), environment=environment(FakeDevice(), builder))
     assert result.recut and not builder.weighed
 
 
 def test_without_trials_for_other_chains_the_plan_stays(tmp_path: Path) -> None:
-    found = workshop(FakeDevice(), FakeBuilder({("n2_to_n3", -1): Status.CRASHED, ("n2_to_n3", 0): Status.HUNG}))
-    result = run_session(tunable(), asked(tmp_path, trials=8), workshop=found)
+    found = environment(FakeDevice(), FakeBuilder({("n2_to_n3", -1): Status.CRASHED, ("n2_to_n3", 0): Status.HUNG}))
+    result = run_session(problem(), asked(tmp_path, trials=8), environment=found)
     assert not result.recut
     assert records(tmp_path)[1][0].cuts == (0, 1, 2, 3, 4)
 
@@ -135,7 +135,7 @@ def test_equal_seeds_and_costs_give_equal_decisions(tmp_path: Path) -> None:
 
 def test_a_gain_within_the_noise_keeps_the_default(tmp_path: Path) -> None:
     noisy = FakeBuilder(noise=0.9)
-    result = run_session(tunable(), asked(tmp_path, trials=ENOUGH), workshop=workshop(FakeDevice(), noisy))
+    result = run_session(problem(), asked(tmp_path, trials=ENOUGH), environment=environment(FakeDevice(), noisy))
     assert {chain.state for chain in result.chains} == {"default"}
     assert all(record.default for record in records(tmp_path)[0] if record.confirmed)
     assert {chain.ratio for chain in result.chains} == {1}
@@ -171,8 +171,8 @@ def test_records_of_another_cpu_are_not_believed(tmp_path: Path) -> None:
 def test_bad_candidates_are_on_record_and_told(tmp_path: Path) -> None:
     bad = {("n0", 0): Status.WRONG, ("n0", 1): Status.CRASHED, ("n4", 0): Status.HUNG, ("n4", 1): Status.UNBUILT}
     seen: list[Standing] = []
-    found = workshop(FakeDevice(), FakeBuilder(bad))
-    result = run_session(tunable(), asked(tmp_path, trials=ENOUGH), seen.append, found)
+    found = environment(FakeDevice(), FakeBuilder(bad))
+    result = run_session(problem(), asked(tmp_path, trials=ENOUGH), seen.append, found)
     statuses = {
         (line.label, number_of(line.choice)): line.status for line in records(tmp_path)[0] if line.status != "ok"
     }
@@ -186,14 +186,16 @@ def test_bad_candidates_are_on_record_and_told(tmp_path: Path) -> None:
 
 def test_a_chain_whose_default_alone_works_keeps_it(tmp_path: Path) -> None:
     bad = {("n0", number): Status.CRASHED for number in range(CHOICES)}
-    result = run_session(tunable(), asked(tmp_path, trials=ENOUGH), workshop=workshop(FakeDevice(), FakeBuilder(bad)))
+    result = run_session(
+        problem(), asked(tmp_path, trials=ENOUGH), environment=environment(FakeDevice(), FakeBuilder(bad))
+    )
     assert (result.chains[0].state, result.chains[0].ratio) == ("default", 1)
     assert result.cost is not None
 
 
 def test_what_a_device_loses_is_measured_again(tmp_path: Path) -> None:
     result = tuned(tmp_path, device=FakeDevice(gone=frozenset({2, 5})))
-    chains = {task.label: chain_id(task.chain) for task in tunable().tasks(tunable().cuts)}
+    chains = {task.label: chain_id(task.chain) for task in problem().tasks(problem().cuts)}
     lines = records(tmp_path)[0]
     assert not [line for line in lines if line.status == "lost"]
     for label, identity in chains.items():

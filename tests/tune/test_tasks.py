@@ -13,22 +13,22 @@ from mnv2c.errors import UserError
 from mnv2c.kernels.layout import kernel_layout
 from mnv2c.kernels.microkernels import provider_for
 from mnv2c.tune.session import tasks
-from mnv2c.tune.session.tasks import Tunable
+from mnv2c.tune.session.tasks import TuningProblem
 
 
 @pytest.fixture(scope="module")
-def network() -> Tunable:
+def network() -> TuningProblem:
     return tasks.read(PlanOptions("mobilenet_v2", "cortex-a76", width=0.35, resolution=32))
 
 
-def test_equal_chains_are_one_task(network: Tunable) -> None:
+def test_equal_chains_are_one_task(network: TuningProblem) -> None:
     found = network.tasks(network.cuts)
     assert len({task.chain for task in found}) == len(found) < len(network.cuts.pieces)
     assert sum(task.times for task in found) == len(network.cuts.pieces)
     assert found[0].label == "stem" or found[0].label.startswith("stem_")
 
 
-def test_defaults_are_what_the_plan_takes_and_legal(network: Tunable) -> None:
+def test_defaults_are_what_the_plan_takes_and_legal(network: TuningProblem) -> None:
     taken = {planning.choice_of(piece.option) for piece in network.cuts.pieces}
     unit = provider_for("float32", network.target)
     for task in network.tasks(network.cuts):
@@ -43,7 +43,7 @@ def test_two_threads_have_defaults_with_parts() -> None:
     assert any(task.default.parts is not None for task in found.tasks(found.cuts))
 
 
-def test_every_chain_that_may_be_is_known_by_the_planner(network: Tunable) -> None:
+def test_every_chain_that_may_be_is_known_by_the_planner(network: TuningProblem) -> None:
     every = network.tasks_of(lambda chain: True)
     assert {task.chain for task in network.tasks(network.cuts)} < {task.chain for task in every}
 

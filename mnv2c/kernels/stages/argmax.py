@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from tvm import tirx
 
 from mnv2c.kernels.ir import Index, cast
-from mnv2c.kernels.stages.base import Surroundings
+from mnv2c.kernels.stages.base import EmitContext
 
 
 @dataclass(frozen=True)
 class ArgmaxStage:
     """Emitter of an argmax over channels: pixel by pixel, channel by channel; the lowest class wins a tie."""
 
-    at: Surroundings
+    at: EmitContext
 
     def emit_rows(self, row: Index, rows: int, chunk: Index | None) -> None:
         """Emit result rows [row, row + rows)."""

@@ -9,7 +9,7 @@ from mnv2c.kernels.carried import unfinished
 from mnv2c.kernels.ir import Index, Value
 from mnv2c.kernels.packing import DepthwisePacking
 from mnv2c.kernels.planes import Plane
-from mnv2c.kernels.stages.base import Surroundings, columns_of
+from mnv2c.kernels.stages.base import EmitContext, columns_of
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class CarriedDepthwise:
     ``sums`` keeps unfinished rows; without, the window leaves none, or all its rows are made ``again`` in every pass.
     """
 
-    at: Surroundings
+    at: EmitContext
     packing: DepthwisePacking
     pixels: int
     group: int

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from mnv2c.kernels.ir import Index, Value, divided, maximum, minimum
 from mnv2c.kernels.microkernels.base import MatrixTile, Operand, Prefetch, Weights, zero
-from mnv2c.kernels.spans import spans
+from mnv2c.kernels.split import balanced_split
 from mnv2c.kernels.stages.matrix import MatrixStage
 from mnv2c.kernels.stages.tiles import ColumnTile, Pixel
 from mnv2c.plan.clipping import column_ranges
@@ -34,7 +34,7 @@ class ClippedStage(MatrixStage):
 
     def _tiles(self) -> Iterator[tuple[Pixel, int, tuple[int, ...]]]:
         for part in column_ranges(self.at.stage, self.at.shape):
-            for start, size, count in spans(part.count, self.tile.pixels):
+            for start, size, count in balanced_split(part.count, self.tile.pixels):
                 with self.at.k.loop(count, "pixels") as index:
                     pixel = self.at.k.bind(index * size + part.first + start, "pixel")
                     yield Pixel(0, pixel), size, part.taps

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mnv2c.kernels.ir import Index, Value
 from mnv2c.kernels.microkernels.base import DepthwiseRow
 from mnv2c.kernels.packing import DepthwisePacking
-from mnv2c.kernels.stages.base import Surroundings, columns_of
+from mnv2c.kernels.stages.base import EmitContext, columns_of
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class DepthwiseStage:
     ``by_channel`` and ``exact`` are those of `schedule.record.DepthwiseTile`.
     """
 
-    at: Surroundings
+    at: EmitContext
     packing: DepthwisePacking
     pixels: int
     group: int

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mnv2c.kernels.ir import Index
-from mnv2c.kernels.stages.base import Surroundings
+from mnv2c.kernels.stages.base import EmitContext
 
 COPY_VECTORS = 4
 """Vectors copied per iteration; enough to hide the loop."""
@@ -22,7 +22,7 @@ MOST_INTERLEAVED = 4
 class LoadStage:
     """Emitter of a load: NHWC or NCHW to pixel-major (one block) or to blocks of one vector."""
 
-    at: Surroundings
+    at: EmitContext
 
     def emit_rows(self, row: Index, rows: int, chunk: Index | None) -> None:
         """Copy rows [row, row + rows)."""

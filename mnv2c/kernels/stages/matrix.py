@@ -17,8 +17,8 @@ from mnv2c.kernels.microkernels.base import (
 )
 from mnv2c.kernels.packing import MatrixPacking
 from mnv2c.kernels.planes import Plane, Rows
-from mnv2c.kernels.spans import spans
-from mnv2c.kernels.stages.base import Surroundings
+from mnv2c.kernels.split import balanced_split
+from mnv2c.kernels.stages.base import EmitContext
 from mnv2c.kernels.stages.means import Means
 from mnv2c.kernels.stages.tiles import ColumnTile, Following, Pixel
 from mnv2c.plan.chain import Activation
@@ -39,7 +39,7 @@ class MatrixStage:
     ``following`` is set where weights are read once, so that only time to read them, not to use them, is lost.
     """
 
-    at: Surroundings
+    at: EmitContext
     packing: MatrixPacking
     tile: Tile
     prefetch: bool
@@ -174,7 +174,7 @@ class MatrixStage:
         if rows > 1 and not self._linear() and (self._aligned() or rows * columns > STATIC_PIXELS):
             yield from self._tiles_by_row(rows)
             return
-        pieces = spans(rows * columns, self.tile.pixels)
+        pieces = balanced_split(rows * columns, self.tile.pixels)
         parts, part, loops = sum(count for _, _, count in pieces), 0, rows == 1 or self._linear()
         for start, size, count in pieces:
             with k.loop(count if loops else 1, "pixels") as index:
@@ -184,7 +184,7 @@ class MatrixStage:
 
     def _tiles_by_row(self, rows: int) -> Iterator[tuple[Pixel, int, Index, int]]:
         """The same, no tile crossing the end of a row; a column tile's weights serve all rows before the next one's."""
-        k, pieces = self.at.k, spans(self.at.stage.shape.columns, self.tile.pixels)
+        k, pieces = self.at.k, balanced_split(self.at.stage.shape.columns, self.tile.pixels)
         parts, part = sum(count for _, _, count in pieces), 0
         with k.loop(rows, "row") as row:
             for start, size, count in pieces:
@@ -195,7 +195,7 @@ class MatrixStage:
 
     def _aligned(self) -> bool:
         """Whether rows are cut into equal tiles, so that no tile crosses the end of one."""
-        return self.at.stage.window.is_pixel and len(spans(self.at.stage.shape.columns, self.tile.pixels)) == 1
+        return self.at.stage.window.is_pixel and len(balanced_split(self.at.stage.shape.columns, self.tile.pixels)) == 1
 
     def _source_rows(self, row: Index) -> Callable[[Index], Index]:
         """Return the element index of a window row, at the column of output column 0 and window column 0.
@@ -257,8 +257,8 @@ class MatrixStage:
                 )
                 distances = self._distances(first, size)
                 operand = Operand(plane.buffer, lefts, plane.layout.block * run, plane.layout.block_stride, distances)
-                if stream is None and self.at.ahead is not None:
-                    stream = self.at.ahead.stream(fetching_iterations(operand, depth * run, self.tile.unroll))
+                if stream is None and self.at.next_weights is not None:
+                    stream = self.at.next_weights.stream(fetching_iterations(operand, depth * run, self.tile.unroll))
                 tile.accumulate(operand, here, depth * run, self.tile.unroll, prefetch, stream)
                 here = here.advance(depth * run)
         if self.packing.chunks == 1 and not self.packing.bias_first:  # a large bias in a long sum costs bits of it

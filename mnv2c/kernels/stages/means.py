@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from mnv2c.kernels.ir import Index, Value, constant
 from mnv2c.kernels.microkernels.base import MatrixTile, zero
-from mnv2c.kernels.stages.base import Surroundings
+from mnv2c.kernels.stages.base import EmitContext
 from mnv2c.plan.chain import Activation
 
 
@@ -18,7 +18,7 @@ from mnv2c.plan.chain import Activation
 class Means:
     """Emits the sums of stage ``at`` for ``widths`` channels from ``channel`` on; ``ending`` clamps the mean."""
 
-    at: Surroundings
+    at: EmitContext
     channel: Index
     widths: tuple[int, ...]
     ending: Activation | None

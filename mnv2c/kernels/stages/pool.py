@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from mnv2c.kernels.ir import Index, constant
 from mnv2c.kernels.microkernels.base import zero
-from mnv2c.kernels.stages.base import Surroundings
+from mnv2c.kernels.stages.base import EmitContext
 
 
 @dataclass(frozen=True)
 class PoolStage:
     """Emitter of a global average: reads every row of its source, a vector of channels at a time."""
 
-    at: Surroundings
+    at: EmitContext
 
     def emit_rows(self, row: Index, rows: int, chunk: Index | None) -> None:
         """Emit the single result row."""

@@ -14,7 +14,7 @@ from tvm import tirx
 from mnv2c.kernels.ir import Buffer, Index, Register, Value, cast, constant, divided, limited, maximum, minimum
 from mnv2c.kernels.planes import Plane
 from mnv2c.kernels.resizing import Resizing
-from mnv2c.kernels.stages.base import Surroundings
+from mnv2c.kernels.stages.base import EmitContext
 from mnv2c.plan.resampling import Axis
 
 COPY_VECTORS = 2
@@ -25,7 +25,7 @@ COPY_VECTORS = 2
 class ResizeStage:
     """Emitter of a resize; with ``resizing.argmax`` the results are labels."""
 
-    at: Surroundings
+    at: EmitContext
     resizing: Resizing
     work: Buffer
 

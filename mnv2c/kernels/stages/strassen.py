@@ -18,7 +18,7 @@ from mnv2c.kernels.microkernels.base import (
     fetching_iterations,
     zero,
 )
-from mnv2c.kernels.spans import spans
+from mnv2c.kernels.split import balanced_split
 from mnv2c.kernels.stages.matrix import STATIC_PIXELS, MatrixStage
 from mnv2c.kernels.stages.means import Means
 from mnv2c.kernels.stages.pairs import ColumnPair, Kept, Pair, Taken
@@ -120,7 +120,9 @@ class StrassenStage(MatrixStage):
             return
         yield from self._row_pairs(rows)
         if rows % 2:
-            number = rows // 2 * sum(count for _, _, count in spans(self.at.stage.shape.columns, self.tile.pixels))
+            number = (
+                rows // 2 * sum(count for _, _, count in balanced_split(self.at.stage.shape.columns, self.tile.pixels))
+            )
             yield from self._neighbours(rows - 1, 1, number)
 
     def _neighbours(self, row: int, rows: int, number: int) -> Iterator[Pair]:
@@ -135,7 +137,7 @@ class StrassenStage(MatrixStage):
             number += span.count
 
     def _row_pairs(self, rows: int) -> Iterator[Pair]:
-        k, pieces, part = self.at.k, spans(self.at.stage.shape.columns, self.tile.pixels), 0
+        k, pieces, part = self.at.k, balanced_split(self.at.stage.shape.columns, self.tile.pixels), 0
         parts = sum(count for _, _, count in pieces)
         with k.loop(rows // 2, "rows") as row:
             for start, size, count in pieces:
@@ -245,8 +247,8 @@ class StrassenStage(MatrixStage):
         def product(number: int) -> None:
             at = k.bind(columns.weights + number * half * width, "weights")
             fetched = stream and self._part_of(stream, number)
-            if fetched is None and self.at.ahead is not None:
-                fetched = self.at.ahead.stream(fetching_iterations(operands[number], half, self.tile.unroll))
+            if fetched is None and self.at.next_weights is not None:
+                fetched = self.at.next_weights.stream(fetching_iterations(operands[number], half, self.tile.unroll))
             weights = Weights(self.at.weights, at, width)
             tile.accumulate(operands[number], weights, half, self.tile.unroll, prefetch, fetched)
 

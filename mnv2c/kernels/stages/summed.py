@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mnv2c.kernels.ir import Buffer, Index, Register, Value, constant, divided, equal, modulo
 from mnv2c.kernels.microkernels.base import MatrixTile, Prefetch, Stream, Weights, zero
-from mnv2c.kernels.spans import spans
+from mnv2c.kernels.split import balanced_split
 from mnv2c.kernels.stages.matrix import MatrixStage
 from mnv2c.kernels.stages.means import Means
 from mnv2c.kernels.stages.tiles import ColumnTile, Pixel
@@ -70,7 +70,7 @@ class SummedStage(MatrixStage):
         """The number of the first tile of a span: of rows that come one by one every one has tiles of its own."""
         if rows == self.rows or self.packing.chunks > 1:
             return 0
-        tiles = sum(count for _, _, count in spans(self.at.stage.shape.columns, self.tile.pixels))
+        tiles = sum(count for _, _, count in balanced_split(self.at.stage.shape.columns, self.tile.pixels))
         return self.at.k.bind(modulo(row, self.rows) * tiles, "number")
 
     def _begin(self, part: Index) -> Index:
@@ -179,8 +179,8 @@ class SummedStage(MatrixStage):
         starts = self._row(columns, columns.weights)
         sums = [k.bind(k.load(self.work, self._sum(begin, size, pixel)), "sum") for pixel in range(size)]
         tile.start(lambda pixel, offset, lanes: starts[offset] - k.broadcast(sums[pixel], lanes))
-        if stream is None and self.at.ahead is not None:
-            stream = self.at.ahead.stream(self._iterations())
+        if stream is None and self.at.next_weights is not None:
+            stream = self.at.next_weights.stream(self._iterations())
         weights = Weights(self.at.weights, k.bind(columns.weights + FACTORS * width, "weights"), width)
         self._add_groups(tile, begin, weights, prefetch, stream)
         self._add_rest(tile, begin, weights)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from mnv2c.codegen.parallel import part_body, part_parameters
 from mnv2c.dtypes import COMPUTED, number_type
-from mnv2c.kernels.ahead import fetched_bytes
 from mnv2c.kernels.microkernels import provider_for
+from mnv2c.kernels.next_weights import fetched_bytes
 from mnv2c.link.formats import ELF
 from mnv2c.plan.arena import ALIGNMENT, aligned
 from mnv2c.plan.chain import StageKind

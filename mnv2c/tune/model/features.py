@@ -13,7 +13,7 @@ from mnv2c.kernels.cost import memory_cycles, unit_cycles
 from mnv2c.kernels.division import shared_cycles
 from mnv2c.kernels.layout import KernelLayout
 from mnv2c.kernels.packing import MatrixPacking
-from mnv2c.kernels.spans import spans
+from mnv2c.kernels.split import balanced_split
 from mnv2c.kernels.summed import GROUP, SummedPacking, groups_at_once
 from mnv2c.kernels.units import Unit
 from mnv2c.plan.chain import MATRIX_KINDS, StageKind, stage_madds
@@ -145,7 +145,7 @@ def _tile(layout: KernelLayout, unit: Unit) -> dict[str, float]:
     packing = layout.packings[stage.name]
     assert isinstance(packing, MatrixPacking)  # what `layout` packs for a matrix stage
     pixels = span(layout.chain, stage, layout.schedule.rows)
-    pieces = spans(pixels, tile.pixels)
+    pieces = balanced_split(pixels, tile.pixels)
     size = pieces[0][1]
     accumulators = size * tile.vectors
     ring = layout.rings.get(stage.sources[0])
@@ -209,15 +209,15 @@ def _rows(layout: KernelLayout) -> dict[str, float]:
     for stage in stages:
         row = layout.depthwise[stage.name]
         values = {
-            "row pixels": float(spans(stage.shape.columns, row.pixels)[0][1]),
+            "row pixels": float(balanced_split(stage.shape.columns, row.pixels)[0][1]),
             "group": float(min(row.group, row.pixels)),
             "carry": float(row.carry),
             "carried": float(row.carry > 0),
             "again": float(row.again),
             "by channel": float(row.by_channel),
             "exact": float(row.exact),
-            "row rest": float(len(spans(stage.shape.columns, row.pixels)) > 1),
-            "group rest": float(spans(stage.shape.columns, row.pixels)[0][1] % row.group),
+            "row rest": float(len(balanced_split(stage.shape.columns, row.pixels)) > 1),
+            "group rest": float(balanced_split(stage.shape.columns, row.pixels)[0][1] % row.group),
         }
         rows.append((float(stage_madds(layout.chain, stage)), values))
     total = sum(weight for weight, _ in rows) or 1.0

@@ -59,9 +59,9 @@ def tune_model(
     )
     _check_places(asked, tasks.read_target(options), threads)
     with progress(not show) as tell:
-        tunable = tasks.read(replace(options, progress=tell))
+        problem = tasks.read(replace(options, progress=tell))
     with session_progress(not show) as watch:
-        return run_session(tunable, asked, watch)
+        return run_session(problem, asked, watch)
 
 
 def _check_places(asked: Asked, target: Target, threads: int) -> None:

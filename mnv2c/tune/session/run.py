@@ -11,15 +11,15 @@ from mnv2c.common.version import __version__
 from mnv2c.errors import UserError
 from mnv2c.tune.session import checkpoint, replan
 from mnv2c.tune.session.checkpoint import Checkpoint, Options
-from mnv2c.tune.session.journal import Journal, Origin
+from mnv2c.tune.session.log import Origin, SessionLog
 from mnv2c.tune.session.result import Tuned
 from mnv2c.tune.session.session import Limits, Plan, Session
 
 if TYPE_CHECKING:
     from mnv2c.tune.devices.base import Device, Machine
+    from mnv2c.tune.session.environment import SessionEnvironment
     from mnv2c.tune.session.standing import Watch
-    from mnv2c.tune.session.tasks import Tunable
-    from mnv2c.tune.session.workshop import Workshop
+    from mnv2c.tune.session.tasks import TuningProblem
 
 TRIALS = 300
 """Enough for the chains of one network to converge, or nearly."""
@@ -49,42 +49,45 @@ class Asked:
 
 
 def run_session(
-    tunable: Tunable, asked: Asked, watch: Watch = lambda standing: None, workshop: Workshop | None = None
+    problem: TuningProblem,
+    asked: Asked,
+    watch: Watch = lambda standing: None,
+    environment: SessionEnvironment | None = None,
 ) -> Tuned:
     """Search, cut and confirm on the device; everything measured is on record whenever and however this ends.
 
     UserError for what cannot be resumed or opened, or is tuned by another session; DeviceError for a device that cannot
     be reached.
     """
-    if workshop is None:
-        from mnv2c.tune.session.workshop import workshop as real
+    if environment is None:
+        from mnv2c.tune.session.environment import session_environment
 
-        workshop = real()
-    path = _place(tunable, asked)
+        environment = session_environment()
+    path = _place(problem, asked)
     if asked.resume:
         checkpoint.load(path)  # what cannot be gone on with leaves nothing behind
     with checkpoint.alone(path):
-        kept = _session(tunable, asked, path)
-        with workshop.open_device(asked.device or kept.options.device, tunable, asked.allow_rpc) as device:
-            return _Run(tunable, kept, device, workshop, asked, watch).result()
+        kept = _session(problem, asked, path)
+        with environment.open_device(asked.device or kept.options.device, problem, asked.allow_rpc) as device:
+            return _Run(problem, kept, device, environment, asked, watch).result()
 
 
-def _place(tunable: Tunable, asked: Asked) -> Path:
+def _place(problem: TuningProblem, asked: Asked) -> Path:
     from mnv2c.records.folders import own_file
     from mnv2c.schedule.identity import network_id
 
-    records = own_file(tunable.target.entry, asked.schedules)
-    return checkpoint.place(records, network_id(tunable.network), tunable.threads)
+    records = own_file(problem.target.entry, asked.schedules)
+    return checkpoint.place(records, network_id(problem.network), problem.threads)
 
 
-def _session(tunable: Tunable, asked: Asked, path: Path) -> Checkpoint:
+def _session(problem: TuningProblem, asked: Asked, path: Path) -> Checkpoint:
     """The interrupted session that is gone on with, where it was asked for, or a new one."""
     from mnv2c.records.record import public_url
 
     url = public_url(asked.device or LOCAL)
     trials, seed = asked.trials or TRIALS, asked.seed or 0
-    fresh = Options(asked.model, asked.target, url, tunable.threads, trials, asked.minutes, seed)
-    labels = tuple(task.label for task in tunable.tasks(tunable.cuts))
+    fresh = Options(asked.model, asked.target, url, problem.threads, trials, asked.minutes, seed)
+    labels = tuple(task.label for task in problem.tasks(problem.cuts))
     if not asked.resume:
         return Checkpoint(path, checkpoint.new_session(), fresh, labels)
     found = checkpoint.load(path)
@@ -104,10 +107,10 @@ def _session(tunable: Tunable, asked: Asked, path: Path) -> Checkpoint:
 class _Run:
     """A session with everything it needs, on a device that is open."""
 
-    tunable: Tunable
+    problem: TuningProblem
     kept: Checkpoint
     device: Device
-    workshop: Workshop
+    environment: SessionEnvironment
     asked: Asked
     watch: Watch
 
@@ -115,37 +118,37 @@ class _Run:
         """Run the session to its end, or until Ctrl-C."""
         from mnv2c.schedule.identity import network_id
 
-        machine, identity = self.device.machine(), network_id(self.tunable.network)
-        journal = self._journal(machine)
-        before = journal.spent(journal.sessions(identity) - {self.kept.session})
+        machine, identity = self.device.machine(), network_id(self.problem.network)
+        log = self._log(machine)
+        before = log.spent(log.sessions(identity) - {self.kept.session})
         self.kept.reached(self.kept.phase, self.kept.seconds)
-        session, interrupted = self._session(journal, before), False
+        session, interrupted = self._session(log, before), False
         try:
-            with self.workshop.builder(self.device) as builder:
+            with self.environment.builder(self.device) as builder:
                 plan = session.run(builder)
         except KeyboardInterrupt:
-            plan, interrupted = Plan(self.tunable.cuts, False), True
+            plan, interrupted = Plan(self.problem.cuts, False), True
         found = self._found(session, plan, machine, before, interrupted)
         if found.cost is not None and found.default_cost is not None and not found.ended:
-            journal.cut(identity, self.tunable.title, plan, found.cost, found.default_cost, session.trials)
+            log.cut(identity, self.problem.title, plan, found.cost, found.default_cost, session.trials)
         return found
 
-    def _session(self, journal: Journal, before: int) -> Session:
+    def _session(self, log: SessionLog, before: int) -> Session:
         """``before`` trials of those asked for were measured by earlier sessions."""
         options = self.kept.options
         return Session(
-            tunable=self.tunable,
+            problem=self.problem,
             device=self.device,
-            journal=journal,
-            begin=lambda task: self.workshop.begin(journal, options.seed, task),
+            log=log,
+            begin=lambda task: self.environment.begin(log, options.seed, task),
             limits=Limits(max(0, options.trials - before), options.minutes and options.minutes * 60),
             watch=self.watch,
-            peak=journal.origin.peak,
-            trials=journal.spent([self.kept.session]),
+            peak=log.origin.peak,
+            trials=log.spent([self.kept.session]),
             elapsed=self.kept.seconds,
         )
 
-    def _journal(self, machine: Machine) -> Journal:
+    def _log(self, machine: Machine) -> SessionLog:
         from importlib.metadata import version
 
         from mnv2c.codegen.object import llvm_version
@@ -153,7 +156,7 @@ class _Run:
         from mnv2c.records.record import Evidence, public_url
         from mnv2c.records.store import read_file
 
-        target = self.tunable.target
+        target = self.problem.target
         evidence = Evidence(
             cpu=machine.cpu,
             mcpu=target.mcpu,
@@ -164,8 +167,8 @@ class _Run:
             session=self.kept.session,
         )
         unit, url = self.device.unit, public_url(self.device.url)
-        origin = Origin(target.entry, self.tunable.threads, unit, url, evidence, self._peak())
-        return Journal(self.file, origin, self.kept, read_file(self.file, warn_user))
+        origin = Origin(target.entry, self.problem.threads, unit, url, evidence, self._peak())
+        return SessionLog(self.file, origin, self.kept, read_file(self.file, warn_user))
 
     def _peak(self) -> float | None:
         """Known of this machine only."""
@@ -173,29 +176,29 @@ class _Run:
             return None
         from mnv2c.tune.measure.peak import peak
 
-        return peak(self.tunable.target, self.tunable.threads)
+        return peak(self.problem.target, self.problem.threads)
 
     def _found(self, session: Session, plan: Plan, machine: Machine, before: int, interrupted: bool) -> Tuned:
         default, tuned = session.default_costs(), session.costs()
-        first, names = self.tunable.cuts, self.tunable.tasks(plan.cuts)
-        whole = all(task.chain in default for task in (*self.tunable.tasks(first), *names))
+        first, names = self.problem.cuts, self.problem.tasks(plan.cuts)
+        whole = all(task.chain in default for task in (*self.problem.tasks(first), *names))
         begun = [session.states[task.chain] for task in names if task.chain in session.states]  # Ctrl-C may come early
-        cost = replan.cost_of(self.tunable, plan.cuts, tuned) if whole else None
+        cost = replan.cost_of(self.problem, plan.cuts, tuned) if whole else None
         peak, madds = session.peak, sum(task.times * task.chain.madds for task in names)
         return Tuned(
-            name=self.tunable.title,
-            summary=self.tunable.summary,
-            target=self.tunable.target.name,
+            name=self.problem.title,
+            summary=self.problem.summary,
+            target=self.problem.target.name,
             device=self.kept.options.device,
             cpu=machine.cpu,
-            threads=self.tunable.threads,
+            threads=self.problem.threads,
             unit=self.device.unit,
             trials=session.trials,
             known=before,
             weighed=session.weighed,
             seconds=session.seconds,
             cost=cost,
-            default_cost=replan.cost_of(self.tunable, first, default) if whole else None,
+            default_cost=replan.cost_of(self.problem, first, default) if whole else None,
             peak_share=madds / cost / peak if cost and peak else None,
             recut=plan.recut,
             chains=tuple(state.standing(peak, True) for state in begun),
@@ -210,4 +213,4 @@ class _Run:
         """Where the records go."""
         from mnv2c.records.folders import own_file
 
-        return own_file(self.tunable.target.entry, self.asked.schedules)
+        return own_file(self.problem.target.entry, self.asked.schedules)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mnv2c.plan.chain import Chain
     from mnv2c.plan.cuts import Cuts
     from mnv2c.tune.devices.base import Device
-    from mnv2c.tune.session.tasks import Tunable
+    from mnv2c.tune.session.tasks import TuningProblem
     from mnv2c.tune.space.task import Task
 
 BATCH = 8
@@ -44,7 +44,7 @@ CONFIRM_SHARE = 0.25
 """Share of a limit of minutes that is kept for the confirmation."""
 
 
-class Journal(Protocol):
+class SessionLog(Protocol):
     """Keeps what was measured."""
 
     def add(self, job: Job, results: Results) -> None:
@@ -88,9 +88,9 @@ class Session:
     to compare plans.
     """
 
-    tunable: Tunable
+    problem: TuningProblem
     device: Device
-    journal: Journal
+    log: SessionLog
     begin: Callable[[Task], ChainState]
     limits: Limits
     watch: Watch = lambda standing: None
@@ -110,12 +110,12 @@ class Session:
     _pipeline: Pipeline = field(init=False)
 
     def run(self, builder: Builds) -> Plan:
-        """Search, cut, confirm; everything measured is in the journal whenever this is left, by whatever."""
+        """Search, cut, confirm; everything measured is in the log whenever this is left, by whatever."""
         self._pipeline = Pipeline(builder, self.device, self._measured, self._finished)
         self._since = self.clock() - self.elapsed
         self._planned = self.trials
-        self._add(self.tunable.tasks(self.tunable.cuts))
-        self._add(self.tunable.tasks_of(self.journal.has))
+        self._add(self.problem.tasks(self.problem.cuts))
+        self._add(self.problem.tasks_of(self.log.has))
         self._report(None)
         self._search(round(self.limits.trials * (1 - CUTS_SHARE)))
         self._recut()
@@ -124,7 +124,7 @@ class Session:
             self._confirm()
         plan = self._choose()
         if plan.recut and not (self.given_up or self._stays_cheaper(plan.cuts)):
-            plan = Plan(self.tunable.cuts, False)
+            plan = Plan(self.problem.cuts, False)
         if not self.given_up:
             self._enter(Phase.DONE)
         return plan
@@ -141,13 +141,13 @@ class Session:
 
     def _wanted(self) -> list[ChainState]:
         """The chains of the plan without records, and of the best one by what is known."""
-        best = replan.replanned(self.tunable, self.costs(hoped=True), measured_only=True)
-        tasks = [*self.tunable.tasks(self.tunable.cuts), *(self.tunable.tasks(best) if best is not None else ())]
+        best = replan.replanned(self.problem, self.costs(hoped=True), measured_only=True)
+        tasks = [*self.problem.tasks(self.problem.cuts), *(self.problem.tasks(best) if best is not None else ())]
         return [self.states[chain] for chain in dict.fromkeys(task.chain for task in tasks)]
 
     def _enter(self, phase: Phase) -> None:
         self.phase = phase
-        self.journal.reached(phase, self.seconds)
+        self.log.reached(phase, self.seconds)
         self._report(None)
 
     def _search(self, most: int, among: Iterable[ChainState] | None = None) -> None:
@@ -190,8 +190,8 @@ class Session:
         self._enter(Phase.CUTS)
         for turn in range(REPLANS):
             left = self.limits.trials - self._planned
-            cuts = replan.replanned(self.tunable, self.costs(hoped=True))
-            tasks = [] if cuts is None else [task for task in self.tunable.tasks(cuts) if task.chain not in self.states]
+            cuts = replan.replanned(self.problem, self.costs(hoped=True))
+            tasks = [] if cuts is None else [task for task in self.problem.tasks(cuts) if task.chain not in self.states]
             if not tasks or left <= 0 or self.given_up or self._out_of_time():
                 return
             self._add(tasks)
@@ -234,7 +234,7 @@ class Session:
         for state, choices in waiting:
             if not choices and state.tried and state.decision is None:
                 state.confirm(())
-                self.journal.decided(state)
+                self.log.decided(state)
         jobs = [Job(state.task, choices, CONFIRM_SECONDS, confirms=True) for state, choices in waiting if choices]
         self._pipeline.run(self._jobs(jobs))
 
@@ -242,8 +242,8 @@ class Session:
         """Whether ``cuts`` win each time that the chains of both plans are timed in turns; counts repeat anyway."""
         if self.device.unit != SECONDS:
             return True
-        costs, first = self.costs(), self.tunable.cuts
-        chains = dict.fromkeys(chain for own in replan.different(self.tunable, cuts, first) for chain in own)
+        costs, first = self.costs(), self.problem.cuts
+        chains = dict.fromkeys(chain for own in replan.different(self.problem, cuts, first) for chain in own)
         states = [self.states[chain] for chain in chains]
         for _ in range(WEIGHINGS):
             self._weighed.clear()
@@ -251,7 +251,7 @@ class Session:
             self._pipeline.run(self._jobs(jobs))
             costs |= {chain: cost * self.states[chain].settled_ratio for chain, cost in self._weighed.items()}
             known = len(self._weighed) == len(states)
-            if not (known and replan.surely_cheaper(self.tunable, cuts, first, costs)):
+            if not (known and replan.surely_cheaper(self.problem, cuts, first, costs)):
                 return False
         return True
 
@@ -262,23 +262,23 @@ class Session:
 
     def _choose(self) -> Plan:
         """Return the fastest of the plans whose chains are all measured, the one without records unless in doubt."""
-        costs, first = self.costs(), self.tunable.cuts
-        cuts = replan.replanned(self.tunable, costs, measured_only=True)
-        known = all(task.chain in costs for task in self.tunable.tasks(first))
+        costs, first = self.costs(), self.problem.cuts
+        cuts = replan.replanned(self.problem, costs, measured_only=True)
+        known = all(task.chain in costs for task in self.problem.tasks(first))
         recut = (
             cuts is not None
             and known
             and replan.starts(cuts) != replan.starts(first)
-            and replan.surely_cheaper(self.tunable, cuts, first, costs)
-            and replan.pays(self.tunable, cuts, first, costs)
-            and all(replan.surely_cheaper(self.tunable, cuts, first, each, gain=0) for each in self._state_costs())
+            and replan.surely_cheaper(self.problem, cuts, first, costs)
+            and replan.pays(self.problem, cuts, first, costs)
+            and all(replan.surely_cheaper(self.problem, cuts, first, each, gain=0) for each in self._state_costs())
         )
         return Plan(cuts if recut and cuts is not None else first, recut)
 
     def _measured(self, job: Job, results: Results) -> None:
         kept = tuple(entry for entry in results if entry[1].status != Status.LOST)
         if kept and not job.weighs:
-            self.journal.add(job, kept)
+            self.log.add(job, kept)
 
     def _finished(self, job: Job, results: Results) -> None:
         state = self.states[job.task.chain]
@@ -291,7 +291,7 @@ class Session:
         elif job.confirms:
             state.confirm(results)
             if len(lost) < len(results):
-                self.journal.decided(state)
+                self.log.decided(state)
         else:
             before = state.trials
             state.learn(results)
@@ -300,13 +300,13 @@ class Session:
         self._lost = self._lost + 1 if len(lost) == len(results) else 0
         if self._lost >= LOST_BATCHES:
             self.given_up = lost[0].detail or "the device gives no answers"
-        self.journal.reached(self.phase, self.seconds)
+        self.log.reached(self.phase, self.seconds)
         self._report(state, _note(job, results))
 
     def _report(self, state: ChainState | None, note: str = "") -> None:
         if note:
             self.notes.append(note)
-        first = {task.chain for task in self.tunable.tasks(self.tunable.cuts)}
+        first = {task.chain for task in self.problem.tasks(self.problem.cuts)}
         states = [entry for chain, entry in self.states.items() if entry.trials or chain in first]
         self.watch(
             Standing(

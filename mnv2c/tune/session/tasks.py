@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Tunable:
+class TuningProblem:
     """A network that is to be tuned for ``target`` and ``threads``, and ``cuts``: its plan without any record.
 
     ``planner`` knows every way to run every chain that the network could be cut into, with predicted times.
@@ -106,7 +106,7 @@ def read_target(options: PlanOptions) -> Target:
     return targets.load(options.target)
 
 
-def read(options: PlanOptions) -> Tunable:
+def read(options: PlanOptions) -> TuningProblem:
     """Read and plan a zoo model, a TOML spec or an ONNX file as a compile without records would; UserError."""
     from mnv2c.compiler.pipeline import run
     from mnv2c.records.best import NOTHING
@@ -114,7 +114,7 @@ def read(options: PlanOptions) -> Tunable:
     chosen = read_target(options)
     state = run(Compilation(options, (chosen,), (NOTHING,)), last="plan")
     planner, title = state.prepared[0].planner, state.source.title
-    found = Tunable(title, state.source.summary, state.network, planner, state.cuts, chosen, options.threads)
+    found = TuningProblem(title, state.source.summary, state.network, planner, state.cuts, chosen, options.threads)
     if not found.tasks(state.cuts):
         raise UserError(f"{title}: nothing to tune: no part of it is a chain (`mnv2c plan` shows why)")
     return found

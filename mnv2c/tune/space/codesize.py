@@ -5,7 +5,7 @@ from __future__ import annotations
 from mnv2c.kernels.cost import FACTOR_INSTRUCTIONS, KEPT_INSTRUCTIONS, SUM_INSTRUCTIONS
 from mnv2c.kernels.layout import KernelLayout
 from mnv2c.kernels.packing import MatrixPacking
-from mnv2c.kernels.spans import spans
+from mnv2c.kernels.split import balanced_split
 from mnv2c.kernels.stages.matrix import STATIC_PIXELS
 from mnv2c.kernels.strassen import PRODUCTS, StrassenPacking, paired
 from mnv2c.kernels.summed import GROUP, SummedPacking
@@ -89,16 +89,16 @@ def _pair_sizes(layout: KernelLayout, unit: Unit, size: int) -> list[int]:
     if pixels <= STATIC_PIXELS:
         return [part.size for part in paired(pixels, size) for _ in range(part.count)]
     alone = paired(columns, size) if pixels // columns % 2 else []
-    return [*(wide for _, wide, _ in spans(columns, size)), *(part.size for part in alone)]
+    return [*(wide for _, wide, _ in balanced_split(columns, size)), *(part.size for part in alone)]
 
 
 def _pieces(layout: KernelLayout, unit: Unit, pixels: int, size: int) -> list[tuple[int, int, int]]:
     """Return the tiles of a span that are written out: one of each size in a loop, all of them across row ends."""
-    columns, pieces = unit.stage.shape.columns, spans(pixels, size)
+    columns, pieces = unit.stage.shape.columns, balanced_split(pixels, size)
     joined = pixels > columns and not _linear(layout, unit)
-    aligned = len(spans(columns, size)) == 1
+    aligned = len(balanced_split(columns, size)) == 1
     if joined and aligned:
-        return spans(columns, size)
+        return balanced_split(columns, size)
     return [piece for piece in pieces for _ in range(piece[2])] if joined and pixels <= STATIC_PIXELS else pieces
 
 
@@ -111,6 +111,6 @@ def _linear(layout: KernelLayout, unit: Unit) -> bool:
 def _depthwise(layout: KernelLayout, unit: Unit) -> float:
     stage, row = unit.stage, layout.depthwise[unit.stage.name]
     sums = 1 + layout.sums[stage.name].slots if stage.name in layout.sums else 1
-    sizes = sum(size for _, size, _ in spans(stage.shape.columns, row.pixels))
+    sizes = sum(size for _, size, _ in balanced_split(stage.shape.columns, row.pixels))
     loads = stage.window.taps / max(1, row.group) + sums
     return sizes * (stage.window.taps + loads + EPILOGUE * sums) + 2 * stage.window.taps

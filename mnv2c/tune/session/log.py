@@ -44,7 +44,7 @@ class Origin:
 
 
 @dataclass(eq=False)
-class Journal:
+class SessionLog:
     """Appends to ``file``; ``known`` are the records that were there before, by the session that made them."""
 
     file: Path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def spans(extent: int, size: int) -> list[tuple[int, int, int]]:
+def balanced_split(extent: int, size: int) -> list[tuple[int, int, int]]:
     """Cut ``extent`` into the fewest pieces of at most ``size``, as equal as possible.
 
     Returns (start, piece size, number of such pieces in a row), at most two entries, the larger pieces first.

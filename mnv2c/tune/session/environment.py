@@ -24,32 +24,32 @@ if TYPE_CHECKING:
     from mnv2c.plan.chain import Chain
     from mnv2c.tune.devices.base import Device, Form
     from mnv2c.tune.session.chain_state import ChainState
-    from mnv2c.tune.session.journal import Journal
-    from mnv2c.tune.session.tasks import Tunable
+    from mnv2c.tune.session.log import SessionLog
+    from mnv2c.tune.session.tasks import TuningProblem
     from mnv2c.tune.space.task import Task
 
 
 @dataclass(frozen=True, eq=False)
-class Workshop:
+class SessionEnvironment:
     """What a session works with; tests have their own.
 
     ``open_device(url, target, allow_rpc)`` connects nothing yet. ``builder(device)`` is open as long as the session.
-    ``begin(journal, seed, task)`` returns a chain's state, with a search that knows the records.
+    ``begin(log, seed, task)`` returns a chain's state, with a search that knows the records.
     """
 
-    open_device: Callable[[str, Tunable, bool], Device]
+    open_device: Callable[[str, TuningProblem, bool], Device]
     builder: Callable[[Device], AbstractContextManager[Builds]]
-    begin: Callable[[Journal, int, Task], ChainState]
+    begin: Callable[[SessionLog, int, Task], ChainState]
 
 
-def workshop() -> Workshop:
+def session_environment() -> SessionEnvironment:
     """Return what `run_session` works with; UserError where XGBoost is missing."""
     load_xgboost()
-    return Workshop(_open, _builder, _Searches().begin)
+    return SessionEnvironment(_open, _builder, _Searches().begin)
 
 
-def _open(url: str, tunable: Tunable, allow_rpc: bool) -> Device:
-    return open_device(url, tunable.target, threads=tunable.threads, allow_rpc=allow_rpc)
+def _open(url: str, problem: TuningProblem, allow_rpc: bool) -> Device:
+    return open_device(url, problem.target, threads=problem.threads, allow_rpc=allow_rpc)
 
 
 @contextmanager
@@ -105,18 +105,18 @@ class _Searches:
     _best: Best = NOTHING
     _peers: list[Search] = field(default_factory=list)
 
-    def begin(self, journal: Journal, seed: int, task: Task) -> ChainState:
+    def begin(self, log: SessionLog, seed: int, task: Task) -> ChainState:
         """Return a chain's state, with a search that is warm from all records of the CPU."""
         if self._known is None:
-            self._known = known(journal.chains(), task.target)
-            self._read_shipped(journal, task)
+            self._known = known(log.chains(), task.target)
+            self._read_shipped(log, task)
         kept = self._best.choice(task.chain)
         first = () if kept is None else (kept[0],)
-        return journal.state(task, Search(task, seed, self._known, self._elsewhere, first, self._peers))
+        return log.state(task, Search(task, seed, self._known, self._elsewhere, first, self._peers))
 
-    def _read_shipped(self, journal: Journal, task: Task) -> None:
-        entry, threads = journal.origin.entry, journal.origin.threads
+    def _read_shipped(self, log: SessionLog, task: Task) -> None:
+        entry, threads = log.origin.entry, log.origin.threads
         found = read([path for _, path in shipped_files(entry)], warn_user)
         shipped = [replace(record, target=entry) for record in found if isinstance(record, ChainRecord)]
-        self._elsewhere = known((record for record in shipped if record.unit == journal.origin.unit), task.target)
+        self._elsewhere = known((record for record in shipped if record.unit == log.origin.unit), task.target)
         self._best = best_of([(SHIPPED, shipped)], [entry], threads)

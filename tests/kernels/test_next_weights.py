@@ -6,11 +6,11 @@ import pytest
 
 from mnv2c import targets
 from mnv2c.codegen.object import build_object
-from mnv2c.kernels.ahead import MOST, Ahead, ahead_of, fetched_bytes
 from mnv2c.kernels.chain import emit_chain
 from mnv2c.kernels.ir import KernelBuilder
 from mnv2c.kernels.layout import KernelLayout, kernel_layout
 from mnv2c.kernels.microkernels import provider
+from mnv2c.kernels.next_weights import MOST, NextWeights, fetched_bytes, next_weights_of
 from mnv2c.plan.chain import RELU6, Shape, StageKind, Window
 from mnv2c.schedule.record import ChainSchedule, DepthwiseTile, Tile
 from tests.kernels import chains
@@ -35,9 +35,9 @@ class Watched:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, found: KernelLayout, following: int) -> None:
         self.streams: list[tuple[int, int]] = []
         self.skips: list[int] = []
-        stream, keep = Ahead.stream, KernelBuilder.keep
+        stream, keep = NextWeights.stream, KernelBuilder.keep
 
-        def watched_stream(ahead: Ahead, places: int) -> Any:
+        def watched_stream(ahead: NextWeights, places: int) -> Any:
             self.streams.append((places * ahead._k.times, ahead._per))
             return stream(ahead, places)
 
@@ -45,7 +45,7 @@ class Watched:
             self.skips.append(value)
             keep(k, promised, value)
 
-        monkeypatch.setattr(Ahead, "stream", watched_stream)
+        monkeypatch.setattr(NextWeights, "stream", watched_stream)
         monkeypatch.setattr(KernelBuilder, "keep", watched_keep)
         self.function = emit_chain(found, "kernel", following=following)
         self.places = sum(places for places, _ in self.streams)
@@ -80,7 +80,7 @@ def test_where_places_are_few_each_fetches_several(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("isa, following", [("avx512", 0), ("neon", 1000)])
 def test_nothing_is_fetched_without_need_or_means(isa: str, following: int) -> None:
     found = layout(isa)
-    assert ahead_of(KernelBuilder("kernel"), found, {}, following) is None
+    assert next_weights_of(KernelBuilder("kernel"), found, {}, following) is None
 
 
 def test_threads_fetch_nothing() -> None:

@@ -37,7 +37,7 @@ def fetched_bytes(unit: Provider, l2_bytes: int, threads: int = 1) -> int:
     return l2_bytes // SHARE if unit.prefetches and threads == 1 else 0
 
 
-class Ahead:
+class NextWeights:
     """Hands out the lines that follow the last weights of a kernel, the last one in the last place for one."""
 
     def __init__(self, k: KernelBuilder, layout: KernelLayout, weights: Mapping[str, Buffer], following: int) -> None:
@@ -64,10 +64,12 @@ class Ahead:
         self._k.keep(self._skip, max(0, self._found - self._wanted))
 
 
-def ahead_of(k: KernelBuilder, layout: KernelLayout, weights: Mapping[str, Buffer], following: int) -> Ahead | None:
+def next_weights_of(
+    k: KernelBuilder, layout: KernelLayout, weights: Mapping[str, Buffer], following: int
+) -> NextWeights | None:
     """Return how a kernel fetches the ``following`` bytes behind its weights; None where it has no place for that."""
     room = any(has_room(layout, unit.stage) for unit in layout.units)
-    return Ahead(k, layout, weights, following) if following and room and layout.provider.prefetches else None
+    return NextWeights(k, layout, weights, following) if following and room and layout.provider.prefetches else None
 
 
 def _places(layout: KernelLayout) -> int:
