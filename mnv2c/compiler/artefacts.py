@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from mnv2c.frames import Frames, FramesCode
     from mnv2c.kernels.layout import KernelLayout
     from mnv2c.plan.assemble import NodeKernel
-    from mnv2c.plan.cuts import Tuned
     from mnv2c.plan.network import Network
     from mnv2c.plan.work import FallbackWork
+    from mnv2c.planner.cuts import Tuned
 
 
 @dataclass(frozen=True, eq=False)

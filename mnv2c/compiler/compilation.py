@@ -11,13 +11,13 @@ from mnv2c.compiler.options import PlanOptions
 
 if TYPE_CHECKING:
     from mnv2c.compiler.artefacts import Kernels, Sources
-    from mnv2c.compiler.planning import Prepared
     from mnv2c.compiler.source import Source
     from mnv2c.link.linker import Linker
     from mnv2c.package import Content
-    from mnv2c.plan.cuts import Cuts
     from mnv2c.plan.network import Network
     from mnv2c.plan.program import Program
+    from mnv2c.planner.cuts import Cuts
+    from mnv2c.planner.prepare import Prepared
     from mnv2c.records.best import Best
     from mnv2c.selfcheck import Check, Reference
     from mnv2c.targets.target import Target

@@ -7,7 +7,6 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mnv2c.codegen.fallback import LoweredFallback
-from mnv2c.compiler import planning
 from mnv2c.compiler.artefacts import Kernels
 from mnv2c.dtypes import COMPUTED
 from mnv2c.kernels.chain import emit_chain, pack_weights
@@ -19,11 +18,12 @@ from mnv2c.plan.chain import Chain
 from mnv2c.plan.network import ChainNode, FallbackNode, Network
 from mnv2c.plan.parts import Parts
 from mnv2c.plan.work import FallbackWork
+from mnv2c.planner import prepare
 from mnv2c.schedule.record import ChainSchedule
 
 if TYPE_CHECKING:
-    from mnv2c.compiler.planning import Prepared
-    from mnv2c.plan.cuts import Cuts, Option
+    from mnv2c.planner.cuts import Candidate, Cuts, Option
+    from mnv2c.planner.prepare import Prepared
     from mnv2c.targets import Target
 
 
@@ -44,30 +44,29 @@ def emit(
     Equal chains that run alike share a kernel.
     """
     nodes: list[NodeKernel] = []
-    each = zip(cut.nodes, options, strict=True)
-    chains = [option.choice if isinstance(node, ChainNode) else None for node, option in each]
+    chains = [option.candidate for option in options]
     emitter = _Emitter(library, _following(chains, fetched_bytes(provider_for(COMPUTED.name, target), target.l2_bytes)))
     for node, piece, option in zip(cut.nodes, cuts.pieces, options, strict=True):
-        if isinstance(node, ChainNode):
-            nodes.append(emitter.chain(node, *option.choice))
-        else:
+        if isinstance(node, FallbackNode):
             nodes.append(emitter.fallback(node, prepared.fallbacks[piece.first]))
+        elif option.candidate is not None:
+            nodes.append(emitter.chain(node, option.candidate))
     tuned = tuple(option.tuned for option in options)
     return Kernels(cut, tuple(nodes), emitter.functions, emitter.layouts, tuned, work)
 
 
-def _following(chains: Sequence[tuple[KernelLayout, Parts | None] | None], most: int) -> dict[_Kernel, int]:
+def _following(chains: Sequence[Candidate | None], most: int) -> dict[_Kernel, int]:
     """Return how many bytes of weights each kernel may fetch for the next one; neither is shared by threads."""
     found: dict[_Kernel, int] = {}
     for this, after in pairwise(chains):
-        if this is not None and after is not None and this[1] is None and after[1] is None:
-            key = _kernel(*this)
-            found[key] = max(found.get(key, 0), min(after[0].weight_bytes, most))
+        if this is not None and after is not None and this.parts is None and after.parts is None:
+            key = _kernel(this)
+            found[key] = max(found.get(key, 0), min(after.layout.weight_bytes, most))
     return found
 
 
-def _kernel(layout: KernelLayout, parts: Parts | None) -> _Kernel:
-    return layout.chain, layout.schedule, parts
+def _kernel(candidate: Candidate) -> _Kernel:
+    return candidate.layout.chain, candidate.layout.schedule, candidate.parts
 
 
 class _Emitter:
@@ -77,9 +76,10 @@ class _Emitter:
         self.layouts: dict[str, KernelLayout] = {}
         self._symbols: dict[_Kernel, str] = {}
 
-    def chain(self, node: ChainNode, layout: KernelLayout, parts: Parts | None) -> NodeKernel:
-        symbol = planning.symbol(self.library, node.label)
-        key = _kernel(layout, parts)
+    def chain(self, node: ChainNode, candidate: Candidate) -> NodeKernel:
+        layout, parts = candidate.layout, candidate.parts
+        symbol = prepare.symbol(self.library, node.label)
+        key = _kernel(candidate)
         symbol = self._symbols.setdefault(key, symbol)
         if symbol not in self.functions:
             self.layouts[symbol] = layout

@@ -56,8 +56,8 @@ def network(state: Compilation) -> None:
 
 def candidates(state: Compilation) -> None:
     """Lower the fallbacks and prepare each target's planner, which lays out and prices every way to run a chain."""
-    from mnv2c.compiler.planning import prepare
     from mnv2c.compiler.variants import prefix
+    from mnv2c.planner.prepare import prepare
 
     options = state.options
     state.prepared = [
@@ -70,20 +70,20 @@ def candidates(state: Compilation) -> None:
 
 def plan(state: Compilation) -> None:
     """Cut the network into chains and choose how each of them runs."""
-    from mnv2c.compiler.recorded import plan
+    from mnv2c.planner.recorded import plan
 
     state.cuts = plan(state.prepared, state.options.arena_limit, state.options.threads)
 
 
 def kernels(state: Compilation) -> None:
     """Emit a kernel for each distinct way; FallbackWarning where fallbacks do much of the work."""
-    from mnv2c.compiler import planning
     from mnv2c.compiler.emitting import emit
     from mnv2c.compiler.variants import prefix
     from mnv2c.plan.work import fallback_work
+    from mnv2c.planner.choose import cut as cut_as
 
-    cut, work = planning.cut(state.network, state.cuts), fallback_work(state.network)
-    ways = [planning.each(piece.option) for piece in state.cuts.pieces]
+    cut, work = cut_as(state.network, state.cuts), fallback_work(state.network)
+    ways = [piece.option.of_each for piece in state.cuts.pieces]
     state.kernels = [
         emit(
             cut,

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from mnv2c.compiler.compilation import Compilation
 from mnv2c.compiler.options import PlanOptions
-from mnv2c.errors import UserError
+from mnv2c.errors import CompilerError, UserError
 from mnv2c.plan.work import FallbackWork, fallback_work
 
 if TYPE_CHECKING:
     from mnv2c.kernels.layout import KernelLayout
     from mnv2c.plan.chain import Stage
-    from mnv2c.plan.cuts import Cuts, Piece, Planner, Tuned
     from mnv2c.plan.network import Network
-    from mnv2c.plan.parts import Parts
+    from mnv2c.planner.cuts import Cuts, Piece, Planner, Tuned
     from mnv2c.spec.bounds import Bound
 
 
@@ -168,7 +167,7 @@ def plan_model(options: PlanOptions) -> Plan:
 
 
 def _found(state: Compilation) -> Plan:
-    from mnv2c.compiler import planning
+    from mnv2c.planner.choose import arena_bytes
 
     network, cuts, threads = state.network, state.cuts, state.options.threads
     return Plan(
@@ -177,7 +176,7 @@ def _found(state: Compilation) -> Plan:
         target=state.targets[0].name,
         threads=threads,
         arena_limit=state.options.arena_limit,
-        arena_bytes=planning.arena_bytes(network, cuts, threads),
+        arena_bytes=arena_bytes(network, cuts, threads),
         cycles=cuts.cycles,
         chains=tuple(_chain(network, cuts, piece) for piece in cuts.pieces),
         frontier=_frontier(state.prepared[0].planner, threads),
@@ -197,14 +196,14 @@ def _bounds(toml: str | None) -> tuple[Bound, ...]:
 
 def _frontier(plans: Planner, threads: int) -> tuple[Point, ...]:
     """The planner's frontier by what arenas really take: where buffers leave gaps a larger plan may need less."""
-    from mnv2c.compiler import planning
+    from mnv2c.planner.choose import arena_bytes, cut
 
-    sized = [(planning.arena_bytes(plans.network, cuts, threads), cuts) for cuts in plans.frontier()]
+    sized = [(arena_bytes(plans.network, cuts, threads), cuts) for cuts in plans.frontier()]
     fastest, points = min(cuts.cycles for _, cuts in sized), list[Point]()
     for size, cuts in sorted(sized, key=lambda entry: (entry[0], entry[1].cycles)):
         if not points or cuts.cycles < points[-1].cycles:
             ratio = cuts.cycles / fastest if fastest else 1.0
-            names = tuple(node.label for node in planning.cut(plans.network, cuts).nodes)
+            names = tuple(node.label for node in cut(plans.network, cuts).nodes)
             points.append(Point(size, cuts.cycles, ratio, names))
     return tuple(points)
 
@@ -228,9 +227,10 @@ def _chain(network: Network, cuts: Cuts, piece: Piece) -> PlannedChain:
             scratch_bytes=scratch,
             peak_bytes=piece.peak,
         )
-    layout: KernelLayout
-    parts: Parts | None
-    layout, parts = piece.option.choice
+    candidate = piece.option.candidate
+    if candidate is None:
+        raise CompilerError(f"{node.label}: planned without a way to run; please report this")
+    layout, parts = candidate.layout, candidate.parts
     whole = joined(network, piece.first, piece.last)
     stages = [stage for stage in layout.chain.stages if stage.kind == "depthwise"]
     return PlannedChain(

@@ -12,10 +12,11 @@ from onnx import helper
 import mnv2c
 from mnv2c import targets
 from mnv2c.api import plan_model
-from mnv2c.compiler import planning
 from mnv2c.compiler.planned import Keeps, Plan
 from mnv2c.errors import OutputError, PlanError, UserError
-from mnv2c.plan.cuts import Planner
+from mnv2c.planner.choose import AS_FAST, arena_bytes, choose
+from mnv2c.planner.cuts import Planner
+from mnv2c.planner.prepare import prepare
 from mnv2c.spec import load
 from mnv2c.spec.cost import cost
 from mnv2c.verification import tolerance
@@ -33,7 +34,7 @@ def small() -> Plan:
 @pytest.fixture(scope="module")
 def planner(small: Plan) -> Planner:
     """What the plan came from; its pieces are priced once."""
-    return planning.prepare(network("mobilenet_v2", **SMALL), "small", targets.load("host")).planner
+    return prepare(network("mobilenet_v2", **SMALL), "small", targets.load("host")).planner
 
 
 def check(folder: Path, target: str, limit: int | None, arena: int, options: dict[str, Any]) -> None:
@@ -80,9 +81,9 @@ def test_every_plan_of_the_frontier_is_a_library_that_is_right(
 
 
 def test_without_a_limit_the_plan_is_the_smallest_of_those_as_fast_as_the_fastest(small: Plan) -> None:
-    chosen = next(point for point in small.frontier if point.time_ratio <= planning.AS_FAST)
+    chosen = next(point for point in small.frontier if point.time_ratio <= AS_FAST)
     assert (small.arena_bytes, small.time_ratio) == (chosen.arena_bytes, pytest.approx(chosen.time_ratio))
-    assert small.cycles <= small.frontier[-1].cycles * planning.AS_FAST
+    assert small.cycles <= small.frontier[-1].cycles * AS_FAST
     assert [chain.name for chain in small.chains] == list(chosen.chains)
 
 
@@ -94,10 +95,10 @@ def test_time_falls_as_memory_grows(small: Plan) -> None:
 
 
 def test_a_limit_takes_the_largest_plan_that_fits(planner: Planner) -> None:
-    sizes = [planning.arena_bytes(planner.network, cuts) for cuts in planner.frontier()]
+    sizes = [arena_bytes(planner.network, cuts) for cuts in planner.frontier()]
     for limit in {size + more for size in sizes for more in (-1, 0, 1)} - {min(sizes) - 1}:
-        found = planning.choose(planner, limit)
-        assert planning.arena_bytes(planner.network, found) <= limit
+        found = choose(planner, limit)
+        assert arena_bytes(planner.network, found) <= limit
         fits = [cuts for cuts, size in zip(planner.frontier(), sizes, strict=True) if size <= limit]
         assert found.cycles == min(cuts.cycles for cuts in fits)
 
@@ -109,7 +110,7 @@ def test_an_impossible_limit_names_the_smallest(small: Plan, planner: Planner, t
         mnv2c.compile("mobilenet_v2", output=tmp_path / "out", arena_limit=smallest - 1, **SMALL)
     assert not (tmp_path / "out").exists()
     with pytest.raises(PlanError, match=wanted):
-        planning.choose(planner, smallest - 1)
+        choose(planner, smallest - 1)
     with pytest.raises(UserError, match="give a number of bytes, 0 or more"):
         plan_model("mobilenet_v2", arena_limit=-1, **SMALL)
 

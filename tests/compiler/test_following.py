@@ -7,6 +7,7 @@ from mnv2c.kernels.layout import KernelLayout, kernel_layout
 from mnv2c.kernels.microkernels import provider
 from mnv2c.plan.chain import RELU6, Shape, StageKind
 from mnv2c.plan.parts import Cut, Parts
+from mnv2c.planner.cuts import Candidate
 from mnv2c.schedule.record import ChainSchedule, Tile
 from tests.kernels import chains
 
@@ -25,18 +26,18 @@ SMALL, LARGE = layout(32), layout(64)
 
 def test_a_kernel_fetches_what_the_next_one_reads_and_no_more_than_fits() -> None:
     assert LARGE.weight_bytes == 4 * 64 * (32 + LARGE.packings["pointwise"].bias_rows)  # type: ignore[union-attr]
-    found = _following([(SMALL, None), (LARGE, None)], PLENTY)
-    assert found == {_kernel(SMALL, None): LARGE.weight_bytes}
-    assert _following([(SMALL, None), (LARGE, None)], 1000) == {_kernel(SMALL, None): 1000}
+    found = _following([Candidate(SMALL), Candidate(LARGE)], PLENTY)
+    assert found == {_kernel(Candidate(SMALL)): LARGE.weight_bytes}
+    assert _following([Candidate(SMALL), Candidate(LARGE)], 1000) == {_kernel(Candidate(SMALL)): 1000}
 
 
 def test_a_kernel_that_occurs_twice_fetches_for_the_larger_of_the_next() -> None:
-    found = _following([(SMALL, None), (SMALL, None), (LARGE, None)], PLENTY)
-    assert found == {_kernel(SMALL, None): LARGE.weight_bytes}
+    found = _following([Candidate(SMALL), Candidate(SMALL), Candidate(LARGE)], PLENTY)
+    assert found == {_kernel(Candidate(SMALL)): LARGE.weight_bytes}
 
 
 def test_nothing_is_fetched_across_a_fallback_or_for_threads() -> None:
     shared = Parts(Cut.STRIPS, 2, ranges=((0, 2), (2, 4)))
-    assert _following([(SMALL, None), None, (LARGE, None)], PLENTY) == {}
-    assert _following([(SMALL, shared), (LARGE, None)], PLENTY) == {}
-    assert _following([(SMALL, None), (LARGE, shared)], PLENTY) == {}
+    assert _following([Candidate(SMALL), None, Candidate(LARGE)], PLENTY) == {}
+    assert _following([Candidate(SMALL, shared), Candidate(LARGE)], PLENTY) == {}
+    assert _following([Candidate(SMALL), Candidate(LARGE, shared)], PLENTY) == {}

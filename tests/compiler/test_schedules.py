@@ -11,8 +11,6 @@ import pytest
 import mnv2c
 from mnv2c import targets
 from mnv2c.api import plan_model
-from mnv2c.compiler import planning, recorded
-from mnv2c.compiler.planning import Prepared
 from mnv2c.errors import RecordsWarning, ScheduleError, UserError
 from mnv2c.kernels.cost import Caches
 from mnv2c.kernels.division import check_parts, divisions
@@ -20,9 +18,12 @@ from mnv2c.kernels.layout import KernelLayout, kernel_layout
 from mnv2c.kernels.microkernels import provider_for
 from mnv2c.plan.arena import aligned
 from mnv2c.plan.chain import Chain
-from mnv2c.plan.cuts import Cuts, Option, Piece
 from mnv2c.plan.network import Network
 from mnv2c.plan.parts import Cut, Parts
+from mnv2c.planner import recorded
+from mnv2c.planner.choose import arena_bytes
+from mnv2c.planner.cuts import Cuts, Option, Piece
+from mnv2c.planner.prepare import Prepared, planner, prepare
 from mnv2c.records import store
 from mnv2c.records.best import NOTHING, OWN, Best, best_of
 from mnv2c.records.record import ChainRecord, CutsRecord, Record
@@ -51,7 +52,7 @@ ANYTHING = known(CutsRecord(ENTRY, 1, "another network", "0123456789abcdef", (0,
 
 
 def plan(net: Network, best: Best) -> Cuts:
-    return recorded.plan([planning.prepare(net, "net", TARGET, best=best)], None)
+    return recorded.plan([prepare(net, "net", TARGET, best=best)], None)
 
 
 def layout_of(piece: Piece) -> KernelLayout:
@@ -67,7 +68,7 @@ def net() -> Network:
 @pytest.fixture(scope="module")
 def prepared(net: Network) -> Prepared:
     """What plans the network, each way being priced once."""
-    return planning.prepare(net, "net", TARGET, best=ANYTHING)
+    return prepare(net, "net", TARGET, best=ANYTHING)
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +94,7 @@ def block(default: Cuts) -> tuple[Piece, ChainSchedule]:
 def tuned_way(net: Network, piece: Piece, *records: Record, threads: int = 1) -> Option | None:
     """How the nodes of a piece may run because records say so."""
     unit = provider_for("float32", TARGET)
-    plans = planning.planner(net, unit, TARGET, {}, threads, known(*records, threads=threads))
+    plans = planner(net, unit, TARGET, {}, threads, known(*records, threads=threads))
     found = [option for option in plans.options(piece.first, piece.last) if option.tuned]
     assert len(found) <= 1
     return found[0] if found else None
@@ -152,9 +153,9 @@ def test_recorded_cuts_are_taken_unless_memory_is_limited(net: Network, default:
     assert best.cuts(net) == joined
     cut = replace(prepared, best=best, starts=joined)
     assert tuple(piece.first for piece in recorded.plan([cut], None).pieces) == joined
-    limit = planning.arena_bytes(net, default)
+    limit = arena_bytes(net, default)
     assert tuple(piece.first for piece in recorded.plan([cut], limit).pieces) != joined
-    together, apart = (planning.prepare(net, "net", TARGET, 1, join, best) for join in (True, False))
+    together, apart = (prepare(net, "net", TARGET, 1, join, best) for join in (True, False))
     assert (together.starts, apart.starts) == (joined, None)
     assert len(recorded.plan([apart], None).pieces) == len(net.nodes)
 
@@ -198,8 +199,8 @@ def test_variants_have_records_of_their_own(net: Network, block: tuple[Piece, Ch
     piece, schedule = block
     other = targets.load("x86-64-v3")
     best = known(chain_record(layout_of(piece).chain, Choice(schedule, None, piece.option.in_place)))
-    both = [planning.prepare(net, "a", TARGET, best=best), planning.prepare(net, "b", other)]
-    tuned = [entry.tuned for found in recorded.plan(both, None).pieces for entry in planning.each(found.option)]
+    both = [prepare(net, "a", TARGET, best=best), prepare(net, "b", other)]
+    tuned = [entry.tuned for found in recorded.plan(both, None).pieces for entry in found.option.of_each]
     assert any(tuned[::2])
     assert not any(tuned[1::2])
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from mnv2c.plan.arena import aligned
 from mnv2c.plan.assemble import NodeKernel, assemble
 from mnv2c.plan.chain import Chain, Shape, Stage, StageKind
-from mnv2c.plan.cuts import Cuts, Option, Planner
 from mnv2c.plan.join import cut, may_join
 from mnv2c.plan.network import ChainNode, FallbackNode, Network, Node, Tensor
+from mnv2c.planner.cuts import Cuts, Option, Planner
 
 PIXEL = Shape(1, 1, 1)
 STAGE = Stage("stage", StageKind.POINTWISE, ("input_0",), PIXEL)

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnv2c.plan.assemble import assemble, assemble_variants, placed_bytes
-from mnv2c.plan.cuts import Option
 from mnv2c.plan.program import Program, Space
-from mnv2c.plan.together import together
+from mnv2c.planner.cuts import Option
+from mnv2c.planner.together import together
 from tests.plan.test_assemble import LINE, kernel, network
 
 ways = st.lists(
@@ -25,9 +25,9 @@ ways = st.lists(
 def test_every_variant_runs_as_fast_as_its_memory_allows(each: list[list[Option]]) -> None:
     whole = replace(network(LINE), nodes=network(LINE).nodes[:1])
     for option in together(whole, [lambda first, last, own=own: own for own in each])(0, 0):  # type: ignore[misc]
-        assert len(option.choice) == len(each)
-        assert option.scratch == (max(sum(chosen.scratch) for chosen in option.choice),)
-        for chosen, own in zip(option.choice, each, strict=True):
+        assert len(option.each) == len(each)
+        assert option.scratch == (max(sum(chosen.scratch) for chosen in option.each),)
+        for chosen, own in zip(option.each, each, strict=True):
             assert chosen.in_place == option.in_place
             fitting = [entry for entry in own if entry.in_place == option.in_place and entry.scratch <= option.scratch]
             assert chosen.cycles == min(entry.cycles for entry in fitting)

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnv2c.compiler import emitting, planning
+from mnv2c.compiler import emitting
 from mnv2c.kernels.microkernels import base
+from mnv2c.planner import prepare
 from tools.digests.compare import differences
 from tools.digests.compiling import digests
 from tools.digests.folder import Digests
@@ -28,7 +29,7 @@ def right() -> Digests:
 def test_names_and_the_order_that_follows_from_them_do_not_count(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
     case = replace(CASE, target=target)
     before = digests(case)
-    monkeypatch.setattr(planning, "symbol", lambda library, label: f"{library}_{label[::-1]}")
+    monkeypatch.setattr(prepare, "symbol", lambda library, label: f"{library}_{label[::-1]}")
     after = digests(case, name="other")
     assert before.labels != after.labels and len(before.code) > 5
     found = list(differences("it", before, after))

@@ -15,9 +15,9 @@ from typing import Any, Self
 
 from mnv2c import targets
 from mnv2c.plan.chain import Chain, Shape, Stage, StageKind
-from mnv2c.plan.cuts import Option, Planner
 from mnv2c.plan.join import joined
 from mnv2c.plan.network import ChainNode, Network, Node, Tensor
+from mnv2c.planner.cuts import Candidate, Option, Planner
 from mnv2c.records.record import ChainRecord, CutsRecord
 from mnv2c.records.store import read_file
 from mnv2c.schedule.choice import Choice
@@ -55,7 +55,7 @@ def problem(scratch: int = 0) -> TuningProblem:
         schedule = ChainSchedule(1, 0, tuple(Tile(1, 1, 4) for _ in chain.stages), (), False)
         layout: Any = SimpleNamespace(chain=chain, schedule=schedule)
         room = (scratch,) if scratch and last > first else ()
-        return [Option(chain.madds * (1.02 if last > first else 1.0), room, choice=(layout, None))]
+        return [Option(chain.madds * (1.02 if last > first else 1.0), room, candidate=Candidate(layout))]
 
     planner = Planner(network, options, longest=2)
     cuts = planner.fastest()

@@ -11,7 +11,7 @@ from mnv2c.tune.space import memory
 
 if TYPE_CHECKING:
     from mnv2c.plan.chain import Chain
-    from mnv2c.plan.cuts import Cuts, Option
+    from mnv2c.planner.cuts import Cuts, Option
     from mnv2c.tune.session.tasks import TuningProblem
 
 LEAST_CUT_GAIN = 0.02
@@ -30,7 +30,7 @@ def replanned(problem: TuningProblem, costs: Mapping[Chain, float], measured_onl
         piece = problem.fastest.get((first, last))
         if piece is None:
             return []
-        if piece.option.choice is None:
+        if piece.option.candidate is None:
             return [piece.option]
         chain = problem.chain(piece)
         if measured_only and chain not in costs:
@@ -45,14 +45,14 @@ def _scale(problem: TuningProblem, costs: Mapping[Chain, float]) -> float:
     known = [
         costs[problem.chain(piece)] / piece.option.cycles
         for piece in problem.cuts.pieces
-        if piece.option.choice is not None and piece.option.cycles and problem.chain(piece) in costs
+        if piece.option.candidate is not None and piece.option.cycles and problem.chain(piece) in costs
     ]
     return median(known) if known else 1.0
 
 
 def cost_of(problem: TuningProblem, cuts: Cuts, costs: Mapping[Chain, float]) -> float:
     """Return the cost of one run of all chains of a plan; KeyError where one of them was not measured."""
-    return sum(costs[problem.chain(piece)] for piece in cuts.pieces if piece.option.choice is not None)
+    return sum(costs[problem.chain(piece)] for piece in cuts.pieces if piece.option.candidate is not None)
 
 
 def starts(cuts: Cuts) -> tuple[int, ...]:
@@ -81,6 +81,6 @@ def different(problem: TuningProblem, new: Cuts, old: Cuts) -> tuple[list[Chain]
 
     def own(cuts: Cuts) -> list[Chain]:
         pieces = [piece for piece in cuts.pieces if (piece.first, piece.last) not in shared]
-        return [problem.chain(piece) for piece in pieces if piece.option.choice is not None]
+        return [problem.chain(piece) for piece in pieces if piece.option.candidate is not None]
 
     return own(new), own(old)

@@ -22,7 +22,7 @@ from mnv2c.tune.space.task import Status
 
 if TYPE_CHECKING:
     from mnv2c.plan.chain import Chain
-    from mnv2c.plan.cuts import Cuts
+    from mnv2c.planner.cuts import Cuts
     from mnv2c.tune.devices.base import Device
     from mnv2c.tune.session.tasks import TuningProblem
     from mnv2c.tune.space.task import Task

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from mnv2c.compiler.compilation import Compilation
 from mnv2c.compiler.options import PlanOptions
-from mnv2c.errors import UserError
+from mnv2c.errors import CompilerError, UserError
 from mnv2c.tune.space.task import Task
 
 if TYPE_CHECKING:
     from mnv2c.plan.chain import Chain
-    from mnv2c.plan.cuts import Cuts, Piece, Planner
     from mnv2c.plan.network import Network
+    from mnv2c.planner.cuts import Cuts, Piece, Planner
+    from mnv2c.schedule.choice import Choice
     from mnv2c.targets import Target
 
 
@@ -62,7 +63,7 @@ class TuningProblem:
 
     def chain(self, piece: Piece) -> Chain:
         """Return the chain of a piece that is no fallback, which is not in place."""
-        from mnv2c.compiler.planning import joined
+        from mnv2c.plan.join import joined
 
         place = piece.first, piece.last
         if place not in self._chains:
@@ -71,14 +72,14 @@ class TuningProblem:
 
     def _task(self, chain: Chain, pieces: list[Piece]) -> Task:
         """The default is the fastest, as predicted, of those that the plan has: it may save memory at some places."""
-        from mnv2c.compiler.planning import choice_of, joined
+        from mnv2c.plan.join import joined
 
         fastest = min(pieces, key=lambda piece: piece.option.cycles)
         return Task(
             label=joined(self.network, pieces[0].first, pieces[0].last).label,
             chain=chain,
             target=self.target,
-            default=choice_of(fastest.option),
+            default=_choice(fastest),
             threads=self.threads,
             times=len({piece.first for piece in pieces}),
             may_be_in_place=all(self._may_be_in_place(piece) for piece in pieces),
@@ -90,9 +91,16 @@ class TuningProblem:
         return piece.first == piece.last and runs_in_place(self.network, piece.first) is not None
 
 
+def _choice(piece: Piece) -> Choice:
+    candidate = piece.option.candidate
+    if candidate is None:
+        raise CompilerError("a fallback was to be tuned; please report this")
+    return candidate.choice
+
+
 def _is_chain(piece: Piece) -> bool:
     """TVM's own kernels have no schedule."""
-    return piece.option.choice is not None
+    return piece.option.candidate is not None
 
 
 def read_target(options: PlanOptions) -> Target:

@@ -11,9 +11,9 @@ from mnv2c.kernels.carried import may_carry
 from mnv2c.kernels.layout import kernel_layout
 from mnv2c.kernels.microkernels import provider_for
 from mnv2c.plan.chain import Chain, StageKind, input_name, with_loads
-from mnv2c.plan.cuts import LONGEST
 from mnv2c.plan.join import may_join
 from mnv2c.plan.network import Network
+from mnv2c.planner.cuts import LONGEST
 from mnv2c.records.best import OWN, Best, Kept
 from mnv2c.records.record import ChainRecord
 from mnv2c.schedule.choice import Choice

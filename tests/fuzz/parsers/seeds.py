@@ -146,8 +146,8 @@ def records() -> list[bytes]:
 @cache
 def own_records() -> list[bytes]:
     """Records of the tiny network's own chains that say to run them as some other way than the default does."""
-    from mnv2c.compiler import planning
     from mnv2c.plan.network import ChainNode
+    from mnv2c.planner.prepare import prepare
     from mnv2c.records.record import ChainRecord, CutsRecord, to_line
     from mnv2c.schedule.identity import chain_id, describe, network_id
     from mnv2c.targets import load
@@ -157,13 +157,13 @@ def own_records() -> list[bytes]:
         spec = Path(folder) / "tiny.toml"
         spec.write_text(TINY)
         network = pipeline.network(spec)
-    prepared = planning.prepare(network, "tiny", load("x86-64-v3"), 1)
+    prepared = prepare(network, "tiny", load("x86-64-v3"), 1)
     files = []
     for way in (0, -1):
         lines = []
         for at, node in enumerate(network.nodes):
             if isinstance(node, ChainNode):
-                chosen = planning.choice_of(prepared.planner.options(at, at)[way])
+                chosen = prepared.planner.options(at, at)[way].candidate.choice
                 known = (node.label, chain_id(node.chain), describe(node.chain))
                 lines.append(to_line(ChainRecord("x86-64-v3", 1, *known, chosen, ratio=0.5, spread=0.0)))
         cuts = CutsRecord("x86-64-v3", 1, "tiny", network_id(network), (0, 1), 0.5, 1.0)

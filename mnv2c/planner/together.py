@@ -12,7 +12,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from mnv2c.plan.arena import aligned
-from mnv2c.plan.cuts import Option
+from mnv2c.planner.cuts import Option
 
 if TYPE_CHECKING:
     from mnv2c.plan.network import Network
@@ -21,7 +21,7 @@ Options = Callable[[int, int], Sequence[Option]]
 
 
 def together(network: Network, variants: Sequence[Options]) -> Options:
-    """Return the options for all variants at once, each of whose ``choice`` is a tuple of one option per variant.
+    """Return the options for all variants at once, which stand for one option of ``each`` variant.
 
     Its cycles are the sum of the variants' own, each as a share of what its nodes take one by one: a CPU that needs
     more cycles for everything has no greater say.
@@ -58,7 +58,7 @@ def _combined(each: Sequence[Sequence[Option]], scales: Sequence[float]) -> list
         cycles = sum(option.cycles * scale for option, scale in zip(chosen, scales, strict=True))
         if cycles < fastest:
             fastest = cycles
-            found.append(Option(cycles, (max(map(_scratch, chosen)),), chosen[0].in_place, chosen))
+            found.append(Option(cycles, (max(map(_scratch, chosen)),), chosen[0].in_place, each=chosen))
     return found
 
 

@@ -12,11 +12,16 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import pairwise
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mnv2c.plan.arena import aligned
 from mnv2c.plan.join import may_join
 from mnv2c.plan.network import Network
+from mnv2c.schedule.choice import Choice
+
+if TYPE_CHECKING:
+    from mnv2c.kernels.layout import KernelLayout
+    from mnv2c.plan.parts import Parts
 
 LONGEST = 10
 """Most nodes that are tried as one chain: what lies further apart shares no large tensor."""
@@ -35,19 +40,38 @@ class Tuned:
 
 
 @dataclass(frozen=True)
-class Option:
-    """One way to run a chain: predicted ``cycles``, ``scratch`` in bytes; ``choice`` is what the caller makes of it.
+class Candidate:
+    """How a chain may run: its kernel as it is laid out, and how threads share it."""
 
-    ``tuned`` is set where it was measured to be faster than the default; ``confirmed`` where it is the default, and
-    nothing was found to be faster.
+    layout: KernelLayout
+    parts: Parts | None = None
+
+    @property
+    def choice(self) -> Choice:
+        """The candidate as records know it."""
+        return Choice(self.layout.schedule, self.parts, self.layout.chain.in_place)
+
+
+@dataclass(frozen=True)
+class Option:
+    """One way to run a chain: predicted ``cycles``, ``scratch`` in bytes; ``candidate`` is None for a fallback.
+
+    Of several variants planned at once it stands for one option of ``each``. ``tuned`` is set where it was measured to
+    be faster than the default; ``confirmed`` where it is the default, and nothing was found to be faster.
     """
 
     cycles: float
     scratch: tuple[int, ...]
     in_place: bool = False
-    choice: Any = None
+    candidate: Candidate | None = None
     tuned: Tuned | None = None
     confirmed: bool = False
+    each: tuple[Option, ...] = ()
+
+    @property
+    def of_each(self) -> tuple[Option, ...]:
+        """The options of the variants that it stands for, itself where there is one."""
+        return self.each or (self,)
 
     @property
     def measured(self) -> bool:

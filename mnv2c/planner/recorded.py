@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mnv2c.compiler.planning import Prepared, choose, common_planner, smallest_fast
-from mnv2c.plan.cuts import Cuts, Option, Planner
-from mnv2c.plan.together import Options, together
+from mnv2c.planner.choose import choose, smallest_fast
+from mnv2c.planner.cuts import Cuts, Option, Planner
+from mnv2c.planner.prepare import Prepared, common_planner
+from mnv2c.planner.together import Options, together
 from mnv2c.records.best import warn_user
 
 
