@@ -15,6 +15,7 @@ import pytest
 
 from mnv2c import package, runtime, targets
 from mnv2c.api import compile_model
+from mnv2c.compiler.options import PlanOptions
 from mnv2c.compiler.source import read_source
 from mnv2c.errors import LibraryError
 from mnv2c.plan.assemble import assemble
@@ -82,7 +83,7 @@ def image(folder: Path, seed: int = 0) -> np.ndarray[Any, Any]:
 @pytest.fixture(scope="module")
 def fused() -> Network:
     """MobileNetV2 1.0/224, not yet for any target."""
-    model = read_source("mobilenet_v2", None, 0, width=None, resolution=None, classes=None).model
+    model = read_source(PlanOptions("mobilenet_v2")).model
     return fuse(model)
 
 

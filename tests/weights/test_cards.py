@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from mnv2c.cli.main import main
+from mnv2c.compiler.options import PlanOptions
 from mnv2c.compiler.pictures import check_overrides, told
 from mnv2c.compiler.source import read_source
 from mnv2c.errors import UserError, WeightsError
@@ -66,7 +67,7 @@ def test_what_the_weights_say_is_what_is_compiled(path: Path, tmp_path: Path) ->
 
 def test_it_reaches_the_library(path: Path, tmp_path: Path) -> None:
     write(path, WEIGHTS, CARD.metadata())
-    source = read_source(own_model(tmp_path), path, 0, width=None, resolution=None, classes=None)
+    source = read_source(PlanOptions(own_model(tmp_path), weights=path))
     assert source.preprocessing == CARD.preprocessing
     assert source.labels == ("a", "b", "ü")
     assert source.description["licence"] == "free"
@@ -88,7 +89,7 @@ def test_it_reaches_the_library(path: Path, tmp_path: Path) -> None:
 )
 def test_pictures_prepared_otherwise(given: dict[str, Any], message: str, path: Path, tmp_path: Path) -> None:
     write(path, WEIGHTS, CARD.metadata())
-    source = read_source(own_model(tmp_path), path, 0, width=None, resolution=None, classes=None)
+    source = read_source(PlanOptions(own_model(tmp_path), weights=path))
     with pytest.raises(UserError, match=message):
         told(source, (), given)
     same = told(source, (), {"mean": (0.5, 0.4, 0.3), "fit": "stretch"})
