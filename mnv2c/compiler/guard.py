@@ -16,7 +16,7 @@ def one_line_errors(model: str, what: str, kind: type[Mnv2cError] = CompilerErro
     """Turn any exception that is not typed into one of ``kind``: ``model`` cannot be ``what``, and why."""
     try:
         yield
-    except Mnv2cError:
+    except (Mnv2cError, Warning):  # a warning is raised where the user asked for that
         raise
     except Exception as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
