@@ -56,7 +56,7 @@ def plan(net: Network, best: Best) -> Cuts:
 
 
 def layout_of(piece: Piece) -> KernelLayout:
-    layout: KernelLayout = piece.option.choice[0]
+    layout: KernelLayout = piece.option.candidate.layout
     return layout
 
 
@@ -117,7 +117,7 @@ def test_a_default_that_was_confirmed_is_not_traded_for_memory(net: Network, def
     piece = default.pieces[1]
     taken = layout_of(piece).schedule
     ways = prepared.planner.options(piece.first, piece.last)
-    other = next(way.choice[0] for way in ways if way.choice[0].schedule != taken)
+    other = next(way.candidate.layout for way in ways if way.candidate.layout.schedule != taken)
     record = replace(chain_record(other.chain, Choice(other.schedule), ratio=1.0), default=True)
     cut = CutsRecord(ENTRY, 1, "net", network_id(net), tuple(entry.first for entry in default.pieces), 1.0, 1.0)
     found = next(entry for entry in plan(net, known(record, cut)).pieces if entry.first == piece.first)
@@ -180,7 +180,7 @@ def test_threads_share_a_kernel_as_recorded(net: Network, default: Cuts) -> None
     (parts, _), *_ = divisions(layout, 2, caches)
     found = tuned_way(net, piece, chain_record(layout.chain, Choice(schedule, parts), threads=2), threads=2)
     assert found is not None
-    assert found.choice[1] == parts
+    assert found.candidate.parts == parts
     assert found.scratch == tuple(aligned(size) * parts.copies for size in layout.region_bytes)
     check_parts(layout, parts, 2)
     check_parts(layout, None, 1)

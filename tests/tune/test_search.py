@@ -15,11 +15,11 @@ from mnv2c.records.record import ChainRecord
 from mnv2c.schedule.analytic import analytic_schedule
 from mnv2c.schedule.choice import Choice
 from mnv2c.schedule.identity import chain_id, describe
+from mnv2c.tune.model import trees as models
 from mnv2c.tune.model.features import Features
 from mnv2c.tune.model.known import Known, known, of_task
 from mnv2c.tune.model.search import PATIENCE, STARTS, Search
 from mnv2c.tune.model.trees import Model, Trials, load_xgboost
-from mnv2c.tune.model.trees import trees as models
 from mnv2c.tune.space.task import Measured, Status, Task
 from mnv2c.tune.space.ways import Space
 from tests.kernels.segments import mask
