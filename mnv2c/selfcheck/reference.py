@@ -51,9 +51,4 @@ class Reference:
             return Result(
                 (name,), lambda values: tolerance.relative_error(value.reshape(values[name].shape), values[name])
             )
-        scores = self.classes[name]
-
-        def error(values: Arrays) -> float:
-            return tolerance.mask_error(value, values[name], scores.per_class(values[scores.tensor]))
-
-        return Result((name, scores.tensor), error)
+        return masks.result(name, value, self.classes[name])

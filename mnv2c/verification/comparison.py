@@ -153,12 +153,7 @@ def compare_on(description: Description, machine: Executor, inputs: Mapping[str,
     def result(name: str, value: Array, layout: str) -> Result:
         if name not in classes or value.size != reference[name].size:
             return Result((name,), lambda values: relative_error(value, values[name], layout))
-        behind = classes[name]
-
-        def error(values: Mapping[str, Array]) -> float:
-            return tolerance.mask_error(value, values[name], behind.per_class(values[behind.tensor]))
-
-        return Result((name, behind.tensor), error)
+        return masks.result(name, value, classes[name])
 
     named = [(before + step.name, result(step.onnx, step.value, step.onnx_layout)) for step in traced]
     for port, array in zip(description.outputs, outputs, strict=True):

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mnv2c.verification import tolerance
+from mnv2c.verification.double_precision import Result
+
 if TYPE_CHECKING:
     import numpy as np
     import onnx
@@ -43,6 +46,15 @@ def scores_of(model: onnx.ModelProto) -> dict[str, Scores]:
         elif node.op_type in SAME_CLASSES and node.input[0] in found:
             found[node.output[0]] = found[node.input[0]]
     return found
+
+
+def result(name: str, value: Array, scores: Scores) -> Result:
+    """A result that holds classes, to be judged by the scores that another program computes for them."""
+
+    def error(values: Mapping[str, Array]) -> float:
+        return tolerance.mask_error(value, values[name], scores.per_class(values[scores.tensor]))
+
+    return Result((name, scores.tensor), error)
 
 
 def with_scores(model: onnx.ModelProto, names: Mapping[str, Scores]) -> onnx.ModelProto:

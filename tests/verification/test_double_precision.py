@@ -121,3 +121,18 @@ def test_a_wrong_step_of_such_a_network_is_still_found(tmp_path: Path) -> None:
     wrong = [item for item in comparison.compare(made.directory).comparisons if not item.passed]
     assert {item.tensor for item in wrong} == {"y"}
     assert all(FLOAT32 < item.error < MOST for item in wrong)
+
+
+def test_a_frame_whose_scores_are_that_small_is_judged_by_float64_too(tmp_path: Path) -> None:
+    """The reference's own answer is off by more than an answer may be."""
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["x"], ["mean"]),
+        helper.make_node("Flatten", ["mean"], ["flat"]),
+        helper.make_node("Add", ["flat", "by"], ["sum"]),
+        helper.make_node("Sigmoid", ["sum"], ["y"]),
+    ]
+    shift = {"by": np.array([-14.0, -15.0, -16.0], np.float32)}
+    onnx.save(model(nodes, {"x": [1, 3, 8, 8]}, {"y": [1, 3]}, shift), tmp_path / "scores.onnx")
+    made = mnv2c.compile(str(tmp_path / "scores.onnx"), output=tmp_path / "out")
+    assert made.metadata["frames"]["answer"] == "classes"
+    assert made.metadata["checked"][0]["on"] == "this CPU"
